@@ -84,7 +84,7 @@ def run_program(
         )
     except (OSError, ValueError) as error:
         reason = reason_of(error, "it is not a command")
-        raise ProgramError(f"cannot run '{name}': {reason}", f"run 'command -v {name}'") from None
+        raise ProgramError(f"cannot run '{name}': {reason}", f"run: command -v {name}") from None
     try:
         output, _ = process.communicate(stdin, timeout_seconds)
     except BaseException as error:

@@ -72,7 +72,7 @@ def check_own(path: str) -> None:
     refuse_links(path, state)
     shown = display_path(path)
     if is_mount_point(path):
-        raise _refused(path, "it is mounted as a single file", f"run 'umount {shown}'")
+        raise _refused(path, "it is mounted as a single file", f"run: umount {shown}")
     _refuse_marked(path, path)
     folder = os.stat(os.path.dirname(path))
     users = (0, state.st_uid, folder.st_uid)
@@ -81,7 +81,7 @@ def check_own(path: str) -> None:
         reason = (
             f"it belongs to {name}, and in this folder (sticky bit) only its owner can replace it"
         )
-        raise _refused(path, reason, f"run 'sudo -u {name} rm {shown}'")
+        raise _refused(path, reason, f"run: sudo -u {name} rm {shown}")
 
 
 def refuse_links(path: str, state: os.stat_result) -> None:
@@ -115,7 +115,7 @@ def refuse_irreplaceable(path: str, state: os.stat_result) -> None:
             f"find them with 'find . -samefile {shown}', and remove all but one",
         )
     if not state.st_mode & (stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH):
-        raise _refused(path, "it is read-only", f"run 'chmod u+w {shown}'")
+        raise _refused(path, "it is read-only", f"run: chmod u+w {shown}")
     if os.geteuid() not in (0, state.st_uid):
         raise owner_refused(path, state.st_uid)
     _refuse_marked(path, path)

@@ -185,9 +185,7 @@ def _open(path: str) -> int:
         state = os.stat(folder)
     open_to_others = state.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
     if open_to_others and not state.st_mode & stat.S_ISVTX:
-        raise _failed(
-            path, "other users can write to its folder", hint=f"run 'chmod go-w {folder}'"
-        )
+        raise _failed(path, "other users can write to its folder", hint=f"run: chmod go-w {folder}")
     try:
         return os.open(path, flags, 0o600)
     except OSError as error:
@@ -228,7 +226,7 @@ def _refuse_strange(state: os.stat_result, path: str) -> None:
     if state.st_nlink > 1:
         raise _failed(path, "it has a second name (a hard link)", hint=_LINK_HINT)
     if state.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-        raise _failed(path, "other users can write to it", hint=f"run 'chmod go-w {path}'")
+        raise _failed(path, "other users can write to it", hint=f"run: chmod go-w {path}")
 
 
 def _is_still(path: str, state: os.stat_result) -> bool:

@@ -131,8 +131,8 @@ def parse_anchor(text: str) -> Anchor:
     is_hash = len(own) == len(BEGINNING) and not own.strip("0123456789abcdef")
     if not is_hash or (colon and not (number.isascii() and number.isdigit())):
         raise UsageError(
-            "not an anchor: an anchor is the number and hash of a record",
-            hint="use the output of 'envkit audit anchor'",
+            "the anchor is not NUMBER:HASH",
+            hint="pass what 'envkit audit anchor' printed, or a file with it",
         )
     return Anchor(int(number) if colon else None, own)
 

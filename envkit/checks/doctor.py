@@ -203,7 +203,12 @@ def _ask_stores(
     for (one, name), answer in zip(targets, answers, strict=True):
         place = {"profile": one.profile.name, "source": name}
         if warning := own_address_warning(one.profile, name, environ):
-            yield Check(CheckStatus.WARNING, warning, **place, hint="use https")
+            yield Check(
+                CheckStatus.WARNING,
+                warning,
+                **place,
+                hint="change http:// to https:// in the address",
+            )
         if answer.late:
             seconds = f"{deadline.timeout_seconds:g}"
             hint = "check the store's address, or set a longer --timeout"

@@ -18,6 +18,7 @@ from envkit.errors import (
     WriteRefusedError,
 )
 from envkit.profile.placeholder import Literal
+from envkit.resolution.evaluate import how_to_set
 from envkit.sources.dotenv import DotenvSource
 from envkit.sources.model import Absent, Reading
 from envkit.sources.protocols import Probe, ReadCheck, WriteCheck
@@ -148,7 +149,7 @@ def absent_variables(planned: Plan, outcomes: Mapping[Reference, Outcome]) -> It
                 CheckStatus.ERROR,
                 f"{variable.name} is not set: {'; '.join(reasons)}",
                 planned.environment,
-                hint="set it in the store, give it a 'default', or set 'required = false'",
+                hint=how_to_set(planned.environment, _sources_of(variable)),
             )
 
 
@@ -171,6 +172,10 @@ def _absences(variable: PlannedVariable, outcomes: Mapping[Reference, Outcome]) 
         absences = [outcome for outcome in looked if isinstance(outcome, Absent)]
         if looked and len(absences) == len(looked):
             yield from (absence.reason or f"no {operand}" for absence in absences)
+
+
+def _sources_of(variable: PlannedVariable) -> set[str]:
+    return {reference.source for refs in variable.references.values() for reference in refs}
 
 
 def _not_read(planned: Plan, source: str) -> Check:

@@ -85,7 +85,7 @@ def _exposed(path: str) -> list[Problem]:
         return []
     shown = display_path(path)
     message = f"{shown} can be {listed(rights)} by other users"
-    return [Problem("file-exposed", message, path, hint=f"run 'chmod 600 {shown}'")]
+    return [Problem("file-exposed", message, path, hint=f"run: chmod 600 {shown}")]
 
 
 def _tracked(path: str, project: str) -> Iterator[Problem]:

@@ -24,7 +24,7 @@ def find_warnings(inspection: Inspection) -> Iterator[Problem]:
         for name in sources:
             warning = own_address_warning(profile, name, inspection.environ)
             if warning:
-                hint = "use https"
+                hint = "change http:// to https:// in the address"
                 problem = placed("profile-warning", warning, profile.path, hint=hint)
                 yield problem._replace(environments=(profile.name,))
 

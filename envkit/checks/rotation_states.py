@@ -70,7 +70,7 @@ def find(inspection: Inspection, survey: Survey, deadline: Deadline) -> Iterator
 
 def _of_status(status: RotationStatus) -> Iterator[Problem]:
     name, why = status.rotation, f": {status.error}" if status.error else ""
-    hint = f"{status.hint}; see 'envkit rotate status'"
+    hint = status.hint
     if status.state == RotationState.OVERDUE:
         since = datetime.fromtimestamp(status.overdue_at, UTC).strftime("%Y-%m-%d %H:%M UTC")
         yield Problem("rotation-overdue", f"{name} has been overdue since {since}{why}", hint=hint)

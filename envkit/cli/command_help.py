@@ -70,7 +70,7 @@ class ShownCommand(_Shown, TyperCommand):
         if ctx.args and not ctx.resilient_parsing:
             raise UsageError(
                 f"{ctx.command_path} takes no argument '{ctx.args[0]}'",
-                hint=f"run '{ctx.command_path} --help'",
+                hint=f"run: {ctx.command_path} --help",
             )
         return rest
 

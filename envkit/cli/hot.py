@@ -120,7 +120,7 @@ def _run_app(given: Arguments) -> NoReturn:
     command = given.rest
     if not command:
         raise IncompleteError(
-            "no command given", hint="write envkit exec --env NAME -- COMMAND [ARGS]..."
+            "no command given", hint="run: envkit exec --env NAME -- COMMAND [ARGS]..."
         )
     if not command[0]:
         raise UsageError(
@@ -161,7 +161,7 @@ def _dry_run(given: Arguments) -> int:
 def _get(given: Arguments) -> int:
     if len(given.rest) != 1:
         raise UsageError(
-            "envkit get needs exactly one variable", hint="write envkit get NAME --env ENV"
+            "envkit get needs exactly one variable", hint="run: envkit get NAME --env ENV"
         )
     name = given.rest[0]
     environment = _resolve("get", given, name)

@@ -192,7 +192,7 @@ class Arguments:
         for text in self.many("set"):
             name, equals, value = text.partition("=")
             if not equals or not is_name(name):
-                raise UsageError("--set is not NAME=VALUE", hint="write --set LOG_LEVEL=debug")
+                raise UsageError("--set is not NAME=VALUE", hint="use --set LOG_LEVEL=debug")
             found[name] = value
         return found
 
@@ -210,7 +210,7 @@ def timeout_seconds(text: str | None) -> float:
     except ValueError:
         seconds = 0.0
     if not 0 < seconds < 86_400:
-        raise UsageError("--timeout is not a positive number of seconds", hint="write --timeout 30")
+        raise UsageError("--timeout is not a positive number of seconds", hint="use --timeout 30")
     return seconds
 
 
@@ -262,6 +262,6 @@ def _take_option(command: str, word: str, queue: list[str], found: Arguments) ->
             raise UsageError(f"{flag} takes no value")
     elif not equals:
         if not queue:
-            raise UsageError(f"{flag} needs a value", hint=f"write {flag} {option.metavar}")
+            raise UsageError(f"{flag} needs a value", hint=f"use {flag} {option.metavar}")
         value = queue.pop(0)
     found.add(option.key, value)

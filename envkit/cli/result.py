@@ -89,11 +89,17 @@ def _write(data: bytes, output: str | None, to_file: Callable[[str], object]) ->
     except BrokenPipeError:
         raise
     except OSError as error:
+        from shlex import quote
+
         from envkit._internal.os_errors import reason_of
         from envkit._internal.replaceable import lasting_failure
 
         lasting = lasting_failure(error, output)
-        raise lasting or UsageError(f"cannot write {output}: {reason_of(error)}") from None
+        folder = os.path.dirname(output)
+        missing = isinstance(error, FileNotFoundError) and not os.path.lexists(folder)
+        hint = f"run: mkdir -p {quote(folder)}" if missing and folder else None
+        message = f"cannot write {output}: {reason_of(error)}"
+        raise lasting or UsageError(message, hint=hint) from None
 
 
 def _append(path: str, data: bytes, mode: int) -> None:

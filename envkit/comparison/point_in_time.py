@@ -98,7 +98,7 @@ def parse_point(text: str, now: datetime) -> Point:
     except ValueError:
         raise UsageError(
             f"'@{text}' is not a version or a date",
-            hint="write @v12, @2026-11-01 or @2026-11-01T09:30Z",
+            hint="use @v12, @2026-11-01 or @2026-11-01T09:30Z",
         ) from None
     moment = moment if moment.tzinfo else moment.astimezone()  # with the offset of that day
     if moment > now:

@@ -56,7 +56,7 @@ def parse_names(texts: Sequence[str]) -> list[SideName]:
     """
     if len(texts) < 2:
         raise UsageError(
-            "a comparison needs at least two environments", hint="run 'envkit diff staging prod'"
+            "a comparison needs at least two environments", hint="run: envkit diff staging prod"
         )
     return [parse_name(text) for text in texts]
 
@@ -76,7 +76,7 @@ def parse_name(text: str) -> SideName:
     if ":" in name:
         raise UsageError(
             f"'{text}' names nothing to compare",
-            hint="write an environment, file:PATH, env: or pid:NUMBER",
+            hint="name an environment, file:PATH, env: or pid:NUMBER",
         )
     if not at:
         return SideName(text, SideKind.PROFILE, name)
@@ -87,8 +87,8 @@ def parse_name(text: str) -> SideName:
 
 def _check_target(text: str, kind: SideKind, target: str) -> None:
     if kind is SideKind.FILE and not target:
-        raise UsageError("'file:' names no file", hint="write file:.env.local")
+        raise UsageError("'file:' names no file", hint="name the file: file:.env.local")
     if kind is SideKind.ENV and target:
         raise UsageError(f"'{text}' is not 'env:'", hint="choose variables with --only")
     if kind is SideKind.PID and not (target.isascii() and target.isdigit()):
-        raise UsageError(f"'{text}' names no process", hint="write pid:NUMBER")
+        raise UsageError(f"'{text}' names no process", hint="name the process: pid:1234")

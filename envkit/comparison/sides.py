@@ -170,7 +170,7 @@ def read_names(
             raise UsageError(
                 f"'{name.text}' is a point in a store's history, but this command does not read "
                 "the stores",
-                hint=f"write {name.target}",
+                hint=f"use {name.target}",
             )
         if name.kind is SideKind.PROFILE:
             found.append((name.text, load(name.target, profiles_folder(profiles, environ))))

@@ -311,7 +311,7 @@ def editable_in_store(
 
 def _not_writable(name: str, place: str) -> UnchangeableError:
     return UnchangeableError(
-        f"{name} comes from {place}, which envkit cannot change", hint="change it there"
+        f"{name} comes from {place}, which envkit cannot change", hint=f"change it in {place}"
     )
 
 
@@ -320,7 +320,7 @@ def _parsed(text: str) -> Reference:
         reference = parse_reference(text)
         if isinstance(reference, Reference):
             return reference
-    raise UsageError(f"'{text}' is not a reference", hint="write --ref vault:db#password")
+    raise UsageError(f"'{text}' is not a reference", hint="use --ref vault:db#password")
 
 
 def _unknown(name: str, profile: Profile) -> UsageError:

@@ -78,7 +78,7 @@ def versioned_slot(variable: EditableVariable) -> StoreSlot:
         path = display_path(variable.declarations[-1].location.path)
         raise UnchangeableError(
             f"{variable.name} is a literal in {variable.slot.where} and has no versions",
-            hint=f"run 'git log -p {path}'",
+            hint=f"run: git log -p {path}",
         )
     _ = variable.slot.versioned
     return variable.slot
@@ -126,7 +126,10 @@ def changes(recorded: Sequence[Recorded]) -> list[Change]:
 
 
 def earlier(
-    variable: EditableVariable, recorded: Sequence[Recorded], version: str | None
+    variable: EditableVariable,
+    recorded: Sequence[Recorded],
+    version: str | None,
+    environment: str,
 ) -> Earlier:
     """Return the version that a rollback restores.
 
@@ -135,6 +138,7 @@ def earlier(
         recorded: its versions.
         version: the version to restore; default: the newest in which the variable had a different
             value.
+        environment: the name of its environment, for hints.
 
     Raises:
         UnchangeableError: the value cannot have versions.
@@ -142,16 +146,22 @@ def earlier(
         SourceError: the store failed.
     """
     slot = versioned_slot(variable)
+    name = f"{variable.name} --env {environment}"
     if version is not None:
         chosen = next((one for one in recorded if one.version.version == version), None)
         if chosen is None:
             names = ", ".join(one.version.version for one in recorded) or "none"
-            raise NoVersionError(f"{slot.where} has no version {version} (known: {names})")
+            raise NoVersionError(
+                f"{slot.where} has no version {version} (known: {names})",
+                hint=f"run: envkit history {name}",
+            )
         found = _read(slot, chosen)
         if found is None:
             state = chosen.version.state
             fate = f"was {state}" if state in _GONE else "does not have it"
-            raise NoVersionError(f"{slot.where}: version {version} {fate}")
+            raise NoVersionError(
+                f"{slot.where}: version {version} {fate}", hint=f"run: envkit history {name}"
+            )
         return found
     candidates = [one for one in recorded if one.version.state not in ("current", *_GONE)]
     candidates.sort(key=lambda one: one.version.state != "previous")  # the sort is stable
@@ -161,7 +171,9 @@ def earlier(
             return found
     raise NoVersionError(
         f"no earlier version of {slot.where} has a different value",
-        hint="choose one of 'envkit history' with --to" if len(recorded) > LOOK_BACK else None,
+        hint=f"run 'envkit history {name}', and choose a version with --to"
+        if len(recorded) > LOOK_BACK
+        else f"store another value: envkit set {name}",
     )
 
 

@@ -107,5 +107,5 @@ def _composed(variable: PlannedVariable, profile: Profile) -> UnchangeableError:
     parts = ", or ".join(dict.fromkeys(commands))
     return UnchangeableError(
         f"{variable.name} is composed of several parts ({variable.declaration.place})",
-        hint=f"change a part of it: {parts}" if parts else "change it there",
+        hint=f"change a part of it: {parts}" if parts else f"edit {variable.declaration.place}",
     )

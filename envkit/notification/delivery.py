@@ -139,10 +139,12 @@ def _checked_address(kind: str, address: str) -> str:
     except ValueError:
         host, port = "", None
     if not host or any(char <= " " for char in address):
-        raise NoticeError(f"the address of the {kind} is not a URL", hint="write https://HOST/PATH")
+        raise NoticeError(
+            f"the address of the {kind} is not a URL", hint="write: https://HOST/PATH"
+        )
     if parts.scheme != "https" and not (parts.scheme == "http" and _is_local(host)):
         raise NoticeError(
-            f"the address of the {kind} at {host} is not https", hint="write https://HOST/PATH"
+            f"the address of the {kind} at {host} is not https", hint="write: https://HOST/PATH"
         )
     return f"{parts.scheme}://{host}" + (f":{port}" if port else "")
 

@@ -112,7 +112,7 @@ class Declaration:
         if self.type == "enum" and not self.choices:
             raise ProfileError(
                 f"{places['type']}: {self.name}: type 'enum' needs 'choices'",
-                hint='write choices = ["..."]',
+                hint='write: choices = ["..."]',
             )
         low, high = self.minimum, self.maximum
         if low is not None and high is not None and low > high:
@@ -172,7 +172,7 @@ def read_table(name: str, value: Any, place: Location) -> dict[str, Any]:
             raw[key] = [_text(item, f"{name}: '{key}'", place.at(key)) for item in raw[key]]
     if raw.get("choices") == []:
         raise ProfileError(
-            f"{place.at('choices')}: {name}: 'choices' is empty", hint='write choices = ["..."]'
+            f"{place.at('choices')}: {name}: 'choices' is empty", hint='write: choices = ["..."]'
         )
     _check_type(raw.get("type", "string"), name, place)
     if OPEN in raw.get("default", ""):

@@ -293,4 +293,4 @@ def _check_named(name: str, table: Any, place: Location, what: str, section: str
             hint="use letters, digits, '-' and '_', beginning with a letter",
         )
     if not isinstance(table, dict):
-        raise ProfileError(f"{place}: '{name}' must be a table", hint=f"write [{section}.{name}]")
+        raise ProfileError(f"{place}: '{name}' must be a table", hint=f"write: [{section}.{name}]")

@@ -219,7 +219,7 @@ class _Scanner:
         if self.take("??"):
             self.skip_blank()
             if self.peek() != '"':
-                raise self.error("'??' takes a quoted text", hint='write {{ NAME ?? "text" }}')
+                raise self.error("'??' takes a quoted text", hint='write: {{ NAME ?? "text" }}')
             fallback = self.string()
             self.skip_blank()
         filters = []
@@ -287,10 +287,10 @@ class _Scanner:
         if name != "json":
             return Filter(name)
         if not self.take(":"):
-            raise self.error("'json' needs a pointer", hint="write json:/key/0")
+            raise self.error("'json' needs a pointer", hint="write: json:/key/0")
         pointer = self.part()
         if not pointer.startswith("/"):
-            raise self.error_at(at, "a JSON pointer begins with '/'", hint="write json:/key/0")
+            raise self.error_at(at, "a JSON pointer begins with '/'", hint="write: json:/key/0")
         return Filter(name, pointer)
 
     def part(self, *, optional: bool = False) -> str:

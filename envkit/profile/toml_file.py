@@ -24,8 +24,8 @@ _WANTED: dict[type, tuple[str, str]] = {
     bool: ("true or false", "write {} = true or {} = false, without quotes"),
     int: ("a whole number", "write {} = 1, without quotes"),
     float: ("a number", "write {} = 1, without quotes"),
-    list: ("a list", 'write {} = ["..."]'),
-    dict: ("a table", "write {} = { ... }"),
+    list: ("a list", 'write: {} = ["..."]'),
+    dict: ("a table", "write: {} = { ... }"),
 }
 
 
@@ -154,7 +154,7 @@ def names(value: Any, place: Location, what: str) -> tuple[str, ...]:
     found = [value] if isinstance(value, str) else value
     if not isinstance(found, list) or not all(isinstance(name, str) for name in found):
         raise ProfileError(
-            f"{place}: '{what}' must be a list of names", hint=f'write {what} = ["..."]'
+            f"{place}: '{what}' must be a list of names", hint=f'write: {what} = ["..."]'
         )
     return tuple(found)
 

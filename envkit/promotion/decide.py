@@ -194,7 +194,7 @@ class _Planning:
                     continue
                 reason = f"is rotated by {rotated.full_name}: each environment has its own value"
                 if name in self.choice.names:
-                    hint = f"run envkit set {name} --env {self.environments[1]}"
+                    hint = f"run: envkit set {name} --env {self.environments[1]}"
                     raise UnchangeableError(reason, hint=hint)
                 self.leave(name, LeftKind.BY_HAND, reason)
                 return True
@@ -237,7 +237,7 @@ class _Planning:
             name,
             LeftKind.TO_NAME,
             f"mentions {source}: {text}",
-            f"if that is right, run envkit promote {source} {target} {name}",
+            f"if that is right, run: envkit promote {source} {target} {name}",
         )
 
     def leave_without_value(self, name: str, references: Sequence[Reference]) -> None:
@@ -250,7 +250,7 @@ class _Planning:
         else:
             alone = sole_placeholder(self.theirs[name]) is not None
             what = name if alone else f"--ref '{references[0]}'"
-            hint = f"run envkit set {what} --env {self.environments[1]}"
+            hint = f"run: envkit set {what} --env {self.environments[1]}"
         self.leave(name, LeftKind.NEEDS_VALUE, f"missing in {where}{optional}", hint)
 
     def check_result(self) -> None:
@@ -308,12 +308,12 @@ class _Planning:
             theirs = self.theirs[name]
             needs = " ".join(dict.fromkeys(theirs.variables.values()))
             if needs and theirs.declaration.template == self.ours[name].declaration.template:
-                hint = f"run envkit promote {' '.join(self.environments)} {needs}"
+                hint = f"run: envkit promote {' '.join(self.environments)} {needs}"
                 error = UnchangeableError("is composed of other variables, which differ", hint=hint)
             else:
                 error = UnchangeableError(
                     f"is declared differently in {theirs.declaration.location}",
-                    hint="edit the line yourself",
+                    hint=f"edit {theirs.declaration.location}",
                 )
             self.refuse(name, error)
 

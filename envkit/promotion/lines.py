@@ -189,7 +189,7 @@ def _refuse_foreign(line: Line, source: Profile, target: Profile) -> None:
             f"contains {secret} as a literal in {declared[0].location}, and envkit does not copy "
             "secrets into profiles",
             hint=f'write {line.name} = "{{{{ {line.name} }}}}" into {display_path(target.path)}, '
-            f"then run envkit set {line.name} --env {target.name}",
+            f"then run: envkit set {line.name} --env {target.name}",
         )
     for operand in (placeholder.operand for placeholder in template.placeholders):
         if not isinstance(operand, Reference):
@@ -263,7 +263,7 @@ def _drop_unmet_needs(
                 del lines[name]
                 errors[name] = UnchangeableError(
                     f"needs {' and '.join(lacking)}, which {target.name} does not have",
-                    hint=f"promote {' and '.join(lacking)} first",
+                    hint=f"promote {' and '.join(lacking)} too",
                 )
                 found = True
     return errors

@@ -311,7 +311,7 @@ def _select(
     """
     if ours.path == theirs.path:
         raise UsageError(
-            f"source and target are both {ours.name}", hint="write envkit promote SOURCE TARGET"
+            f"source and target are both {ours.name}", hint="run: envkit promote SOURCE TARGET"
         )
     return choose(ours.variables, ours.name, names=names, only=only, exclude=exclude)
 

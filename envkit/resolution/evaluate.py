@@ -22,7 +22,7 @@ from envkit.sources.model import Absent, Reading
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from envkit.profile.declaration import Declaration
     from envkit.profile.placeholder import Operand, Placeholder
@@ -148,8 +148,7 @@ class _Value:
                     return None
                 raise AbsentError(
                     "; ".join(dict.fromkeys(self.missing)),
-                    hint=self.meant()
-                    or "set it in the store, give it a 'default', or set 'required = false'",
+                    hint=self.meant() or self.how_to_set(),
                 )
             text, self.note, self.origins = declaration.default, "default", {}
             self.readings, self.filtered = [], []
@@ -226,6 +225,11 @@ class _Value:
         if self.doubt is not None:
             raise self.doubt
 
+    def how_to_set(self) -> str:
+        """Return the hint for a value that is missing; one text for all of an environment."""
+        sources = {r.source for one in self.not_found for r in self.variable.references[one]}
+        return how_to_set(self.run.plan.environment, sources)
+
     def meant(self) -> str | None:
         """Return the hint for a mistyped name: the closest name in its store."""
         for operand in self.not_found:
@@ -280,6 +284,13 @@ class _Value:
             if outcome.doubt:
                 self.doubt = _doubtful(reference, f"{place} is missing, but {outcome.doubt}")
         return None, reasons or [f"{operand} is missing: 'lookup' names no source"]
+
+
+def how_to_set(environment: str, sources: Iterable[str]) -> str:
+    """Return the hint for a missing value that these sources could have."""
+    own = {*sources} == {"env"}
+    how = "set it where envkit runs" if own else f"run 'envkit set NAME --env {environment}'"
+    return f"{how}, or declare a 'default' or 'required = false'"
 
 
 def _doubtful(reference: Reference, message: str) -> InvalidReferenceError:

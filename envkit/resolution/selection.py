@@ -83,12 +83,12 @@ def select(names: Iterable[str], only: Sequence[str], exclude: Sequence[str]) ->
 def _refuse_mistyped(glob: str, known: Collection[str], where: str, option: str) -> None:
     """Refuse an unknown name, and several globs in one text."""
     if not glob.strip():
-        raise UsageError("an empty glob matches no variable", hint=f"write {option} 'DB_*'")
+        raise UsageError("an empty glob matches no variable", hint=f"use {option} 'DB_*'")
     if _is_glob(glob):
         if "[^" in glob:  # in fnmatch a set that contains '^', in a shell a negated set
             instead = glob.replace("[^", "[!")
             raise UsageError(
-                f"'[^' has no meaning in the glob '{glob}'", hint=f"write {option} '{instead}'"
+                f"'[^' has no meaning in the glob '{glob}'", hint=f"use {option} '{instead}'"
             )
         if _fits_no_name(glob, known):
             listed = _is_list(glob)
@@ -117,7 +117,7 @@ def _unknown(name: str, known: Collection[str], where: str, option: str = "") ->
     if option and listed:
         hint: str | None = _one_for_each(name, option)
     elif option and name[:1] in _NEGATIONS and name[1:] in known:
-        hint = f"write {_OPPOSITE[option]} {name[1:]}"
+        hint = f"use {_OPPOSITE[option]} {name[1:]}"
     else:
         from envkit._internal.suggestions import did_you_mean
 

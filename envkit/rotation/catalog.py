@@ -179,7 +179,7 @@ def pick(
             several = " and ".join(one.full_name for one in found)
             raise UsageError(
                 f"'{name}' is ambiguous: {several}",
-                hint=f"run 'envkit rotate {found[0].full_name}'",
+                hint=f"run: envkit rotate {found[0].full_name}",
             )
         picked[found[0].full_name] = found[0]
     return list(picked.values())

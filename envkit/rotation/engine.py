@@ -23,7 +23,7 @@ from envkit._internal.parallel import call_in_time
 from envkit.errors import ConflictError, EnvkitError, RejectedError, RotationError, UnavailableError
 from envkit.rotation.backoff import pause_seconds
 from envkit.rotation.machine import PASSIVE, OtherValue, Request, StepKind, decide, observe
-from envkit.rotation.outcome import Outcome, OutcomeStatus, attempt
+from envkit.rotation.outcome import Outcome, OutcomeStatus, attempt, how_to_begin
 from envkit.rotation.step_context import AnotherTargetError, Job, RunContext, StepContext
 from envkit.rotation.steps import do
 from envkit.rotation_state.record import Phase, Record
@@ -335,14 +335,14 @@ class _Run:
             self.release()
             hint = None
             if record is None or not record.in_progress:
-                hint = _hint_at_rest(self.seen)
+                hint = _hint_at_rest(self.seen, self.job)
             if decision.advice:
                 option = "" if decision.advice == Request.ROTATE else f"--{decision.advice} "
-                hint = f"run 'envkit rotate {option}{self.job.name}'"
+                hint = f"run: envkit rotate {option}{self.job.name}"
             error = RotationError(f"{self.job.store.location}: {reason}", hint=hint)
             return self.outcome(OutcomeStatus.REFUSED, reason, error=error)
         if record is not None and record.phase == Phase.QUARANTINED:
-            error = RotationError(reason, hint=f"run 'envkit rotate {self.job.name}'")
+            error = RotationError(reason, hint=f"run: envkit rotate {self.job.name}")
             return self.outcome(OutcomeStatus.QUARANTINED, reason, error=error)
         if decision.step == StepKind.PAUSE:
             error = RotationError(
@@ -386,9 +386,9 @@ def _refuses(store: RotationStore) -> bool:
     return False
 
 
-def _hint_at_rest(seen: Snapshot | None) -> str:
+def _hint_at_rest(seen: Snapshot | None, job: Job) -> str:
     if seen is not None and not seen.current:
-        return "store a first value: a rotation starts from the current value"
+        return how_to_begin(job.name, job.secret)
     return "run 'envkit rotate status' to see its state"
 
 

@@ -112,7 +112,7 @@ def _missing(key: str, program: str) -> HookError:
     if os.path.dirname(program) and os.path.exists(program):
         return HookError(
             f"'{key}' runs '{program}', which cannot be executed",
-            hint=f"run 'chmod +x {program}'",
+            hint=f"run: chmod +x {program}",
         )
     where = "does not exist" if os.path.dirname(program) else "is not on the PATH"
     return HookError(

@@ -179,6 +179,7 @@ def open_job(
         before=_hook(rotation, "before", policy.before, deadline),
         after=_hook(rotation, "after", policy.after, deadline) if policy.after else None,
         reopen_store=reopen_store,
+        secret=str(policy.secret),
     )
 
 

@@ -101,7 +101,7 @@ def _notice(rotation: Rotation, outcome: Outcome, kind: EventKind, now: float) -
     error = outcome.error if kind != EventKind.SUCCESS else None
     hint = error.hint if error is not None else None
     if kind == EventKind.OVERDUE and not hint:
-        hint = f"run 'envkit rotate {rotation.full_name}'"
+        hint = f"run: envkit rotate {rotation.full_name}"
     return Notice(
         kind,
         policy.profile,

@@ -223,13 +223,13 @@ def finish(orphan: Orphan, requested: Request, *, now: float) -> str:
     if record.owner and now < record.busy_until:
         raise RotationError(
             f"{record.owner} is rotating {orphan.location}: a profile there names the rotation",
-            hint=f"let it finish there, or run 'envkit rotate --abort' there for {orphan.name}",
+            hint=f"let it finish there, or run 'envkit rotate --abort {orphan.name}' there",
         )
     if promoted != (requested == Request.RESUME):
         has = "already has the new value" if promoted else "does not have the new value yet"
         wanted = "--resume" if promoted else "--abort"
         raise RotationError(
-            f"{orphan.location} {has}", hint=f"run 'envkit rotate {wanted} {orphan.word}'"
+            f"{orphan.location} {has}", hint=f"run: envkit rotate {wanted} {orphan.word}"
         )
     at_rest = record._replace(
         phase=Phase.IDLE,

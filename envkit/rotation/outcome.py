@@ -36,6 +36,16 @@ class OutcomeStatus(StrEnum):
 _ALARMS = (OutcomeStatus.REFUSED, OutcomeStatus.QUARANTINED, OutcomeStatus.FAILED)
 
 
+def how_to_begin(rotation: str, secret: str) -> str:
+    """Return the hint for a missing secret: a rotation starts from a current value.
+
+    Args:
+        rotation: its full name, `prod/db-password`.
+        secret: the reference, `vault:db#password`.
+    """
+    return f"store a first value: envkit set --ref '{secret}' --env {rotation.partition('/')[0]}"
+
+
 class Outcome(NamedTuple):
     """The outcome of one run of a rotation.
 

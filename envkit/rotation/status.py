@@ -123,7 +123,7 @@ def status_of(rotation: Rotation, record: Record | None, now: float) -> Rotation
     if record.phase == Phase.QUARANTINED:
         found = found._replace(hint=f"find out why, and run 'envkit rotate {name}'")
     elif found.state in (RotationState.OVERDUE, RotationState.FAILING):
-        found = found._replace(hint=f"run 'envkit rotate {name}'")
+        found = found._replace(hint=f"run: envkit rotate {name}")
     if not record.in_progress:
         return found
     return found._replace(

@@ -18,6 +18,7 @@ from envkit._internal.parallel import map_parallel
 from envkit.errors import AbsentError, EnvkitError, ProtocolError, UnavailableError
 from envkit.rotation.jobs import open_job
 from envkit.rotation.machine import StepKind, decide, observe
+from envkit.rotation.outcome import how_to_begin
 from envkit.rotation.status import (
     RotationState,
     RotationStatus,
@@ -177,7 +178,10 @@ class _Reader:
         if found.started_at:
             return self._unless_stopped(found, seen)
         if not seen.current or job.store.fields[0] not in seen.current:
-            raise AbsentError("the secret is missing", hint="store a first value")
+            raise AbsentError(
+                "the secret is missing",
+                hint=how_to_begin(rotation.full_name, str(rotation.policy.secret)),
+            )
         if self._writable:
             if shared.checker is None:
                 job.store.check()
@@ -265,4 +269,4 @@ def _failing(found: RotationStatus, error: str, hint: str) -> RotationStatus:
 
 def _advice(decision: Decision, name: str) -> str:
     option = f"--{decision.advice} " if decision.advice else ""
-    return f"run 'envkit rotate {option}{name}'"
+    return f"run: envkit rotate {option}{name}"

@@ -67,6 +67,7 @@ class Job(NamedTuple):
             hook.
         reopen_store: builds the store for other fields, those of a rotation that started
             before the profile was changed.
+        secret: its reference, for hints.
     """
 
     name: str
@@ -81,6 +82,7 @@ class Job(NamedTuple):
     before: Callable[[], None] = _no_hook
     after: Callable[[], None] | None = None
     reopen_store: Callable[[tuple[str, ...]], RotationStore] | None = None
+    secret: str = ""
 
     def mismatch(self, record: Record) -> Mismatch | None:
         """Return why a record does not belong to this rotation; None if it does."""

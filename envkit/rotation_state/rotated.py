@@ -68,6 +68,6 @@ def read_record(
     if record is not None and record.secret not in ("", store.identity):
         raise RotationError(
             f"the rotation record beside {store.location} is for another secret",
-            hint="run 'envkit rotate status'",
+            hint="run: envkit rotate status",
         )
     return record

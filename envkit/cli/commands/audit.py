@@ -96,12 +96,12 @@ def verify_log(
 
 @audit.command(cls=ShownCommand, epilog="envkit audit anchor > /media/usb/audit.anchor")
 def anchor() -> int:
-    """Print the number and hash of the newest record. Store them elsewhere."""
+    """Print the number and hash of the newest record, to verify the log against later."""
     verdict = verify(_path())
     if verdict.problems:
         raise AuditError(
             "cannot print an anchor: the audit log was modified",
-            hint="run 'envkit audit verify'",
+            hint="run: envkit audit verify",
         )
     print(verdict.last)
     return 0
@@ -142,7 +142,7 @@ def _moment(since: str) -> datetime:
     except ValueError:
         raise UsageError(
             f"--since '{since}' is not a time or a duration",
-            hint="write --since 2h, or --since 2026-11-01",
+            hint="use --since 2h, or --since 2026-11-01",
         ) from None
     return moment.astimezone()
 

@@ -56,7 +56,7 @@ def set(  # noqa: A001 - the command's name
             hint="run 'envkit set NAME', and type the value or pipe it in",
         )
     with Access("set", reason=reason, ask=ask_reason) as access:
-        editable = find_one(access, name, ref, env, profiles, timeout)
+        editable = find_one("set", access, name, ref, env, profiles, timeout)
         [variable] = editable.variables.values()
         if not skip_unchanged:
             allow_change(editable, [variable], force=force)  # before the person types the value
@@ -78,6 +78,7 @@ def set(  # noqa: A001 - the command's name
 
 
 def find_one(
+    command: str,
     access: Access,
     name: str | None,
     ref: str | None,
@@ -89,7 +90,8 @@ def find_one(
     if (name is None) == (ref is None):
         raise UsageError(
             "name exactly one variable or reference",
-            hint="write envkit set NAME --env ENV, or envkit set --ref vault:db#password",
+            hint=f"run 'envkit {command} NAME --env ENV', or "
+            f"'envkit {command} --ref vault:db#password --env ENV'",
         )
     seconds = timeout_seconds(timeout)
     if ref is not None:

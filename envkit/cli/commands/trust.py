@@ -54,7 +54,7 @@ def trust(
         raise UsageError("cannot combine --list and --revoke", hint="leave one of them out")
     if format_ is Format.JSON and not list_:
         raise UsageError(
-            "--format json needs --list", hint="run 'envkit trust --list --format json'"
+            "--format json needs --list", hint="run: envkit trust --list --format json"
         )
     guard = current_guard()
     assert guard is not None  # noqa: S101 - `guarded` has set it

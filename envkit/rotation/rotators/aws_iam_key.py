@@ -87,7 +87,7 @@ class AwsIamKeyRotator:
                 return field, field.removesuffix(secret) + identifier
         raise ProfileError(
             "'target.id_field' is missing: the field with the id of the access key",
-            hint='write target = { id_field = "access_key_id", ... }',
+            hint='write: target = { id_field = "access_key_id", ... }',
         )
 
     def describe_target(self) -> str:

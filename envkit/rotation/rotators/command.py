@@ -85,7 +85,7 @@ class CommandRotator:
         self._command = _words(target["command"], "command")
         self._environment = _words(target.get("environment", []), "environment")
         if not self._command:
-            raise ProfileError("'target.command' is empty", hint='write command = ["./rotate"]')
+            raise ProfileError("'target.command' is empty", hint='write: command = ["./rotate"]')
         if any(OPEN in word for word in self._command):
             raise ProfileError(
                 "'target.command' has a placeholder: other users could read its value in the "
@@ -306,7 +306,9 @@ def _words(setting: object, key: str) -> list[str]:
     if not isinstance(setting, list) or not all(
         isinstance(word, str) and word and "\0" not in word for word in setting
     ):
-        raise ProfileError(f"'target.{key}' must be a list of words", hint=f'write {key} = ["..."]')
+        raise ProfileError(
+            f"'target.{key}' must be a list of words", hint=f'write: {key} = ["..."]'
+        )
     return setting
 
 

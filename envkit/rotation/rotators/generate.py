@@ -62,7 +62,7 @@ def form(settings: Mapping[str, object], length: int = DEFAULT_LENGTH) -> tuple[
     if not isinstance(asked, int) or not 1 <= asked <= MAX_LENGTH:
         raise ProfileError(
             f"'generate.length' must be a number of characters, at most {MAX_LENGTH}",
-            hint=f"write generate = {{ length = {length} }}",
+            hint=f"write: generate = {{ length = {length} }}",
         )
     alphabet = _alphabet(settings)
     bits = asked * log2(max(1, len(alphabet.replace("-", ""))))

@@ -215,5 +215,5 @@ def _seconds(setting: object) -> float:
         return duration_seconds(str(setting))
     except ValueError:
         raise ProfileError(
-            "'target.cache_age' is not a duration", hint='write cache_age = "15m"'
+            "'target.cache_age' is not a duration", hint='write: cache_age = "15m"'
         ) from None

@@ -57,7 +57,7 @@ class RandomRotator:
         if previous == field:
             raise ProfileError(
                 "'target.previous_field' is the field of the value itself",
-                hint=f'write previous_field = "{field}{suffix}"',
+                hint=f'write: previous_field = "{field}{suffix}"',
             )
         return (field, previous) if previous else (field,)
 

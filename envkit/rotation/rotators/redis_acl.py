@@ -68,7 +68,7 @@ class RedisRotator:
         if not urls or not all(isinstance(url, str) and url for url in urls):
             raise ProfileError(
                 "'target.url' must be a URL, or a list of them",
-                hint='write url = "redis://admin:{{ ... }}@host:6379"',
+                hint='write: url = "redis://admin:{{ ... }}@host:6379"',
             )
         for key in ("server", "replicas"):
             if target.get(key, ANY) != ANY:

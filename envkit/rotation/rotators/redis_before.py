@@ -74,17 +74,17 @@ def usable_user(node: Node, name: str) -> User:
     if user is None:
         raise RotationError(
             "the server of target.url does not know the secret's user",
-            hint="run ACL SETUSER ... on it, or correct 'target.user'",
+            hint=f"create it with 'ACL SETUSER {name} on >PASSWORD ...', or correct 'target.user'",
         )
     if user.takes_any_password:
         raise RotationError(
             "the server of target.url does not check the password of the secret's user (nopass)",
-            hint="run ACL SETUSER ... resetpass, and give the user a password",
+            hint=f"run: ACL SETUSER {name} resetpass >PASSWORD",
         )
     if not user.enabled:
         raise RotationError(
             "the secret's user is disabled at the server of target.url",
-            hint="run ACL SETUSER ... on",
+            hint=f"run: ACL SETUSER {name} on",
         )
     return user
 

@@ -144,7 +144,7 @@ def build(kind: RotatorType, context: RotatorContext, place_of: Callable[[str], 
     if missing:
         raise ProfileError(
             f"{places['target']}: the rotator needs 'target.{missing[0]}'",
-            hint=f"write target = {{ {', '.join(f'{key} = ...' for key in missing)} }}",
+            hint=f"write: target = {{ {', '.join(f'{key} = ...' for key in missing)} }}",
         )
     table = "generate"
     try:

@@ -34,9 +34,9 @@ def listen_address(text: str) -> tuple[str, int]:
     host, colon, port = text.rpartition(":")
     bare = host[1:-1] if host.startswith("[") and host.endswith("]") else host
     if not colon or not port.isascii() or not port.isdigit() or int(port) > 65535:
-        raise UsageError(f"--listen {text!r} has no port", hint="write --listen 127.0.0.1:9464")
+        raise UsageError(f"--listen {text!r} has no port", hint="use --listen 127.0.0.1:9464")
     if ":" in bare and bare == host:
-        raise UsageError(f"--listen {text!r} is not an address", hint="write --listen [::1]:9464")
+        raise UsageError(f"--listen {text!r} is not an address", hint="use --listen [::1]:9464")
     return bare or "127.0.0.1", int(port)
 
 

@@ -120,7 +120,7 @@ class AwsRotationStore:
         if seen.version is None:
             raise RotationError(  # AWS would make the record the current version of the secret
                 f"{self.location} has no value: a rotation record would become its value",
-                hint="give it a value first: run 'envkit set'",
+                hint=f"run 'envkit set --ref {self._ref} --env ENV' to store a first value",
             )
 
         def write(manager: SecretsManager, secret_id: str, place: str) -> Snapshot:

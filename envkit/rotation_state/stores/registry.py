@@ -41,7 +41,7 @@ def value_field(source: Source, ref: Reference) -> str:
     if ref.field == WHOLE or (ref.field is None and kind == VAULT):
         raise ProfileError(
             f"a rotation changes one field, but {ref} names none",
-            hint=f"write {ref._replace(field='FIELD')}",
+            hint=f"write: {ref._replace(field='FIELD')}",
         )
     if ref.field is None:
         return ref.path if kind == DOTENV else ""

@@ -178,7 +178,7 @@ class VaultRotationStore:
             raise RotationError(
                 f"the path of the rotation record of {self.location} is in use: an earlier version "
                 f"of envkit stored the record of {rotation} there",
-                hint=f"run 'envkit rotate' for {rotation} first: it takes over that record",
+                hint=f"run: envkit rotate {rotation}",
             )
 
     def _found(self, client: VaultClient, secret: Target, seen: Snapshot) -> SecretVersion:
@@ -234,7 +234,7 @@ class VaultRotationStore:
             raise RotationError(
                 "the path where an earlier version of envkit looks for the record of "
                 f"{self.location} has the record of {earlier.rotation}",
-                hint=f"run 'envkit rotate' for {earlier.rotation} first: it takes over that record",
+                hint=f"run: envkit rotate {earlier.rotation}",
             )
         if isinstance(earlier.found, SecretVersion) and earlier.record is None:
             return  # an earlier envkit already refuses its contents
@@ -262,7 +262,7 @@ class VaultRotationStore:
             if secret.engine.version == 1:
                 raise RotationError(
                     f"cannot rotate {self.location}: KV version 1 has no compare-and-set",
-                    hint=f"run 'vault kv enable-versioning {secret.engine.mount}'",
+                    hint=f"run: vault kv enable-versioning {secret.engine.mount}",
                 )
             self.identity = self._identity(secret)
             return call(client, secret)

@@ -221,11 +221,11 @@ def _from_client(error: BotoCoreError, doing: str, action: str, profile: str | N
             "set AWS_PROFILE to one that 'aws configure list-profiles' shows",
         ),
         (aws.SSOError, aws.TokenRetrievalError): _Meaning(
-            AuthError, "the SSO session is not valid", f"run 'aws sso login{option}'"
+            AuthError, "the SSO session is not valid", f"run: aws sso login{option}"
         ),
         # raised for 'aws login'; missing in the oldest supported botocore
         (getattr(aws, "LoginError", ()),): _Meaning(
-            AuthError, "the login session is not valid", f"run 'aws login{option}'"
+            AuthError, "the login session is not valid", f"run: aws login{option}"
         ),
         (aws.InvalidRegionError, aws.InvalidEndpointConfigurationError): _Meaning(
             InvalidSettingError, "the region or the endpoint is not valid", WHERE

@@ -109,7 +109,7 @@ def check_key(ref: Reference, key: Key) -> None:
         if len(parts) != 7 or (parts[2], parts[5]) != ("secretsmanager", "secret"):
             raise InvalidReferenceError(
                 f"{ref} is not the ARN of a secret",
-                hint="write arn:aws:secretsmanager:REGION:ACCOUNT:secret:NAME",
+                hint="write: arn:aws:secretsmanager:REGION:ACCOUNT:secret:NAME",
             )
     elif len(key.secret_id) > _LENGTH or not _CHARACTERS.issuperset(key.secret_id):
         raise InvalidReferenceError(

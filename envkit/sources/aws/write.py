@@ -171,7 +171,7 @@ def _current_version(
         if error.aws_code == DELETED:
             raise ConflictError(
                 f"{doing}: it is scheduled for deletion",
-                hint=f"run 'aws secretsmanager restore-secret --secret-id {secret_id}'",
+                hint=f"run: aws secretsmanager restore-secret --secret-id {secret_id}",
             ) from None
         raise
     version = answer.get("VersionId")

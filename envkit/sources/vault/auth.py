@@ -319,7 +319,7 @@ def _read(path: str, what: str) -> str:
     except OSError as error:
         reason = reason_of(error, type(error).__name__)
         raise AuthError(
-            f"cannot read {what} from '{path}': {reason}", hint=f"run 'ls -l {path}'"
+            f"cannot read {what} from '{path}': {reason}", hint=f"run: ls -l {path}"
         ) from None
 
 

@@ -231,9 +231,7 @@ class VaultClient:
         except (requests.RequestException, OSError, ValueError):
             status = {}
         if status.get("sealed") is True:
-            return UnavailableError(
-                f"{self.server} is sealed", hint="unseal the server: run 'vault operator unseal'"
-            )
+            return UnavailableError(f"{self.server} is sealed", hint="run: vault operator unseal")
         return self._failed("is unavailable (503)")
 
     def _slowed(self, response: requests.Response, error: UnavailableError) -> UnavailableError:

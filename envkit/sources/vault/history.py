@@ -33,7 +33,7 @@ def versions(client: VaultClient, wanted: Target) -> list[Version]:
     if wanted.engine.version == 1:
         raise NoVersionError(
             f"{wanted.locate()}: KV version 1 does not store versions",
-            hint=f"run 'vault kv enable-versioning {mount}'",
+            hint=f"run: vault kv enable-versioning {mount}",
         )
     answer = client.call(
         lambda hvac_client: hvac_client.secrets.kv.v2.read_secret_metadata(path, mount_point=mount)

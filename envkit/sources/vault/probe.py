@@ -47,9 +47,7 @@ def server(client: VaultClient) -> str:
     """
     status = client.call(lambda hvac_client: hvac_client.adapter.get("/v1/sys/seal-status")).body
     if status.get("sealed") is True:
-        raise UnavailableError(
-            f"{client.server} is sealed", hint="unseal the server: run 'vault operator unseal'"
-        )
+        raise UnavailableError(f"{client.server} is sealed", hint="run: vault operator unseal")
     return f"{client.server}, version {status.get('version', 'unknown')}"
 
 

@@ -44,7 +44,7 @@ def helped_token(context: SourceContext, config: str, address: str) -> str | Non
             found = _HELPER.search(file.read())
     except OSError as error:
         reason = reason_of(error, type(error).__name__)
-        raise AuthError(f"cannot read '{config}': {reason}", hint=f"run 'ls -l {config}'") from None
+        raise AuthError(f"cannot read '{config}': {reason}", hint=f"run: ls -l {config}") from None
     if found is None or not found[1]:
         return None
     program = found[1]
@@ -64,7 +64,7 @@ def helped_token(context: SourceContext, config: str, address: str) -> str | Non
         ) from None
     if done.status:
         raise AuthError(
-            f"the token helper '{program}' failed ({done.status})", hint=f"run '{program} get'"
+            f"the token helper '{program}' failed ({done.status})", hint=f"run: {program} get"
         )
     return done.output.decode(errors="replace").strip()
 

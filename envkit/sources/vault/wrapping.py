@@ -60,7 +60,7 @@ def _unwrap(client: VaultClient, token: str, mount: str) -> str | None:
         raise AuthError(
             f"the secret_id of {client.section} is a wrapping token, but not for a secret_id "
             f"of auth/{mount}",
-            hint=f"run 'vault write -wrap-ttl=60s -f auth/{mount}/role/ROLE/secret-id'",
+            hint=f"run: vault write -wrap-ttl=60s -f auth/{mount}/role/ROLE/secret-id",
         )
     before = client.token
     client.set_token(token)

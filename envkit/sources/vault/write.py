@@ -142,7 +142,7 @@ def field_texts(
         if ref.version is not None or ref.field == WHOLE:
             raise InvalidReferenceError(
                 f"cannot write {locate(ref)}: envkit writes one field of the current version",
-                hint=f"write {ref.source}:PATH#FIELD",
+                hint=f"write: {ref.source}:PATH#FIELD",
             )
         texts[ref.field] = None if value is None else value.reveal()
     return texts
@@ -200,7 +200,7 @@ def refuse_unwritable(wanted: Target, place: str, value: str | None) -> None:
     if wanted.engine.version != 2:
         raise InvalidReferenceError(
             f"cannot write {place}: KV version 1 has no compare-and-set",
-            hint=f"run 'vault kv enable-versioning {wanted.engine.mount}'",
+            hint=f"run: vault kv enable-versioning {wanted.engine.mount}",
         )
     try:
         (value or "").encode()

@@ -117,7 +117,7 @@ def read_github(text: str) -> Bytes:
 
 
 def read_systemd(text: str) -> Bytes:
-    """systemd, src/basic/env-file.c (v239 and later) and what env-util.c then throws away."""
+    """systemd, src/basic/env-file.c (v239 and later), without what env-util.c then drops."""
     assert "\0" not in text
     result: dict[str, str] = {}
     state, key, value, keep = "pre_key", "", "", 0  # the length without trailing blanks
@@ -219,7 +219,7 @@ READERS: dict[str, Callable[[str], Bytes]] = {
 }
 
 
-# ---------------------------------------------------------------- what may be refused
+# ---------------------------------------------------------------- refusals
 
 
 def not_utf8(value: bytes) -> bool:

@@ -229,16 +229,19 @@ def _requested(
         if given
     ]
     if len(flags) > 1:
-        raise UsageError(f"cannot combine {flags[0][1]} and {flags[1][1]}")
+        raise UsageError(
+            f"cannot combine {flags[0][1]} and {flags[1][1]}", hint="leave one of them out"
+        )
     if plan and flags and not everything:
         raise UsageError(
-            f"cannot combine --plan and {flags[0][1]}", hint="write --plan with names or --all"
+            f"cannot combine --plan and {flags[0][1]}",
+            hint=f"leave {flags[0][1]} out: --plan takes names or --all",
         )
     if everything and names:
         raise UsageError("cannot combine --all and a name", hint="leave one of them out")
     if (rollback or abort) and not names:
         raise UsageError(
-            f"{flags[0][1]} needs a name", hint=f"write envkit rotate {flags[0][1]} db-password"
+            f"{flags[0][1]} needs a name", hint=f"run: envkit rotate {flags[0][1]} db-password"
         )
     return flags[0][0] if flags else Request.ROTATE if names else None
 

@@ -98,7 +98,7 @@ def show(report: Report) -> None:
     for name, error in report.broken.items():
         print_error(error, message=f"{name}: {error.message}")
     for name in sorted(report.overdue):
-        print_error(OverdueError(f"{name} is overdue", hint=f"run 'envkit rotate {name}'"))
+        print_error(OverdueError(f"{name} is overdue", hint=f"run: envkit rotate {name}"))
 
 
 def what(outcome: Outcome, now: float) -> str:

@@ -67,7 +67,7 @@ class AlternateRotator:
             or users[0] == users[1]
         ):
             raise ProfileError(
-                "'target.users' must name two roles", hint='write users = ["app_a", "app_b"]'
+                "'target.users' must name two roles", hint='write: users = ["app_a", "app_b"]'
             )
         self._users = (str(users[0]), str(users[1]))
         self._owner = str(target["owner"])
@@ -193,7 +193,7 @@ class AlternateRotator:
         if not role.is_ours:
             raise RotationError(
                 f"the admin of target.dsn may not change the password of '{user}'",
-                hint=f"run: GRANT \"{user}\" TO the admin WITH ADMIN OPTION; see '{PAGE}'",
+                hint=f"run 'GRANT \"{user}\" TO ADMIN WITH ADMIN OPTION'; see '{PAGE}'",
             )
         if not role.is_member:
             raise RotationError(
@@ -210,7 +210,7 @@ class AlternateRotator:
 
 def _missing(role: str) -> RotationError:
     return RotationError(
-        f"the role '{role}' does not exist", hint=f"run: CREATE ROLE ...; see '{PAGE}'"
+        f"the role '{role}' does not exist", hint=f"create it with CREATE ROLE; see '{PAGE}'"
     )
 
 

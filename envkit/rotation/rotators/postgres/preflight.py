@@ -106,7 +106,7 @@ class Preflight:
         if self.ends_sessions and not change.may_end_sessions(users):
             raise RotationError(
                 "the admin of target.dsn may not end the sessions of the users that it rotates",
-                hint="run: GRANT pg_signal_backend TO the admin; or rotate without 'terminate' and "
+                hint="run 'GRANT pg_signal_backend TO ADMIN', or rotate without 'terminate' and "
                 "--compromised",
             )
 

@@ -200,7 +200,7 @@ class Server:
             if becomes is not None and role != becomes:
                 raise RotationError(
                     f"a user of the rotation does not switch to role '{becomes}' at login",
-                    hint=f'run: ALTER ROLE ... SET ROLE "{becomes}", for all of target.users',
+                    hint=f"run 'ALTER ROLE USER SET ROLE \"{becomes}\"' for each of target.users",
                 )
 
 
