@@ -55,7 +55,10 @@ def _widths(
         share = max(1, (room - widths[0]) // max(1, len(widths) - 1))
         least = {at: min(max(map(_longest_word, texts[at])), share) for at in widths}
         widths = _shrunk({at: natural[at] for at in widths}, {**least, 0: natural[0]}, room)
-        crowded = [at for at in widths if at and _is_crowded(at, texts[at][1:], widths)]
+        others = [at for at in widths if at]
+        crowded = [at for at in others if _is_crowded(at, texts[at][1:], widths)]
+        if sum(widths.values()) > room:
+            crowded = crowded or others
         if not crowded:
             return {at: min(wide, width) for at, wide in widths.items()}
         del widths[max(crowded, key=natural.__getitem__)]
