@@ -1,4 +1,4 @@
-"""The pause after failures in a row: each is twice the one before, up to a limit."""
+"""The pause after failures in a row: it doubles with each failure, up to a limit."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ FIRST_PAUSE_SECONDS, LAST_PAUSE_SECONDS = 15.0, 3600.0
 def pause_seconds(
     failures: int, *, first: float = FIRST_PAUSE_SECONDS, last: float = LAST_PAUSE_SECONDS
 ) -> float:
-    """Return the pause after so many failures in a row.
+    """Return the pause after a number of failures in a row.
 
     Args:
         failures: 1 or more.
