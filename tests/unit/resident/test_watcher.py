@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import time
-from select import select
 
 import pytest
 
@@ -15,6 +13,7 @@ from envkit.resolution.resolve import resolve
 from envkit.sources.registry import set_guard
 from envkit.trust.guard import Guard
 from support.process import run_python
+from support.watching import turn, until
 
 # a store in a file, behind a "network"; the file says how it behaves
 STORE = """
@@ -113,21 +112,6 @@ def watch(project):
     for watcher in started:
         watcher.close()
         assert watcher.children() == frozenset()
-
-
-def turn(watcher):
-    """Wait until something is due, do it, and return what has happened."""
-    select(watcher.filenos(), [], [], max(0.0, watcher.next_time() - time.monotonic()))
-    return watcher.step(time.monotonic())
-
-
-def until(watcher, kind):
-    """Return what happens up to the first event of a kind, which is the last."""
-    events, end = [], time.monotonic() + 60
-    while not any(isinstance(event, kind) for event in events):
-        assert time.monotonic() < end, events
-        events += turn(watcher)
-    return events
 
 
 def test_the_first_environment_is_what_exec_passes_to_the_app(stored, watch):
