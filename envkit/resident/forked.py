@@ -11,14 +11,13 @@ values are in no file. A child that crashes has failed, whatever it sent.
 
 from __future__ import annotations
 
-import contextlib
+import _thread  # `threading` would delay the start of the app
 import marshal
 import os
-import signal
 import sys
-import threading
-from enum import Enum
 from time import monotonic
+
+from envkit.launch.exec import signal_module
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,19 +27,14 @@ if TYPE_CHECKING:
     Part: TypeAlias = tuple[Any, ...]  # plain data
     Send: TypeAlias = Callable[[Part], None]
 
+signal: Any = signal_module()
+
+# how far a job is
+RUNNING, DONE, CRASHED, LATE = "running", "done", "crashed", "late"
 SPARE_SECONDS = 2.0  # after its deadline, for the child to report that it has passed
 _LENGTH_BYTES = 8
-_DONE: tuple[str] = ("done",)
+_END = ("end",)  # the last part
 _PR_SET_PDEATHSIG = 1
-
-
-class JobState(Enum):
-    """How far a job is."""
-
-    RUNNING = "running"
-    DONE = "done"
-    CRASHED = "crashed"
-    LATE = "late"
 
 
 class Job:
@@ -53,7 +47,7 @@ class Job:
             a store's client starts can ask a person, and Ctrl-C ends it.
 
     Attributes:
-        state: how far it is, as of the last `receive`.
+        state: RUNNING, DONE, CRASHED or LATE, as of the last `receive`.
         late_at: when it is killed.
         pid: of the child.
     """
@@ -61,7 +55,7 @@ class Job:
     def __init__(
         self, work: Callable[[Send], None], *, seconds: float, attached: bool = False
     ) -> None:
-        self.state = JobState.RUNNING
+        self.state = RUNNING
         self.late_at = monotonic() + seconds + SPARE_SECONDS
         self._attached = attached
         self._received = bytearray()
@@ -86,23 +80,23 @@ class Job:
 
     def receive(self) -> list[Part]:
         """Return the parts that have arrived, without blocking, and update `state`."""
-        if self.state is not JobState.RUNNING:
+        if self.state is not RUNNING:
             return []
         ended = self._read()
         parts = list(self._parts())
-        if parts and parts[-1] == _DONE:
+        if parts and parts[-1] == _END:
             parts.pop()
-            self._end(JobState.DONE)
+            self._end(DONE)
         elif ended:
-            self._end(JobState.CRASHED)
+            self._end(CRASHED)
         elif monotonic() >= self.late_at:
-            self._end(JobState.LATE)
+            self._end(LATE)
         return parts
 
     def close(self) -> None:
         """Kill the child, if it still runs."""
-        if self.state is JobState.RUNNING:
-            self._end(JobState.LATE)
+        if self.state is RUNNING:
+            self._end(LATE)
 
     def _read(self) -> bool:
         """Read what is in the pipe; return whether it has ended."""
@@ -127,19 +121,25 @@ class Job:
         del data[:at]
         return parts
 
-    def _end(self, state: JobState) -> None:
+    def _end(self, state: str) -> None:
         self.state = state
         os.close(self._pipe)
         self._received.clear()
-        if state is JobState.LATE:
-            if not self._attached:  # the programs that it has started end with it
-                with contextlib.suppress(ProcessLookupError):
-                    os.killpg(self.pid, signal.SIGKILL)
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(self.pid, signal.SIGKILL)
-        # a supervisor that reaps every child may have been quicker
-        with contextlib.suppress(ChildProcessError):
+        if state is LATE:
+            if not self._attached:
+                _kill(-self.pid)  # with the programs that it has started
+            _kill(self.pid)
+        try:  # noqa: SIM105
             os.waitpid(self.pid, 0)
+        except ChildProcessError:
+            pass  # a supervisor that reaps every child was quicker
+
+
+def _kill(pid: int) -> None:
+    try:  # noqa: SIM105
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
 
 
 def _run(
@@ -149,8 +149,7 @@ def _run(
     status = 1
     try:
         _become_own(parent, seconds, attached=attached)
-
-        lock = threading.Lock()
+        lock = _thread.allocate_lock()
 
         def send(part: Part) -> None:
             data = marshal.dumps(part)
@@ -160,14 +159,11 @@ def _run(
                     rest = rest[os.write(pipe, rest) :]
 
         work(send)
-        send(_DONE)
+        send(_END)
         status = 0
     except BaseException:  # noqa: BLE001, S110 - what it says may show a value
         pass
     finally:
-        if attached:
-            with contextlib.suppress(Exception):
-                sys.stderr.flush()
         os._exit(status)  # without the parent's exit handlers and buffers
 
 

@@ -7,9 +7,7 @@ of it.
 
 from __future__ import annotations
 
-from enum import StrEnum
-from types import MappingProxyType
-from typing import NamedTuple
+from envkit._internal.named_tuple import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -42,11 +40,9 @@ class Settings(NamedTuple):
         return 5 * self.debounce_seconds
 
 
-class Problem(StrEnum):
-    """Why the environment that the stores have now is not announced."""
-
-    FAILED = "failed"  # a store did not give it
-    INVALID = "invalid"  # they gave it, and it breaks a rule of the profile
+# why the environment that the stores have now is not announced: a store did not give it, or it
+# breaks a rule of the profile. Not an enum: `enum` costs a millisecond of the app's start
+FAILED, INVALID = "failed", "invalid"
 
 
 class Watched(NamedTuple):
@@ -54,16 +50,16 @@ class Watched(NamedTuple):
 
     Attributes:
         next_look: when it is looked at next.
+        tokens: as they were last seen; without those that were not seen yet.
         last_look: when the last look began.
         looking: whether one is in progress.
-        tokens: as they were last seen; without those that were not seen yet.
         failures: of looks, in a row.
     """
 
     next_look: float
+    tokens: Tokens
     last_look: float = NEVER
     looking: bool = False
-    tokens: Tokens = MappingProxyType({})
     failures: int = 0
 
 
@@ -81,7 +77,7 @@ class State(NamedTuple):
         ready: whether an environment has been read that must be announced.
         retry_at: no read before, after one that failed.
         read_failures: reads in a row that gave no valid environment.
-        problem: why the last read did not.
+        problem: why the last read did not: FAILED or INVALID.
         warned: the message of the last warning about a read; empty if it is over.
     """
 
@@ -94,7 +90,7 @@ class State(NamedTuple):
     ready: bool = False
     retry_at: float = NEVER
     read_failures: int = 0
-    problem: Problem | None = None
+    problem: str | None = None
     warned: str = ""
 
     def tokens(self) -> dict[str, Tokens]:
@@ -164,12 +160,12 @@ class ReadRefused(NamedTuple):
     """It was not read, or is not valid.
 
     Attributes:
-        problem: which of the two.
+        problem: FAILED or INVALID.
         error: why.
         spread: as for `LookBegun`.
     """
 
-    problem: Problem
+    problem: str
     error: EnvkitError
     spread: float = 0.0
 
@@ -190,12 +186,12 @@ class Began(NamedTuple):
 
     Attributes:
         source: which one cannot be looked at; None if the environment cannot be read.
-        problem: what cannot be done; a source that cannot be looked at has failed.
+        problem: FAILED, also for a source, or INVALID.
         error: why.
     """
 
     source: str | None
-    problem: Problem
+    problem: str
     error: EnvkitError
 
 
@@ -208,7 +204,7 @@ class Ended(NamedTuple):
     """
 
     source: str | None
-    problem: Problem
+    problem: str
 
 
 if TYPE_CHECKING:

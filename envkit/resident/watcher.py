@@ -18,23 +18,24 @@ from __future__ import annotations
 import os
 from select import select
 from time import monotonic
-from typing import NamedTuple
 
 from envkit._internal.clock import Deadline
+from envkit._internal.named_tuple import NamedTuple
 from envkit.errors import EnvkitError, UnavailableError
 from envkit.resident import asking
 from envkit.resident.decide import Announce, Look, Read, Wait, after, decide, watching
-from envkit.resident.forked import Job, JobState
+from envkit.resident.forked import CRASHED, DONE, RUNNING, Job
 from envkit.resident.noticing import look, watched_sources
 from envkit.resident.request import WatchRequest
 from envkit.resident.state import (
+    FAILED,
+    INVALID,
     Announced,
     Began,
     LookBegun,
     Looked,
     Poked,
     Prepared,
-    Problem,
     ReadBegun,
     ReadRefused,
     ReadValid,
@@ -153,7 +154,7 @@ class Watcher:
             attached=True,
         )
         try:
-            while job.state is JobState.RUNNING:
+            while job.state is RUNNING:
                 select([job], [], [], max(0.0, job.late_at - monotonic()))
                 for part in job.receive():
                     self._keep(part)
@@ -224,13 +225,13 @@ class Watcher:
     # ---------------------------------------------------------------- looks
 
     def _look(self, names: frozenset[str], now: float, events: list[Event]) -> None:
-        self._after(LookBegun({name: _spread() for name in names}), now, events)
-        asked = []
-        for name in sorted(names):
-            if name == PROFILES or self._watched[name].is_quick:
-                self._after(self._look_here(name), now, events)
-            else:
-                asked.append(self._watched[name])
+        quick = {name for name in names if name == PROFILES or self._watched[name].is_quick}
+        # files are looked at together; the looks of many machines at a server drift apart
+        spread = {name: 0.0 if name in quick else _spread() for name in names}
+        self._after(LookBegun(spread), now, events)
+        for name in sorted(quick):
+            self._after(self._look_here(name), now, events)
+        asked = [self._watched[name] for name in sorted(names - quick)]
         if asked:
             work = asking.look_at(asked, self._deadline, self._logins)
             job = Job(work, seconds=self._request.timeout_seconds)
@@ -254,7 +255,7 @@ class Watcher:
             waiting.discard(name)
             raised = None if error is None else asking.unpickled(error)
             self._after(Looked(name, tokens, raised, _spread()), now, events)
-        if job.state is not JobState.RUNNING:
+        if job.state is not RUNNING:
             del self._looks[job]
             for name in sorted(waiting):
                 self._after(Looked(name, {}, self._ended(job), _spread()), now, events)
@@ -264,7 +265,7 @@ class Watcher:
     def _receive_read(self, job: Job, now: float, events: list[Event]) -> None:
         for part in job.receive():
             self._keep(part)
-        if job.state is JobState.RUNNING:
+        if job.state is RUNNING:
             return
         self._reading = None
         found = self._found(job)
@@ -286,14 +287,14 @@ class Watcher:
     def _found(self, job: Job) -> Changed | ReadRefused:
         """Return what a child that has ended says of the environment."""
         answer, self._answer = self._answer, None
-        if job.state is not JobState.DONE or answer is None:
-            return ReadRefused(Problem.FAILED, self._ended(job), _spread())
+        if job.state is not DONE or answer is None:
+            return ReadRefused(FAILED, self._ended(job), _spread())
         if answer[0] == asking.REFUSED:
-            return ReadRefused(Problem(answer[1]), asking.unpickled(answer[2]), _spread())
+            return ReadRefused(answer[1], asking.unpickled(answer[2]), _spread())
         return Changed(*answer[1:])
 
     def _ended(self, job: Job) -> EnvkitError:
-        if job.state is JobState.CRASHED:
+        if job.state is CRASHED:
             return EnvkitError("internal error: the process that asks the stores has crashed")
         return UnavailableError(
             f"no answer within {self._request.timeout_seconds:g} s",
@@ -355,7 +356,7 @@ def _text(notice: states.Notice) -> str:
         if isinstance(notice, Began):
             return f"cannot look for changes in {which}: {notice.error.message}"
         return f"{which} answers again"
-    if notice.problem is Problem.INVALID:
+    if notice.problem is INVALID:
         if isinstance(notice, Began):
             return f"the changed environment is not valid, and not used: {notice.error.message}"
         return "the environment is valid again"

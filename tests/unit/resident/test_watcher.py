@@ -7,6 +7,7 @@ import os
 
 import pytest
 
+import envkit
 from envkit.errors import EnvkitError, UnavailableError
 from envkit.resident.watcher import Changed, Recovered, Warned, Watcher, WatchRequest
 from envkit.resolution.resolve import resolve
@@ -15,6 +16,7 @@ from envkit.trust.guard import Guard
 from support.process import run_python
 from support.watching import turn, until
 
+SITE = os.path.dirname(os.path.dirname(envkit.__file__))
 # a store in a file, behind a "network"; the file says how it behaves
 STORE = """
     import json, os, signal
@@ -407,3 +409,20 @@ W = "{{ writer:w }}"
     watcher.poke()
     (changed,) = until(watcher, Changed)
     assert changed.environ[b"URL"] == b"whole"
+
+
+def test_watching_files_loads_no_slow_module(local):
+    code = """
+import select, sys, time
+import envkit.resolution.resolve, envkit.audit.session, envkit.sources.dotenv, envkit.dotenv.file
+before = set(sys.modules)
+from envkit.resident.watcher import Watcher, WatchRequest
+watcher = Watcher(WatchRequest(["prod"]))
+watcher.prepare()
+watcher.first()
+select.select(watcher.filenos(), [], [], max(0.0, watcher.next_time() - time.monotonic()))
+assert watcher.step(time.monotonic()) == []
+print(*sorted(name for name in set(sys.modules) - before if not name.startswith("envkit.")))
+"""
+    done = run_python(code, options=["-S"], env={**os.environ, "PYTHONPATH": SITE}, cwd=local.root)
+    assert set(done.stdout.split()) <= {"_thread", "_signal", "marshal", "select", "time"}
