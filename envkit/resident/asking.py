@@ -21,7 +21,7 @@ from envkit.errors import (
 )
 from envkit.launch.exec import check_limits, overlay, parent_environment
 from envkit.resident.noticing import look, watched_sources
-from envkit.resident.state import FAILED, INVALID
+from envkit.resident.state import Problem
 from envkit.resolution.prepare import prepare
 from envkit.resolution.resolve import resolve_prepared
 
@@ -140,9 +140,9 @@ def _read(
             check_limits([os.fsencode(word) for word in command], environ)
         send(_of(environment, environ))
     except EnvkitError as error:
-        send((REFUSED, problem_of(error), pickled(error)))
+        send((REFUSED, problem_of(error).value, pickled(error)))
     except Exception as bug:  # noqa: BLE001 - its message might quote a value
-        send((REFUSED, FAILED, pickled(_internal_error(bug))))
+        send((REFUSED, Problem.FAILED.value, pickled(_internal_error(bug))))
     for source in watched:
         _send_login(source, send)
 
@@ -177,13 +177,13 @@ def _of(environment: Environment, environ: dict[bytes, bytes]) -> tuple[object, 
     return READ, environ, tuple(environment), versions_of(environment.variables())
 
 
-def problem_of(error: EnvkitError) -> str:
-    """Return FAILED if a store failed, or INVALID if what stores and profiles say is not valid."""
+def problem_of(error: EnvkitError) -> Problem:
+    """Return whether a store failed, or what the stores and profiles say is not valid."""
     errors = (
         [one.error for one in error.failures] if isinstance(error, ResolutionError) else [error]
     )
     outage = any(isinstance(one, SourceError) and not isinstance(one, _OF_PEOPLE) for one in errors)
-    return FAILED if outage else INVALID
+    return Problem.FAILED if outage else Problem.INVALID
 
 
 def _internal_error(bug: Exception) -> EnvkitError:

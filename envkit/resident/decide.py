@@ -21,8 +21,6 @@ from __future__ import annotations
 from envkit._internal.clock import pause_seconds
 from envkit._internal.named_tuple import NamedTuple
 from envkit.resident.state import (
-    FAILED,
-    INVALID,
     NEVER,
     Announced,
     Began,
@@ -31,6 +29,7 @@ from envkit.resident.state import (
     Looked,
     Poked,
     Prepared,
+    Problem,
     ReadBegun,
     ReadRefused,
     ReadValid,
@@ -48,8 +47,8 @@ if TYPE_CHECKING:
 JITTER = 0.1  # of a poll, either way
 POKE_SECONDS = 1.0  # between two looks, whatever is poked
 LONGEST_POLL_SECONDS = 300.0  # while a source fails, unless its own poll is longer
-FIRST_RETRY_SECONDS = {FAILED: 5.0, INVALID: 60.0}
-LAST_RETRY_SECONDS = {FAILED: 300.0, INVALID: 3600.0}
+FIRST_RETRY_SECONDS = {Problem.FAILED: 5.0, Problem.INVALID: 60.0}
+LAST_RETRY_SECONDS = {Problem.FAILED: 300.0, Problem.INVALID: 3600.0}
 
 
 class Look(NamedTuple):
@@ -157,8 +156,8 @@ def _looked(
     if event.error is None:
         source = before._replace(looking=False, tokens=event.tokens, failures=0)
         if before.failures:
-            notices = [Ended(event.source, FAILED)]
-            if state.problem is FAILED:  # which was the reason, perhaps
+            notices = [Ended(event.source, Problem.FAILED)]
+            if state.problem is Problem.FAILED:  # which was the reason, perhaps
                 soon = now + settings.debounce_seconds
                 state = state._replace(retry_at=min(state.retry_at, soon))
     else:
@@ -170,7 +169,7 @@ def _looked(
         pause = _failing_poll(settings.polls[event.source], source.failures, event.spread)
         source = source._replace(next_look=max(source.next_look, now + pause))
         if not before.failures:
-            notices = [Began(event.source, FAILED, event.error)]
+            notices = [Began(event.source, Problem.FAILED, event.error)]
     state = state._replace(sources={**state.sources, event.source: source})
     if source.tokens == before.tokens:
         return state, notices
@@ -180,13 +179,13 @@ def _looked(
 def _compared(state: State, now: float, notices: list[Notice]) -> tuple[State, list[Notice]]:
     """Return the state after tokens have changed."""
     if not state.differs:
-        ended = [Ended(None, state.problem or FAILED)] if state.warned else []
+        ended = [Ended(None, state.problem or Problem.FAILED)] if state.warned else []
         quiet = state._replace(
             changed_at=None, problem=None, warned="", retry_at=NEVER, read_failures=0
         )
         return quiet, [*notices, *ended]
     state = state._replace(last_change=now)
-    if state.problem is INVALID:  # it may be fixed now
+    if state.problem is Problem.INVALID:  # it may be fixed now
         return state._replace(changed_at=now, retry_at=NEVER), notices
     return state._replace(changed_at=now if state.changed_at is None else state.changed_at), notices
 
@@ -215,7 +214,7 @@ def _read_valid(state: State, event: ReadValid) -> tuple[State, list[Notice]]:
     assert state.reading is not None  # noqa: S101 - it has begun
     notices: list[Notice] = []
     if state.warned:
-        notices.append(Ended(None, state.problem or FAILED))
+        notices.append(Ended(None, state.problem or Problem.FAILED))
     state = state._replace(
         base=state.reading,
         reading=None,
@@ -244,12 +243,12 @@ def _read_refused(state: State, event: ReadRefused, now: float) -> tuple[State, 
         read_failures=failures,
         retry_at=now + _shortened(pause, event.spread),
     )
-    if changed_meanwhile and event.problem is INVALID:
+    if changed_meanwhile and event.problem is Problem.INVALID:
         state = state._replace(changed_at=state.last_change, retry_at=NEVER)
     if not state.differs:  # undone meanwhile
         return _compared(state, now, [])
     known = any(source.failures for source in state.sources.values())
-    if event.problem is FAILED:
+    if event.problem is Problem.FAILED:
         told = bool(state.warned) or known
     else:
         told = state.warned == event.error.message

@@ -15,6 +15,7 @@ import _thread  # `threading` would delay the start of the app
 import marshal
 import os
 import sys
+from enum import Enum
 from time import monotonic
 
 from envkit.launch.exec import signal_module
@@ -29,12 +30,19 @@ if TYPE_CHECKING:
 
 signal: Any = signal_module()
 
-# how far a job is
-RUNNING, DONE, CRASHED, LATE = "running", "done", "crashed", "late"
 SPARE_SECONDS = 2.0  # after its deadline, for the child to report that it has passed
 _LENGTH_BYTES = 8
 _END = ("end",)  # the last part
 _PR_SET_PDEATHSIG = 1
+
+
+class JobState(Enum):
+    """How far a job is."""
+
+    RUNNING = "running"
+    DONE = "done"
+    CRASHED = "crashed"
+    LATE = "late"
 
 
 class Job:
@@ -47,7 +55,7 @@ class Job:
             a store's client starts can ask a person, and Ctrl-C ends it.
 
     Attributes:
-        state: RUNNING, DONE, CRASHED or LATE, as of the last `receive`.
+        state: how far it is, as of the last `receive`.
         late_at: when it is killed.
         pid: of the child.
     """
@@ -55,7 +63,7 @@ class Job:
     def __init__(
         self, work: Callable[[Send], None], *, seconds: float, attached: bool = False
     ) -> None:
-        self.state = RUNNING
+        self.state = JobState.RUNNING
         self.late_at = monotonic() + seconds + SPARE_SECONDS
         self._attached = attached
         self._received = bytearray()
@@ -80,23 +88,23 @@ class Job:
 
     def receive(self) -> list[Part]:
         """Return the parts that have arrived, without blocking, and update `state`."""
-        if self.state is not RUNNING:
+        if self.state is not JobState.RUNNING:
             return []
         ended = self._read()
         parts = list(self._parts())
         if parts and parts[-1] == _END:
             parts.pop()
-            self._end(DONE)
+            self._end(JobState.DONE)
         elif ended:
-            self._end(CRASHED)
+            self._end(JobState.CRASHED)
         elif monotonic() >= self.late_at:
-            self._end(LATE)
+            self._end(JobState.LATE)
         return parts
 
     def close(self) -> None:
         """Kill the child, if it still runs."""
-        if self.state is RUNNING:
-            self._end(LATE)
+        if self.state is JobState.RUNNING:
+            self._end(JobState.LATE)
 
     def _read(self) -> bool:
         """Read what is in the pipe; return whether it has ended."""
@@ -121,11 +129,11 @@ class Job:
         del data[:at]
         return parts
 
-    def _end(self, state: str) -> None:
+    def _end(self, state: JobState) -> None:
         self.state = state
         os.close(self._pipe)
         self._received.clear()
-        if state is LATE:
+        if state is JobState.LATE:
             if not self._attached:
                 _kill(-self.pid)  # with the programs that it has started
             _kill(self.pid)

@@ -7,6 +7,8 @@ of it.
 
 from __future__ import annotations
 
+from enum import StrEnum
+
 from envkit._internal.named_tuple import NamedTuple
 
 TYPE_CHECKING = False
@@ -40,9 +42,11 @@ class Settings(NamedTuple):
         return 5 * self.debounce_seconds
 
 
-# why the environment that the stores have now is not announced: a store did not give it, or it
-# breaks a rule of the profile. Not an enum: `enum` costs a millisecond of the app's start
-FAILED, INVALID = "failed", "invalid"
+class Problem(StrEnum):
+    """Why the environment that the stores have now is not announced."""
+
+    FAILED = "failed"  # a store did not give it
+    INVALID = "invalid"  # they gave it, and it breaks a rule of the profile
 
 
 class Watched(NamedTuple):
@@ -77,7 +81,7 @@ class State(NamedTuple):
         ready: whether an environment has been read that must be announced.
         retry_at: no read before, after one that failed.
         read_failures: reads in a row that gave no valid environment.
-        problem: why the last read did not: FAILED or INVALID.
+        problem: why the last read did not.
         warned: the message of the last warning about a read; empty if it is over.
     """
 
@@ -90,7 +94,7 @@ class State(NamedTuple):
     ready: bool = False
     retry_at: float = NEVER
     read_failures: int = 0
-    problem: str | None = None
+    problem: Problem | None = None
     warned: str = ""
 
     def tokens(self) -> dict[str, Tokens]:
@@ -160,12 +164,12 @@ class ReadRefused(NamedTuple):
     """It was not read, or is not valid.
 
     Attributes:
-        problem: FAILED or INVALID.
+        problem: which of the two.
         error: why.
         spread: as for `LookBegun`.
     """
 
-    problem: str
+    problem: Problem
     error: EnvkitError
     spread: float = 0.0
 
@@ -186,12 +190,12 @@ class Began(NamedTuple):
 
     Attributes:
         source: which one cannot be looked at; None if the environment cannot be read.
-        problem: FAILED, also for a source, or INVALID.
+        problem: what cannot be done; a source that cannot be looked at has failed.
         error: why.
     """
 
     source: str | None
-    problem: str
+    problem: Problem
     error: EnvkitError
 
 
@@ -204,7 +208,7 @@ class Ended(NamedTuple):
     """
 
     source: str | None
-    problem: str
+    problem: Problem
 
 
 if TYPE_CHECKING:

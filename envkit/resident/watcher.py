@@ -24,18 +24,17 @@ from envkit._internal.named_tuple import NamedTuple
 from envkit.errors import EnvkitError, UnavailableError
 from envkit.resident import asking
 from envkit.resident.decide import Announce, Look, Read, Wait, after, decide, watching
-from envkit.resident.forked import CRASHED, DONE, RUNNING, Job
+from envkit.resident.forked import Job, JobState
 from envkit.resident.noticing import look, watched_sources
 from envkit.resident.request import WatchRequest
 from envkit.resident.state import (
-    FAILED,
-    INVALID,
     Announced,
     Began,
     LookBegun,
     Looked,
     Poked,
     Prepared,
+    Problem,
     ReadBegun,
     ReadRefused,
     ReadValid,
@@ -154,7 +153,7 @@ class Watcher:
             attached=True,
         )
         try:
-            while job.state is RUNNING:
+            while job.state is JobState.RUNNING:
                 select([job], [], [], max(0.0, job.late_at - monotonic()))
                 for part in job.receive():
                     self._keep(part)
@@ -255,7 +254,7 @@ class Watcher:
             waiting.discard(name)
             raised = None if error is None else asking.unpickled(error)
             self._after(Looked(name, tokens, raised, _spread()), now, events)
-        if job.state is not RUNNING:
+        if job.state is not JobState.RUNNING:
             del self._looks[job]
             for name in sorted(waiting):
                 self._after(Looked(name, {}, self._ended(job), _spread()), now, events)
@@ -265,7 +264,7 @@ class Watcher:
     def _receive_read(self, job: Job, now: float, events: list[Event]) -> None:
         for part in job.receive():
             self._keep(part)
-        if job.state is RUNNING:
+        if job.state is JobState.RUNNING:
             return
         self._reading = None
         found = self._found(job)
@@ -287,14 +286,14 @@ class Watcher:
     def _found(self, job: Job) -> Changed | ReadRefused:
         """Return what a child that has ended says of the environment."""
         answer, self._answer = self._answer, None
-        if job.state is not DONE or answer is None:
-            return ReadRefused(FAILED, self._ended(job), _spread())
+        if job.state is not JobState.DONE or answer is None:
+            return ReadRefused(Problem.FAILED, self._ended(job), _spread())
         if answer[0] == asking.REFUSED:
-            return ReadRefused(answer[1], asking.unpickled(answer[2]), _spread())
+            return ReadRefused(Problem(answer[1]), asking.unpickled(answer[2]), _spread())
         return Changed(*answer[1:])
 
     def _ended(self, job: Job) -> EnvkitError:
-        if job.state is CRASHED:
+        if job.state is JobState.CRASHED:
             return EnvkitError("internal error: the process that asks the stores has crashed")
         return UnavailableError(
             f"no answer within {self._request.timeout_seconds:g} s",
@@ -356,7 +355,7 @@ def _text(notice: states.Notice) -> str:
         if isinstance(notice, Began):
             return f"cannot look for changes in {which}: {notice.error.message}"
         return f"{which} answers again"
-    if notice.problem is INVALID:
+    if notice.problem is Problem.INVALID:
         if isinstance(notice, Began):
             return f"the changed environment is not valid, and not used: {notice.error.message}"
         return "the environment is valid again"

@@ -13,14 +13,13 @@ from envkit.errors import InvalidValueError, UnavailableError
 from envkit.resident import decide as core
 from envkit.resident.decide import Announce, Look, Read, Wait
 from envkit.resident.state import (
-    FAILED,
-    INVALID,
     Announced,
     Began,
     Ended,
     LookBegun,
     Looked,
     Poked,
+    Problem,
     ReadBegun,
     ReadRefused,
     ReadValid,
@@ -150,14 +149,14 @@ class World:
 
     def finish_read(self) -> None:
         if self.down or self.refusing:
-            failed = ReadRefused(FAILED, UnavailableError("down"), self.drawn)
+            failed = ReadRefused(Problem.FAILED, UnavailableError("down"), self.drawn)
             self.happen(failed)
             return
         self.answered = self.reads[-1]
         if not self.early:
             self.given = dict(self.values)
         if BAD in self.given.values():
-            invalid = ReadRefused(INVALID, InvalidValueError("bad"), self.drawn)
+            invalid = ReadRefused(Problem.INVALID, InvalidValueError("bad"), self.drawn)
             self.happen(invalid)
         else:
             self.read = self.given

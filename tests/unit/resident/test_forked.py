@@ -10,13 +10,13 @@ import time
 
 import pytest
 
-from envkit.resident.forked import CRASHED, DONE, LATE, RUNNING, SPARE_SECONDS, Job
+from envkit.resident.forked import SPARE_SECONDS, Job, JobState
 from support.process import run_python
 
 
 def received(job):
     parts = []
-    while job.state is RUNNING:
+    while job.state is JobState.RUNNING:
         select.select([job], [], [], max(0.0, job.late_at - time.monotonic()))
         parts += job.receive()
     return parts
@@ -40,7 +40,7 @@ def test_parts_arrive_as_they_were_sent_whatever_their_size():
 
     job = Job(work, seconds=60)
     parts = received(job)
-    assert job.state is DONE
+    assert job.state is JobState.DONE
     assert parts == [*(("part", n, ("a", None)) for n in range(100)), ("large", large)]
     assert not is_there(job.pid)
 
@@ -62,7 +62,7 @@ def test_a_child_that_crashes_has_not_done_its_work(work, capfd):
 
     job = Job(sends_and_crashes, seconds=60)
     assert received(job) == [("first",)]
-    assert job.state is CRASHED
+    assert job.state is JobState.CRASHED
     assert not is_there(job.pid)
     assert capfd.readouterr() == ("", "")
 
@@ -77,9 +77,9 @@ def test_a_child_that_is_late_is_killed_with_what_it_has_started():
     job = Job(work, seconds=0.2 - SPARE_SECONDS)
     # the kernel may end it at its deadline before we do
     ((grandchild,),) = received(job)
-    assert job.state in (LATE, CRASHED)
+    assert job.state in (JobState.LATE, JobState.CRASHED)
     assert not is_there(job.pid)
-    if job.state is CRASHED:
+    if job.state is JobState.CRASHED:
         os.kill(grandchild, signal.SIGKILL)
 
 
@@ -87,7 +87,7 @@ def test_closing_a_job_ends_its_child_at_once_and_may_be_repeated():
     job = Job(lambda send: signal.pause(), seconds=60)
     job.close()
     job.close()
-    assert job.state is LATE
+    assert job.state is JobState.LATE
     assert job.receive() == []
     assert not is_there(job.pid)
 
@@ -96,7 +96,7 @@ def test_a_child_that_another_part_of_the_program_has_reaped_is_no_problem():
     job = Job(lambda send: send(("part",)), seconds=60)
     os.waitpid(job.pid, 0)
     assert received(job) == [("part",)]
-    assert job.state is DONE
+    assert job.state is JobState.DONE
 
 
 def test_a_child_has_its_own_session_and_none_of_the_standard_streams():
@@ -128,7 +128,7 @@ def test_signals_of_a_child_do_not_reach_the_handlers_of_its_parent():
     finally:
         signal.set_wakeup_fd(wakeup)
         signal.signal(signal.SIGUSR1, before)
-    assert job.state is CRASHED
+    assert job.state is JobState.CRASHED
     assert taken == []
     with pytest.raises(BlockingIOError):
         os.read(reading, 1)
