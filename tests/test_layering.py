@@ -30,7 +30,7 @@ ALLOWED = {
     "notification": "_internal errors profile resolution",
     "rotation_state": "_internal errors notification profile secret sources",
     "launch": "_internal detection dotenv errors resolution secret",
-    "resident": "_internal errors resolution secret sources",
+    "resident": "_internal audit errors launch profile resolution secret sources",
     "integrations": "",
     "comparison": "_internal detection dotenv errors profile resolution secret sources",
     "editing": "_internal dotenv errors profile resolution rotation_state secret sources",
