@@ -8,14 +8,14 @@ import sys
 from envkit._internal.clock import Deadline
 from envkit.audit.session import Access
 from envkit.cli.boundary import guarded
-from envkit.cli.options import COMMANDS, parse
+from envkit.cli.options import COMMANDS, WATCHING, parse
 from envkit.errors import AbsentError, IncompleteError, UsageError
 from envkit.resolution.prepare import prepare
 from envkit.resolution.resolve import resolve_prepared
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Container, Sequence
     from typing import NoReturn
 
     from envkit.cli.options import Arguments
@@ -49,7 +49,7 @@ def asks_for_help(command: str, arguments: Sequence[str]) -> bool:
             return True
         if word == "--" or (command == "exec" and not word.startswith("-")):
             return False
-        if word in options and options[word].kind != "flag":
+        if word in options and options[word].kind in ("one", "many"):
             next(words, None)
     return False
 
@@ -78,10 +78,10 @@ def _resolve(
     `into` is where programs get the values from: a `process`, or a `shell`, where they stay.
     """
     deadline = Deadline(given.timeout_seconds)
-    with Access(command, reason=given.one("reason"), ask=_ask_reason) as access:
+    with Access(command, reason=given.one("reason"), ask=ask_for_reason) as access:
         prepared = _prepare(given, deadline, names=() if name is None else [name])
         if into:
-            _require_loading(prepared, deadline, lasting=into == "shell")
+            require_loading_allowed(prepared, deadline, lasting=into == "shell")
         access.begin(prepared)
         environment = resolve_prepared(prepared, deadline)
         if name is not None and name not in environment:
@@ -92,7 +92,7 @@ def _resolve(
     return environment
 
 
-def _require_loading(
+def require_loading_allowed(
     prepared: Sequence[PreparedProfile], deadline: Deadline, *, lasting: bool
 ) -> None:
     """Refuse variables that load code into programs, unless the user trusts them."""
@@ -106,17 +106,29 @@ def _require_loading(
             deadline.restart()
 
 
-def _ask_reason(protected: Sequence[str]) -> str:
+def ask_for_reason(protected: Sequence[str]) -> str:
+    """Ask for the reason to use protected profiles; empty if nobody can be asked."""
     from envkit.cli.interaction.prompt import ask_reason
 
     return ask_reason(protected)
 
 
 def _exec(given: Arguments) -> int:
+    if any(given.flag(option.key) for option in WATCHING):
+        from envkit.cli.watching import plan_of, run_watched
+
+        plan = plan_of(given)
+        if not given.flag("dry-run"):
+            return run_watched(given, plan)
     return _dry_run(given) if given.flag("dry-run") else _run_app(given)
 
 
-def _run_app(given: Arguments) -> NoReturn:
+def command_of(given: Arguments) -> list[str]:
+    """Return the command that `exec` runs.
+
+    Raises:
+        UsageError: there is none, or it is empty.
+    """
     command = given.rest
     if not command:
         raise IncompleteError(
@@ -127,17 +139,27 @@ def _run_app(given: Arguments) -> NoReturn:
             "the command is empty: your shell expanded a variable before envkit ran",
             hint="let a shell in the environment expand it: envkit exec ... -- sh -c '\"$APP\"'",
         )
+    return command
+
+
+def _run_app(given: Arguments) -> NoReturn:
+    command = command_of(given)
     from envkit.launch.exec import end_on_signals, overlay, parent_environment, replace_process
 
     if os.getpid() == 1:
         end_on_signals()
     environment = _resolve("exec", given, into="process")
     passed = overlay(environment, parent_environment(), pristine=given.flag("pristine"))
+    warn_of_literals(command, environment)
+    replace_process(command, passed)
+
+
+def warn_of_literals(command: Sequence[str], names: Container[str]) -> None:
+    """Warn on a terminal of an argument like `$NAME`, which no shell expands."""
     if sys.stderr.isatty() and any("$" in argument for argument in command):
         from envkit.cli.literal_arguments import warn
 
-        warn(command, environment)
-    replace_process(command, passed)
+        warn(command, names)
 
 
 def _dry_run(given: Arguments) -> int:

@@ -124,7 +124,7 @@ class Watcher:
         Raises:
             EnvkitError: as `resolution.prepare.prepare`.
         """
-        self._deadline = Deadline(self._request.timeout_seconds)
+        self.deadline = Deadline(self._request.timeout_seconds)
         one = self._request
         return prepare(
             one.environments,
@@ -133,7 +133,7 @@ class Watcher:
             exclude=one.exclude,
             overrides=one.overrides,
             environ=os.environ,
-            deadline=self._deadline,
+            deadline=self.deadline,
         )
 
     def first(self) -> Changed:
@@ -178,10 +178,14 @@ class Watcher:
         """Look at every store in the next `step`: another process says that it wrote to one."""
         self._next = 0.0
 
+    def children(self) -> frozenset[int]:
+        """Return the ids of the child processes that this watcher waits for itself."""
+        return frozenset()
+
     def close(self) -> None:
         """End the child processes. It may be called at any time, and more than once."""
 
     def _read(self) -> Changed:
-        environment = resolve_prepared(self.prepare(), self._deadline)
+        environment = resolve_prepared(self.prepare(), self.deadline)
         passed = overlay(environment, parent_environment(), pristine=self._request.pristine)
         return Changed(passed, tuple(environment), {})
