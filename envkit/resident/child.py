@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from typing import NoReturn
 
+    from envkit.resident.kernel import Process
     from envkit.resident.signals import Signals
 
 # end the app, or its job: they concern everything that it has started. The others mean the
@@ -119,6 +120,7 @@ class App:
         self.own_group = own_group
         self.alive = True
         self._foreign = foreign
+        self._told: set[int] = set()
 
     def send(self, number: int) -> None:
         """Send a signal that envkit received to the app: to its group, or to its main process."""
@@ -134,14 +136,19 @@ class App:
 
     def stop(self, number: int) -> None:
         """Send a signal to the app and what it has started in its group."""
+        self.note_told()
         if self.own_group:
             _kill(-self.pid, number)
-        elif self.alive:
-            for pid in self._of_the_shared_group():
+        else:
+            for pid in self._told:
                 _kill(pid, number)
 
+    def note_told(self) -> None:
+        """Remember who is in the app's group: they have received a signal that ends the app."""
+        self._told = self._members(processes())
+
     def remaining(self, *, adopted: bool) -> set[int]:
-        """Return the processes that belong to the app: its main process and its group.
+        """Return the processes that belong to the app: its main process and its own group.
 
         Args:
             adopted: whether all other descendants count, too, also those that have left the
@@ -150,24 +157,23 @@ class App:
         table = processes()
         found = {self.pid} if self.alive else set()
         if self.own_group:
-            found |= {one.pid for one in table.values() if one.group == self.pid and one.state != "Z"}
-            if not table and _kill(-self.pid, 0):
-                found.add(-self.pid)
+            found |= self._members(table)
         if adopted:
             own = descendants(table, os.getpid(), self._foreign())
             found |= {one.pid for one in own if one.pid != self.pid}
         return found
 
     def stop_rest(self, number: int, *, adopted: bool) -> None:
-        """Send a signal to what the main process has left behind."""
-        for pid in self.remaining(adopted=adopted):
+        """Send a signal to what the main process has left behind and was not told to stop."""
+        for pid in self.remaining(adopted=adopted) - self._told:
             _kill(pid, number)
 
     def kill(self, *, adopted: bool) -> None:
         """Kill everything that belongs to the app."""
         if self.own_group:
             _kill(-self.pid, SIGKILL)
-        self.stop_rest(SIGKILL, adopted=adopted)
+        for pid in self.remaining(adopted=adopted):
+            _kill(pid, SIGKILL)
 
     def shares_group(self) -> bool:
         """Return whether a signal to envkit's group reaches the app: a shell leaves it."""
@@ -176,13 +182,21 @@ class App:
         except ProcessLookupError:
             return False
 
-    def _of_the_shared_group(self) -> list[int]:
+    def _members(self, table: Mapping[int, Process]) -> set[int]:
+        """Return the living processes of the app's group; of a shared one those of the app."""
+        if self.own_group:
+            found = {one.pid for one in table.values() if one.group == self.pid and one.state != "Z"}
+            if not table and _kill(-self.pid, 0):  # there is no /proc
+                found.add(-self.pid)
+            return found
+        if not self.alive:
+            return set()
         try:
             group = os.getpgid(self.pid)
         except ProcessLookupError:
-            return []
-        own = descendants(processes(), self.pid, frozenset())
-        return [self.pid, *(one.pid for one in own if one.group == group)]
+            return set()
+        own = descendants(table, self.pid, frozenset())
+        return {self.pid, *(one.pid for one in own if one.group == group)}
 
 
 def _kill(pid: int, number: int) -> bool:

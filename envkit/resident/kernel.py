@@ -9,6 +9,10 @@ import os
 import sys
 from typing import NamedTuple
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
 
@@ -70,7 +74,9 @@ def processes() -> dict[int, Process]:
     return found
 
 
-def descendants(table: dict[int, Process], root: int, without: frozenset[int]) -> list[Process]:
+def descendants(
+    table: Mapping[int, Process], root: int, without: frozenset[int]
+) -> list[Process]:
     """Return the living descendants of a process.
 
     Args:

@@ -172,6 +172,8 @@ class Supervisor:
     def _receive(self, number: int, now: float, *, reached: bool) -> None:
         ending = _WITHOUT if self._own_group else _WITH_A_TERMINAL
         ends = number in ending and not self._signals.was_ignored(number)
+        if ends and reached and self._app is not None:
+            self._app.note_told()
         self._advance(lifecycle.Signalled(number, ends, reached), now)
 
     def _reaped(self, report: Report, now: float) -> None:
