@@ -90,6 +90,7 @@ class Supervisor:
         self._running = 0  # the process of RUN
         self._changed: dict[str, None] = {}
         self._told = False
+        self._restarting = False
         self._look_at: float | None = None
         self._pause = LOOK_SECONDS
         self._end: Action | None = None
@@ -259,12 +260,13 @@ class Supervisor:
     def _start(self) -> None:
         if self._terminal is not None:
             self._terminal.take_back()
-            if self._state.started_at:
+            if self._restarting:
                 self._terminal.restore_modes()
         pid = fork_app(
             self._command, self._environ, own_group=self._own_group, signals=self._signals
         )
         self._app = App(pid, own_group=self._own_group, foreign=self._foreign)
+        self._restarting = True
         self._changed.clear()
         self._look_at = None
         self._advance(lifecycle.Started(), monotonic())
