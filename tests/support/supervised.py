@@ -76,7 +76,9 @@ class Supervised:
 
     def __exit__(self, *_: object) -> None:
         if self.process.poll() is None:
-            self.process.kill()  # the app ends with it
+            for pid in self.children():
+                os.killpg(pid, signal.SIGKILL)  # each leads a group
+            self.process.kill()
             self.process.wait()
         self._close()
 
@@ -89,6 +91,11 @@ class Supervised:
     def pid(self) -> int:
         """The process id of the supervisor."""
         return self.process.pid
+
+    def children(self) -> list[int]:
+        """Return the children of the supervisor: the app, and the command of --watch=run."""
+        with open(f"/proc/{self.pid}/task/{self.pid}/children") as file:
+            return [int(word) for word in file.read().split()]
 
     def announce(self, **variables: str) -> None:
         """Announce changed values."""

@@ -165,14 +165,9 @@ while True: signal.pause()
         run.expect("ready\n")
         run.signal(getattr(signal, f"SIG{name}"))
         run.expect("got\n")
-        [child] = children(run.pid)
+        [child] = run.children()
         os.kill(child, signal.SIGALRM)
         assert (run.rest(), run.wait()) == ("alarm\n", 0)
-
-
-def children(pid):
-    with open(f"/proc/{pid}/task/{pid}/children") as file:
-        return [int(word) for word in file.read().split()]
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

@@ -198,7 +198,7 @@ def test_the_output_can_be_read_in_less_and_its_end_ends_envkit(person):
 
 
 def test_ctrl_c_ends_a_loop_of_the_shell(person):
-    line = person.line("sh", "-c", "echo again; sleep 60").strip()
+    line = person.line("sh", "-c", "echo again; exec sleep 60").strip()
     person.types(f"while :; do {line}; done\n")
     person.sees("again")
     person.types(CTRL_C)
