@@ -9,12 +9,10 @@ import gc
 import os
 from typing import TYPE_CHECKING
 
-from envkit._internal.files import set_leaving
 from envkit._internal.suggestions import did_you_mean
 from envkit.audit.session import Access
 from envkit.cli.error_text import print_labelled
 from envkit.cli.hot import ask_for_reason, command_of, require_loading_allowed, warn_of_literals
-from envkit.cli.interaction.trusting import require_loading
 from envkit.cli.options import WATCHING
 from envkit.errors import UsageError
 from envkit.launch.exec import end_on_signals
@@ -23,8 +21,7 @@ from envkit.resident.lifecycle import Do, Settings
 from envkit.resident.signals import number_of, signal_numbers
 from envkit.resident.supervisor import Plan, Supervisor
 from envkit.resident.watcher import Watcher, WatchRequest
-from envkit.sources.registry import set_guard
-from envkit.trust.guard import Guard
+from envkit.sources.registry import current_guard
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -83,6 +80,7 @@ def run_watched(given: Arguments, plan: Plan) -> int:
             timeout_seconds=given.timeout_seconds,
             debounce_seconds=debounce,
             min_interval_seconds=_min_interval(debounce),
+            command=command,
             approve=_approve,
         )
     )
@@ -93,7 +91,7 @@ def run_watched(given: Arguments, plan: Plan) -> int:
         first = watcher.first()
         access.record(first.names, first.versions)
     warn_of_literals(command, first.names)
-    _ask_nobody()
+    current_guard()  # which `first` has silenced, makes those of names of files silent, too
     gc.enable()  # `main` disables it for short lives
 
     def record(change: Changed) -> None:
@@ -107,14 +105,9 @@ def run_watched(given: Arguments, plan: Plan) -> int:
 def _approve(prepared: Sequence[PreparedProfile]) -> None:
     """Refuse variables that load code into programs and that the user has not allowed."""
     if loading_variables([name for one in prepared for name in one.plan.selected]):
+        from envkit.cli.interaction.trusting import require_loading
+
         require_loading(prepared, lasting=False)
-
-
-def _ask_nobody() -> None:
-    """From now on refuse what needs trust: the app uses the terminal."""
-    guard = Guard(os.environ, ask=None, warn=lambda text: print_labelled("warning", text))
-    set_guard(lambda: guard)
-    set_leaving(guard.may_leave)
 
 
 def _way(given: Arguments) -> tuple[Do, int, str]:

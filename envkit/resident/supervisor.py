@@ -9,14 +9,12 @@ It waits for signals, for the witness, for children and for the watcher, passes 
 from __future__ import annotations
 
 import os
-import random
 import select
 import sys
 from time import monotonic
 from typing import NamedTuple
 
 from envkit.errors import EnvkitError
-from envkit.launch.exec import check_limits
 from envkit.resident import lifecycle
 from envkit.resident import signals as sig
 from envkit.resident.child import App, fork_app
@@ -24,7 +22,7 @@ from envkit.resident.kernel import adopt_orphans
 from envkit.resident.lifecycle import Action, Do, Phase, State, advance
 from envkit.resident.reaper import Report, reap
 from envkit.resident.terminal import Witness, controlling_terminal, stop_here
-from envkit.resident.watcher import Changed
+from envkit.resident.watcher import Changed, Warned
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -163,8 +161,12 @@ class Supervisor:
         for event in self._watcher.step(now):
             if isinstance(event, Changed):
                 self._change(event, now)
+            elif isinstance(event, Warned):
+                self._tell("warning", event.text)
+                for hint in event.hints:
+                    self._tell("hint", hint)
             else:
-                self._tell("warning" if type(event).__name__ == "Warned" else "note", event.text)
+                self._tell("note", event.text)
         for report in reap(self._known(), self._watcher.children()):
             self._reaped(report, now)
         self._advance(lifecycle.Tick(), now)
@@ -201,15 +203,14 @@ class Supervisor:
 
     def _change(self, event: Changed, now: float) -> None:
         try:
-            check_limits([os.fsencode(word) for word in self._command], event.environ)
             self._record(event)
         except EnvkitError as error:
             self._tell("warning", f"the app keeps its environment: {error.message}")
             return
         self._environ = event.environ
         self._changed.update(dict.fromkeys(event.names))
-        delay = random.uniform(0, self._plan.splay_seconds)  # noqa: S311 - spreads replicas
-        self._advance(lifecycle.Changed(delay), now)
+        part = int.from_bytes(os.urandom(4)) / 2**32  # without the memory that `random` takes
+        self._advance(lifecycle.Changed(part * self._plan.splay_seconds), now)
 
     def _look(self, now: float) -> None:
         """See whether something of the app remains after its main process has ended."""

@@ -16,51 +16,46 @@ never loaded in this one; values are only in memory and in an anonymous pipe.
 from __future__ import annotations
 
 import os
+from select import select
 from time import monotonic
 from typing import NamedTuple
 
 from envkit._internal.clock import Deadline
-from envkit.errors import EnvkitError
-from envkit.launch.exec import overlay, parent_environment
-from envkit.resolution.prepare import prepare
-from envkit.resolution.resolve import DEFAULT_TIMEOUT_SECONDS, resolve_prepared
+from envkit.errors import EnvkitError, UnavailableError
+from envkit.resident import asking
+from envkit.resident.decide import Announce, Look, Read, Wait, after, decide, watching
+from envkit.resident.forked import Job, JobState
+from envkit.resident.noticing import look, watched_sources
+from envkit.resident.request import WatchRequest
+from envkit.resident.state import (
+    Announced,
+    Began,
+    LookBegun,
+    Looked,
+    Poked,
+    Prepared,
+    Problem,
+    ReadBegun,
+    ReadRefused,
+    ReadValid,
+    Settings,
+    State,
+)
+from envkit.sources.registry import never_ask
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-    from typing import TypeAlias
+    from collections.abc import Hashable, Mapping, Sequence
+    from typing import Any, TypeAlias
 
+    from envkit.resident import state as states
+    from envkit.resident.noticing import WatchedSource
     from envkit.resolution.prepare import PreparedProfile
 
+__all__ = ["Changed", "Recovered", "Warned", "WatchRequest", "Watcher"]
 
-class WatchRequest(NamedTuple):
-    """Which environment is watched, and how.
-
-    Attributes:
-        environments: names or aliases of profiles; `ENVKIT_ENV` where none is given.
-        profiles: the folder of profiles; default: as for `resolve`.
-        only: globs; only variables that match one of them are included.
-        exclude: globs; variables that match one of them are excluded.
-        overrides: literal values that replace the profiles' own.
-        pristine: as for `overlay`.
-        timeout_seconds: for all stores together, each time they are asked.
-        debounce_seconds: how long nothing may change before the environment is read again.
-        min_interval_seconds: the shortest time between two announcements.
-        approve: called with the prepared profiles before each read but the first, in the child
-            that reads; raises an `EnvkitError` if the app must not get their variables. It
-            cannot ask a person.
-    """
-
-    environments: Sequence[str] = ()
-    profiles: str | None = None
-    only: Sequence[str] = ()
-    exclude: Sequence[str] = ()
-    overrides: Mapping[str, str] = {}
-    pristine: bool = False
-    timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS
-    debounce_seconds: float = 2.0
-    min_interval_seconds: float = 5.0
-    approve: Callable[[Sequence[PreparedProfile]], None] | None = None
+PROFILES = "profiles"  # the name under which their files are looked at
+PROFILES_POLL_SECONDS = 1.0
 
 
 class Changed(NamedTuple):
@@ -86,13 +81,15 @@ class Warned(NamedTuple):
 
     Attributes:
         text: for people, without values.
+        hints: what to do about it, in the imperative.
     """
 
     text: str
+    hints: tuple[str, ...] = ()
 
 
 class Recovered(NamedTuple):
-    """What the last `Warned` said is over.
+    """What a `Warned` said is over.
 
     Attributes:
         text: for people, without values.
@@ -113,10 +110,25 @@ class Watcher:
 
     def __init__(self, request: WatchRequest) -> None:
         self._request = request
-        self._last: Changed | None = None
-        self._next = 0.0
+        self._deadline = Deadline(request.timeout_seconds)
+        self._prepared: Sequence[PreparedProfile] = ()
+        self._watched: Mapping[str, WatchedSource] = {}
+        self._settings = Settings({})
+        self._state = State({}, {}, announced_at=0.0)
+        self._logins: dict[str, dict[str, object]] = {}
+        self._looks: dict[Job, set[str]] = {}  # and the sources that each has not sent yet
+        self._reading: Job | None = None
+        self._answer: tuple[Any, ...] | None = None  # what the reading child has sent
+        self._current = Changed({}, (), {})  # with all names
+        self._next: Changed | None = None  # valid, and not announced yet
+        self._until = float("inf")
 
-    def prepare(self) -> list[PreparedProfile]:
+    @property
+    def deadline(self) -> Deadline:
+        """The deadline of the first read, which waits while a person is asked."""
+        return self._deadline
+
+    def prepare(self) -> Sequence[PreparedProfile]:
         """Load the profiles and open their sources, as `exec` does; read no store.
 
         It may ask a person for trust. It is called once, before `first`.
@@ -124,37 +136,54 @@ class Watcher:
         Raises:
             EnvkitError: as `resolution.prepare.prepare`.
         """
-        self.deadline = Deadline(self._request.timeout_seconds)
-        one = self._request
-        return prepare(
-            one.environments,
-            profiles=one.profiles,
-            only=one.only,
-            exclude=one.exclude,
-            overrides=one.overrides,
-            environ=os.environ,
-            deadline=self.deadline,
-        )
+        self._deadline = Deadline(self._request.timeout_seconds)
+        self._take_over(asking.prepare_request(self._request, self._deadline))
+        return self._prepared
 
     def first(self) -> Changed:
         """Read the environment for the first time; blocks, for at most the timeout.
 
-        Until it returns, signals have the effect that they have for `exec`.
+        Until it returns, signals have the effect that they have for `exec`. Afterwards envkit
+        asks a person nothing more: the terminal is the app's.
 
         Raises:
             EnvkitError: what `exec` would raise.
         """
-        self._last = self._read()
-        self._next = monotonic() + 1.0
-        return self._last
+        never_ask()
+        quick = [PROFILES, *(name for name, one in self._watched.items() if one.is_quick)]
+        base = {name: self._look_here(name).tokens for name in quick}
+        job = Job(
+            asking.read_first(self._prepared, self._request, self._deadline),
+            seconds=self._deadline.remaining_seconds(),
+            attached=True,
+        )
+        try:
+            while job.state is JobState.RUNNING:
+                select([job], [], [], max(0.0, job.late_at - monotonic()))
+                for part in job.receive():
+                    self._keep(part)
+        finally:
+            job.close()
+        found = self._found(job)
+        if isinstance(found, ReadRefused):
+            raise found.error
+        now = monotonic()
+        self._current = found
+        self._state = watching(self._settings, base, now)
+        self._until = now
+        return found
 
     def filenos(self) -> list[int]:
         """Return the file descriptors to wait on until they are readable; changes with `step`."""
-        return []
+        return [job.fileno() for job in self._jobs()]
+
+    def children(self) -> frozenset[int]:
+        """Return the ids of the child processes that the watcher waits for itself."""
+        return frozenset(job.pid for job in self._jobs())
 
     def next_time(self) -> float:
         """Return when `step` must be called even if nothing is readable, on `monotonic`."""
-        return self._next
+        return min([self._until, *(job.late_at for job in self._jobs())])
 
     def step(self, now: float) -> list[Event]:
         """Do what is due, without blocking, and return what has happened.
@@ -162,30 +191,192 @@ class Watcher:
         Args:
             now: from `monotonic`.
         """
-        if now < self._next or self._last is None:
-            return []
-        self._next = now + 1.0
-        try:
-            found = self._read()
-        except EnvkitError as error:
-            return [Warned(error.message)]
-        if found.environ == self._last.environ:
-            return []
-        self._last = found
-        return [found]
+        events: list[Event] = []
+        for job in list(self._looks):
+            self._receive_looks(job, now, events)
+        if self._reading is not None:
+            self._receive_read(self._reading, now, events)
+        while True:
+            action = decide(self._state, self._settings, now)
+            match action:
+                case Look():
+                    self._look(action.sources, now, events)
+                case Read():
+                    self._after(ReadBegun(), now, events)
+                    self._answer = None
+                    work = asking.read_again(self._request, self._logins)
+                    self._reading = Job(work, seconds=self._request.timeout_seconds)
+                case Announce():
+                    self._after(Announced(), now, events)
+                    events.append(self._announced())
+                case Wait():
+                    self._until = action.until
+                    return events
 
     def poke(self) -> None:
         """Look at every store in the next `step`: another process says that it wrote to one."""
-        self._next = 0.0
-
-    def children(self) -> frozenset[int]:
-        """Return the ids of the child processes that this watcher waits for itself."""
-        return frozenset()
+        now = monotonic()
+        self._after(Poked(), now, [])
+        self._until = now
 
     def close(self) -> None:
         """End the child processes. It may be called at any time, and more than once."""
+        for job in self._jobs():
+            job.close()
+        self._looks.clear()
+        self._reading = None
 
-    def _read(self) -> Changed:
-        environment = resolve_prepared(self.prepare(), self.deadline)
-        passed = overlay(environment, parent_environment(), pristine=self._request.pristine)
-        return Changed(passed, tuple(environment), {})
+    # ---------------------------------------------------------------- looks
+
+    def _look(self, names: frozenset[str], now: float, events: list[Event]) -> None:
+        self._after(LookBegun({name: _spread() for name in names}), now, events)
+        asked = []
+        for name in sorted(names):
+            if name == PROFILES or self._watched[name].is_quick:
+                self._after(self._look_here(name), now, events)
+            else:
+                asked.append(self._watched[name])
+        if asked:
+            work = asking.look_at(asked, self._deadline, self._logins)
+            job = Job(work, seconds=self._request.timeout_seconds)
+            self._looks[job] = {one.name for one in asked}
+
+    def _look_here(self, name: str) -> Looked:
+        if name == PROFILES:
+            paths = [path for one in self._prepared for path in one.profile.files]
+            tokens: dict[Hashable, Hashable] = {path: _state_of(path) for path in paths}
+            return Looked(name, tokens)
+        found = look(self._watched[name])
+        return Looked(name, found.tokens, found.error, _spread())
+
+    def _receive_looks(self, job: Job, now: float, events: list[Event]) -> None:
+        waiting = self._looks[job]
+        for part in job.receive():
+            if part[0] != asking.LOOKED:
+                self._keep(part)
+                continue
+            _, name, tokens, error = part
+            waiting.discard(name)
+            raised = None if error is None else asking.unpickled(error)
+            self._after(Looked(name, tokens, raised, _spread()), now, events)
+        if job.state is not JobState.RUNNING:
+            del self._looks[job]
+            for name in sorted(waiting):
+                self._after(Looked(name, {}, self._ended(job), _spread()), now, events)
+
+    # ---------------------------------------------------------------- reads
+
+    def _receive_read(self, job: Job, now: float, events: list[Event]) -> None:
+        for part in job.receive():
+            self._keep(part)
+        if job.state is JobState.RUNNING:
+            return
+        self._reading = None
+        found = self._found(job)
+        if isinstance(found, ReadRefused):
+            self._after(found, now, events)
+            return
+        changed = found.environ != self._current.environ
+        self._next = found if changed else None
+        self._after(ReadValid(changed=changed), now, events)
+        self._prepare_again(now, events)
+
+    def _keep(self, part: tuple[Any, ...]) -> None:
+        if part[0] == asking.LOGIN:
+            _, name, login = part
+            self._logins[name] = login
+        else:
+            self._answer = part
+
+    def _found(self, job: Job) -> Changed | ReadRefused:
+        """Return what a child that has ended says of the environment."""
+        answer, self._answer = self._answer, None
+        if job.state is not JobState.DONE or answer is None:
+            return ReadRefused(Problem.FAILED, self._ended(job), _spread())
+        if answer[0] == asking.REFUSED:
+            return ReadRefused(Problem(answer[1]), asking.unpickled(answer[2]), _spread())
+        return Changed(*answer[1:])
+
+    def _ended(self, job: Job) -> EnvkitError:
+        if job.state is JobState.CRASHED:
+            return EnvkitError("internal error: the process that asks the stores has crashed")
+        return UnavailableError(
+            f"no answer within {self._request.timeout_seconds:g} s",
+            hint="check the store's address, or set a longer --timeout",
+        )
+
+    def _announced(self) -> Changed:
+        before, after_ = self._current, self._next
+        assert after_ is not None  # noqa: S101 - there is one where `decide` says so
+        self._current, self._next = after_, None
+        names = [
+            name
+            for name in dict.fromkeys((*after_.names, *before.names))
+            if before.environ.get(name.encode()) != after_.environ.get(name.encode())
+        ]
+        return after_._replace(names=tuple(names))
+
+    # ---------------------------------------------------------------- profiles
+
+    def _prepare_again(self, now: float, events: list[Event]) -> None:
+        """Follow the profiles and settings with which the environment was just read."""
+        deadline = Deadline(self._request.timeout_seconds)
+        try:
+            prepared = asking.prepare_request(self._request, deadline)
+        except EnvkitError:
+            return  # they have changed again, which is seen at the next look
+        self._deadline = deadline
+        self._take_over(prepared)
+        self._after(Prepared(), now, events)
+
+    def _take_over(self, prepared: Sequence[PreparedProfile]) -> None:
+        self._prepared = prepared
+        self._watched = watched_sources(prepared)
+        polls = {name: one.poll_seconds for name, one in self._watched.items()}
+        self._settings = Settings(
+            {PROFILES: PROFILES_POLL_SECONDS, **polls},
+            self._request.debounce_seconds,
+            self._request.min_interval_seconds,
+        )
+
+    # ---------------------------------------------------------------- both
+
+    def _jobs(self) -> list[Job]:
+        return [*self._looks, *([] if self._reading is None else [self._reading])]
+
+    def _after(self, event: states.Event, now: float, events: list[Event]) -> None:
+        self._state, notices = after(self._state, self._settings, event, now)
+        for one in notices:
+            if isinstance(one, Began):
+                events.append(Warned(_text(one), tuple(one.error.hints())))
+            else:
+                events.append(Recovered(_text(one)))
+
+
+def _text(notice: states.Notice) -> str:
+    if notice.source is not None:
+        profile, _, source = notice.source.partition("/")
+        which = f"source '{source}' of {profile}"
+        if isinstance(notice, Began):
+            return f"cannot look for changes in {which}: {notice.error.message}"
+        return f"{which} answers again"
+    if notice.problem is Problem.INVALID:
+        if isinstance(notice, Began):
+            return f"the changed environment is not valid, and not used: {notice.error.message}"
+        return "the environment is valid again"
+    if isinstance(notice, Began):
+        return f"cannot read the changed environment: {notice.error.message}"
+    return "the environment can be read again"
+
+
+def _state_of(path: str) -> tuple[int, ...] | int | None:
+    try:
+        found = os.stat(path)
+    except OSError as error:
+        return error.errno
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+
+
+def _spread() -> float:
+    """Return a random number from -1 to 1, without the memory that `random` takes."""
+    return int.from_bytes(os.urandom(4)) / 2**31 - 1

@@ -22,10 +22,12 @@ from envkit._internal.clock import Deadline
 from envkit.sources.model import WHOLE, Absent, Reading, SourceContext, Version, pick_field
 from envkit.sources.protocols import (
     GroupWrite,
+    LoginState,
     Placed,
     Probe,
     ReadCheck,
     Source,
+    VersionCheck,
     VersionedSource,
     WritableSource,
     WriteCheck,
@@ -36,6 +38,7 @@ __all__ = [
     "Absent",
     "Deadline",
     "GroupWrite",
+    "LoginState",
     "Placed",
     "Probe",
     "ReadCheck",
@@ -43,6 +46,7 @@ __all__ = [
     "Source",
     "SourceContext",
     "Version",
+    "VersionCheck",
     "VersionedSource",
     "WritableSource",
     "WriteCheck",

@@ -58,6 +58,10 @@ class Guard:
         # the folders of profiles that were seen -> the project's, and the profiles' files
         self._seen: dict[str, tuple[str, set[str]]] = {}
 
+    def stop_asking(self) -> None:
+        """Refuse, from now on, what a person would be asked about."""
+        self._ask = None
+
     # ---------------------------------------------------------------- before anything is done
 
     def before_rotations(

@@ -72,16 +72,6 @@ def test_a_change_during_a_stop_is_part_of_the_restart(tmp_path):
         run.expect("A is 3\n")
 
 
-@pytest.mark.parametrize("way", ["--watch", "--supervise"])
-def test_an_environment_that_the_kernel_would_refuse_does_not_touch_the_app(way):
-    with Supervised(way, "--", *shell(f"echo started; {WAITS}")) as run:
-        run.expect("started\n")
-        run.announce(BIG="x" * 140_000)
-        wait_until(lambda: "BIG has 140,004 bytes" in run.said())
-        run.signal(signal.SIGTERM)
-        assert (run.rest(), run.wait()) == ("", -signal.SIGTERM)
-
-
 def test_a_change_that_cannot_be_recorded_does_not_reach_the_app():
     with Supervised("--watch", "--", *shell(f"echo A is $A; {WAITS}"), A="1") as run:
         run.expect("A is 1\n")

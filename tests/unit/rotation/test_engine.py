@@ -4,6 +4,7 @@ import threading
 
 import pytest
 
+from envkit._internal.backoff import FIRST_PAUSE_SECONDS, LAST_PAUSE_SECONDS
 from envkit._internal.clock import Deadline
 from envkit.errors import (
     ConflictError,
@@ -12,7 +13,6 @@ from envkit.errors import (
     UnavailableError,
     WriteRefusedError,
 )
-from envkit.rotation.backoff import FIRST_PAUSE_SECONDS, LAST_PAUSE_SECONDS
 from envkit.rotation.engine import Job, advance, new_owner
 from envkit.rotation.machine import MAX_ATTEMPTS, Request
 from envkit.rotation.outcome import OutcomeStatus

@@ -2,7 +2,7 @@
 
 import pytest
 
-from envkit.rotation.backoff import pause_seconds
+from envkit._internal.backoff import pause_seconds
 
 
 @pytest.mark.parametrize(
