@@ -78,10 +78,10 @@ def _resolve(
     `into` is where programs get the values from: a `process`, or a `shell`, where they stay.
     """
     deadline = Deadline(given.timeout_seconds)
-    with Access(command, reason=given.one("reason"), ask=ask_for_reason) as access:
+    with Access(command, reason=given.one("reason"), ask=_ask_reason) as access:
         prepared = _prepare(given, deadline, names=() if name is None else [name])
         if into:
-            require_loading_allowed(prepared, deadline, lasting=into == "shell")
+            _require_loading(prepared, deadline, lasting=into == "shell")
         access.begin(prepared)
         environment = resolve_prepared(prepared, deadline)
         if name is not None and name not in environment:
@@ -92,7 +92,7 @@ def _resolve(
     return environment
 
 
-def require_loading_allowed(
+def _require_loading(
     prepared: Sequence[PreparedProfile], deadline: Deadline, *, lasting: bool
 ) -> None:
     """Refuse variables that load code into programs, unless the user trusts them."""
@@ -106,8 +106,7 @@ def require_loading_allowed(
             deadline.restart()
 
 
-def ask_for_reason(protected: Sequence[str]) -> str:
-    """Ask for the reason to use protected profiles; empty if nobody can be asked."""
+def _ask_reason(protected: Sequence[str]) -> str:
     from envkit.cli.interaction.prompt import ask_reason
 
     return ask_reason(protected)
@@ -115,20 +114,11 @@ def ask_for_reason(protected: Sequence[str]) -> str:
 
 def _exec(given: Arguments) -> int:
     if any(given.flag(option.key) for option in WATCHING):
-        from envkit.cli.watching import plan_of, run_watched
-
-        plan = plan_of(given)
-        if not given.flag("dry-run"):
-            return run_watched(given, plan)
+        return _watch_app(given)
     return _dry_run(given) if given.flag("dry-run") else _run_app(given)
 
 
-def command_of(given: Arguments) -> list[str]:
-    """Return the command that `exec` runs.
-
-    Raises:
-        UsageError: there is none, or it is empty.
-    """
+def _command_of(given: Arguments) -> list[str]:
     command = given.rest
     if not command:
         raise IncompleteError(
@@ -143,23 +133,44 @@ def command_of(given: Arguments) -> list[str]:
 
 
 def _run_app(given: Arguments) -> NoReturn:
-    command = command_of(given)
+    command = _command_of(given)
     from envkit.launch.exec import end_on_signals, overlay, parent_environment, replace_process
 
     if os.getpid() == 1:
         end_on_signals()
     environment = _resolve("exec", given, into="process")
     passed = overlay(environment, parent_environment(), pristine=given.flag("pristine"))
-    warn_of_literals(command, environment)
+    _warn_of_literals(command, environment)
     replace_process(command, passed)
 
 
-def warn_of_literals(command: Sequence[str], names: Container[str]) -> None:
-    """Warn on a terminal of an argument like `$NAME`, which no shell expands."""
+def _warn_of_literals(command: Sequence[str], names: Container[str]) -> None:
     if sys.stderr.isatty() and any("$" in argument for argument in command):
-        from envkit.cli.literal_arguments import warn
+        from envkit.cli.exec.literal_arguments import warn
 
         warn(command, names)
+
+
+def _watch_app(given: Arguments) -> int:
+    """Run the app as `_run_app` does, and stay its parent."""
+    from envkit.cli.exec.watching import plan_of, supervise, watcher_of
+    from envkit.launch.exec import end_on_signals
+
+    plan = plan_of(given)
+    if given.flag("dry-run"):
+        return _dry_run(given)
+    command = _command_of(given)
+    if os.getpid() == 1:
+        end_on_signals()
+    watcher = watcher_of(given, command)
+    with Access("exec", reason=given.one("reason"), ask=_ask_reason) as access:
+        prepared = watcher.prepare()
+        _require_loading(prepared, watcher.deadline, lasting=False)
+        access.begin(prepared)
+        first = watcher.first()
+        access.record(first.names, first.versions)
+    _warn_of_literals(command, first.names)
+    return supervise(command, first, watcher, plan, access)
 
 
 def _dry_run(given: Arguments) -> int:

@@ -71,7 +71,7 @@ def complete_words(args: list[str], incomplete: str) -> tuple[list[str], str, st
 
 def _without_equals(args: list[str]) -> Iterable[str]:
     before = ""
-    for word, after in zip(args, [*args[1:], ""], strict=True):
+    for word, after in zip(args, [*args[1:], ""], strict=False):
         # typer would take the next word for the value of one that is not followed by `=`
         alone = word in _OPTIONAL_VALUE and after != "="
         if not alone and (word != "=" or not before.startswith("--")):

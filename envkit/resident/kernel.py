@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import NamedTuple
+from envkit._internal.named_tuple import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -17,7 +17,12 @@ What always holds:
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import NamedTuple, TypeAlias
+
+from envkit._internal.named_tuple import NamedTuple
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import TypeAlias
 
 SIGINT = 2
 REPEAT_SECONDS = 0.5  # `timeout` sends its signal twice at once; that is one request

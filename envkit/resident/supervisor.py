@@ -12,7 +12,7 @@ import os
 import select
 import sys
 from time import monotonic
-from typing import NamedTuple
+from envkit._internal.named_tuple import NamedTuple
 
 from envkit.errors import EnvkitError
 from envkit.resident import lifecycle

@@ -187,9 +187,8 @@ class ScriptedWatcher:
 def _main() -> int:
     from envkit.cli.boundary import guarded
     from envkit.cli.error_text import print_labelled
-    from envkit.cli.hot import command_of
     from envkit.cli.options import parse
-    from envkit.cli.watching import plan_of
+    from envkit.cli.exec.watching import plan_of
     from envkit.errors import AuditError
     from envkit.resident.supervisor import Supervisor
     from envkit.resident.watcher import Changed
@@ -208,7 +207,7 @@ def _main() -> int:
     def run() -> int:
         first, watcher = Changed(environ, (), {}), ScriptedWatcher(pipe, environ)
         supervisor = Supervisor(
-            command_of(given), first, watcher, plan_of(given), tell=print_labelled, record=record
+            given.rest, first, watcher, plan_of(given), tell=print_labelled, record=record
         )
         return supervisor.run()
 

@@ -6,26 +6,23 @@ Imported only with these options. `resident.supervisor` does the work.
 from __future__ import annotations
 
 import gc
-import os
-from typing import TYPE_CHECKING
 
-from envkit._internal.suggestions import did_you_mean
-from envkit.audit.session import Access
+from envkit._internal.files import set_leaving
 from envkit.cli.error_text import print_labelled
-from envkit.cli.hot import ask_for_reason, command_of, require_loading_allowed, warn_of_literals
 from envkit.cli.options import WATCHING
 from envkit.errors import UsageError
-from envkit.launch.exec import end_on_signals
-from envkit.launch.loaders import loading_variables
 from envkit.resident.lifecycle import Do, Settings
 from envkit.resident.signals import number_of, signal_numbers
 from envkit.resident.supervisor import Plan, Supervisor
-from envkit.resident.watcher import Watcher, WatchRequest
+from envkit.resident.request import WatchRequest
+from envkit.resident.watcher import Watcher
 from envkit.sources.registry import current_guard
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from envkit.audit.session import Access
     from envkit.cli.options import Arguments
     from envkit.resident.watcher import Changed
     from envkit.resolution.prepare import PreparedProfile
@@ -58,18 +55,10 @@ def plan_of(given: Arguments) -> Plan:
     return Plan(settings, _seconds(given, "splay", 0.0), reload_signal, command)
 
 
-def run_watched(given: Arguments, plan: Plan) -> int:
-    """Run the app, and keep its environment current; return its exit status.
-
-    Args:
-        given: the arguments of `exec`.
-        plan: from `plan_of`.
-    """
-    command = command_of(given)
-    if os.getpid() == 1:
-        end_on_signals()
+def watcher_of(given: Arguments, command: Sequence[str]) -> Watcher:
+    """Return the watcher of the environment that the arguments of `exec` name."""
     debounce = _seconds(given, "debounce", DEBOUNCE_SECONDS)
-    watcher = Watcher(
+    return Watcher(
         WatchRequest(
             given.many("env"),
             profiles=given.one("profiles"),
@@ -84,26 +73,38 @@ def run_watched(given: Arguments, plan: Plan) -> int:
             approve=_approve,
         )
     )
-    with Access("exec", reason=given.one("reason"), ask=ask_for_reason) as access:
-        prepared = watcher.prepare()
-        require_loading_allowed(prepared, watcher.deadline, lasting=False)
-        access.begin(prepared)
-        first = watcher.first()
-        access.record(first.names, first.versions)
-    warn_of_literals(command, first.names)
-    current_guard()  # which `first` has silenced, makes those of names of files silent, too
+
+
+def supervise(
+    command: Sequence[str], first: Changed, watcher: Watcher, plan: Plan, access: Access
+) -> int:
+    """Run the app, and keep its environment current; return its exit status.
+
+    Args:
+        command: the program and its arguments.
+        first: the environment that it starts with.
+        watcher: from `watcher_of`.
+        plan: from `plan_of`.
+        access: records each change in the audit log.
+    """
+    set_leaving(_may_leave)
     gc.enable()  # `main` disables it for short lives
 
     def record(change: Changed) -> None:
         access.record(change.names, change.versions)
 
-    return Supervisor(
-        command, first, watcher, plan, tell=print_labelled, record=record
-    ).run()
+    return Supervisor(command, first, watcher, plan, tell=print_labelled, record=record).run()
+
+
+def _may_leave(root: str, target: str) -> bool:
+    guard = current_guard()  # which asks nobody any more: the terminal is the app's
+    return guard is not None and guard.may_leave(root, target)
 
 
 def _approve(prepared: Sequence[PreparedProfile]) -> None:
     """Refuse variables that load code into programs and that the user has not allowed."""
+    from envkit.launch.loaders import loading_variables
+
     if loading_variables([name for one in prepared for name in one.plan.selected]):
         from envkit.cli.interaction.trusting import require_loading
 
@@ -122,6 +123,8 @@ def _way(given: Arguments) -> tuple[Do, int, str]:
         return Do.RELOAD, _signal("--watch=signal", rest), ""
     if way == "run" and rest.strip():
         return Do.RUN, 0, rest
+    from envkit._internal.suggestions import did_you_mean
+
     if f"{way}{colon}" in WAYS[1:] or way in ("signal", "run"):
         example = "signal:HUP" if way == "signal" else "run:'make reload'"
         raise UsageError(f"--watch={way} needs more", hint=f"write --watch={example}")
@@ -135,6 +138,8 @@ def _way(given: Arguments) -> tuple[Do, int, str]:
 def _signal(option: str, name: str) -> int:
     number = number_of(name)
     if number is None:
+        from envkit._internal.suggestions import did_you_mean
+
         raise UsageError(
             f"{option} has no signal '{name}'",
             hint=did_you_mean(name.upper().removeprefix("SIG"), list(signal_numbers())),
