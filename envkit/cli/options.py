@@ -306,7 +306,9 @@ def _take_option(command: str, word: str, queue: list[str], found: Arguments) ->
             raise UsageError(f"{flag} takes no value")
     elif option.kind == "optional":
         if equals and not value:
-            raise UsageError(f"{flag}= has no value", hint=f"write {flag}, or a value behind the '='")
+            raise UsageError(
+                f"{flag}= has no value", hint=f"write {flag}, or a value behind the '='"
+            )
     elif not equals:
         if not queue:
             raise UsageError(f"{flag} needs a value", hint=f"write {flag} {option.metavar}")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 
 from envkit import errors
 from envkit.errors import EnvkitError
@@ -62,10 +63,8 @@ def fork_app(
             _become(command, environ, parent, writing, signals, own_group=own_group)
     os.close(writing)
     if own_group:
-        try:
+        with suppress(OSError):  # it has done so itself, or has ended
             os.setpgid(pid, pid)
-        except OSError:  # it has done so itself, or has ended
-            pass
     with os.fdopen(reading, "rb") as pipe:
         failure = pipe.read()
     if failure:
@@ -185,7 +184,9 @@ class App:
     def _members(self, table: Mapping[int, Process]) -> set[int]:
         """Return the living processes of the app's group; of a shared one those of the app."""
         if self.own_group:
-            found = {one.pid for one in table.values() if one.group == self.pid and one.state != "Z"}
+            found = {
+                one.pid for one in table.values() if one.group == self.pid and one.state != "Z"
+            }
             if not table and _kill(-self.pid, 0):  # there is no /proc
                 found.add(-self.pid)
             return found

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+
 from envkit._internal.named_tuple import NamedTuple
 
 TYPE_CHECKING = False
@@ -74,9 +75,7 @@ def processes() -> dict[int, Process]:
     return found
 
 
-def descendants(
-    table: Mapping[int, Process], root: int, without: frozenset[int]
-) -> list[Process]:
+def descendants(table: Mapping[int, Process], root: int, without: frozenset[int]) -> list[Process]:
     """Return the living descendants of a process.
 
     Args:
@@ -103,6 +102,6 @@ def _prctl(option: int, value: int) -> bool:
     try:
         import ctypes
 
-        return ctypes.CDLL(None).prctl(option, value, 0, 0, 0) == 0
+        return int(ctypes.CDLL(None).prctl(option, value, 0, 0, 0)) == 0
     except (ImportError, OSError, AttributeError):  # a Python without it, or another libc
         return False

@@ -184,19 +184,20 @@ def advance(
         return state, []
     match event:
         case Started():
-            return _started(state, now, settings)
+            found = _started(state, now, settings)
         case Exited(status):
-            return _exited(state, status, now, settings)
+            found = _exited(state, status, now, settings)
         case Gone():
-            return _gone(state)
+            found = _gone(state)
         case Signalled():
-            return _signalled(state, event, now, settings)
+            found = _signalled(state, event, now, settings)
         case Changed(delay):
-            return _changed(state, now + delay, settings)
+            found = _changed(state, now + delay, settings)
         case Ran():
-            return _tick(state._replace(busy=False), now, settings)
+            found = _tick(state._replace(busy=False), now, settings)
         case Tick():
-            return _tick(state, now, settings)
+            found = _tick(state, now, settings)
+    return found
 
 
 def _started(state: State, now: float, settings: Settings) -> tuple[State, list[Action]]:

@@ -6,6 +6,7 @@ There is one reaper. Children of the watcher are left to the watcher, which wait
 from __future__ import annotations
 
 import os
+
 from envkit._internal.named_tuple import NamedTuple
 
 TYPE_CHECKING = False

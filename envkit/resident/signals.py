@@ -102,7 +102,7 @@ class Signals:
 
     def was_ignored(self, number: int) -> bool:
         """Return whether envkit was started with the signal ignored, as `nohup` does."""
-        return self._before.get(number) == _signal.SIG_IGN
+        return bool(self._before.get(number) == _signal.SIG_IGN)
 
     def restore(self) -> None:
         """Give a new child the dispositions and the mask that envkit was started with."""

@@ -11,9 +11,10 @@ from __future__ import annotations
 import os
 import select
 import sys
+from contextlib import suppress
 from time import monotonic
-from envkit._internal.named_tuple import NamedTuple
 
+from envkit._internal.named_tuple import NamedTuple
 from envkit.errors import EnvkitError
 from envkit.resident import lifecycle
 from envkit.resident import signals as sig
@@ -158,6 +159,14 @@ class Supervisor:
             for number, shared in self._witness.settle(now):
                 reached = shared and self._app is not None and self._app.shares_group()
                 self._receive(number, now, reached=reached)
+        self._hear(now)
+        for report in reap(self._known(), self._watcher.children()):
+            self._reaped(report, now)
+        self._advance(lifecycle.Tick(), now)
+        self._look(now)
+
+    def _hear(self, now: float) -> None:
+        """Handle what the watcher has noticed."""
         for event in self._watcher.step(now):
             if isinstance(event, Changed):
                 self._change(event, now)
@@ -167,10 +176,6 @@ class Supervisor:
                     self._tell("hint", hint)
             else:
                 self._tell("note", event.text)
-        for report in reap(self._known(), self._watcher.children()):
-            self._reaped(report, now)
-        self._advance(lifecycle.Tick(), now)
-        self._look(now)
 
     def _receive(self, number: int, now: float, *, reached: bool) -> None:
         ending = _WITHOUT if self._own_group else _WITH_A_TERMINAL
@@ -229,34 +234,38 @@ class Supervisor:
             self._do(action)
 
     def _do(self, action: Action) -> None:
+        match action.do:
+            case Do.START:
+                self._start()
+            case Do.END:
+                self._end = action
+            case Do.RUN:
+                self._run_command()
+            case Do.TELL:
+                self._tell_once()
+            case Do.WARN:
+                self._tell("warning", "the app cannot be killed: envkit waits for it to end")
+            case _ if self._app is not None:
+                self._do_to(self._app, action)
+
+    def _do_to(self, app: App, action: Action) -> None:
         stop_signal = self._plan.settings.stop_signal
         adopted = not self._state.left
-        if action.do is Do.START:
-            self._start()
-        elif action.do is Do.END:
-            self._end = action
-        elif action.do is Do.RUN:
-            self._run_command()
-        elif action.do is Do.TELL:
-            self._tell_once()
-        elif action.do is Do.WARN:
-            self._tell("warning", "the app cannot be killed: envkit waits for it to end")
-        elif self._app is None:
-            pass
-        elif action.do is Do.SEND:
-            self._app.send(action.number)
-        elif action.do is Do.STOP:
-            self._announce("restarting the app")
-            self._app.stop(stop_signal)
-            self._app.stop(sig.SIGCONT)  # a process that is stopped handles no signal
-        elif action.do is Do.STOP_REST:
-            self._app.stop_rest(stop_signal, adopted=adopted)
-        elif action.do is Do.KILL:
-            self._app.kill(adopted=adopted)
-        elif action.do is Do.RELOAD:
-            number = self._plan.reload_signal
-            self._announce(f"sending {sig.name_of(number)} to the app")
-            self._app.send_to_main(number)
+        match action.do:
+            case Do.SEND:
+                app.send(action.number)
+            case Do.STOP:
+                self._announce("restarting the app")
+                app.stop(stop_signal)
+                app.stop(sig.SIGCONT)  # a process that is stopped handles no signal
+            case Do.STOP_REST:
+                app.stop_rest(stop_signal, adopted=adopted)
+            case Do.KILL:
+                app.kill(adopted=adopted)
+            case Do.RELOAD:
+                number = self._plan.reload_signal
+                self._announce(f"sending {sig.name_of(number)} to the app")
+                app.send_to_main(number)
 
     def _start(self) -> None:
         if self._terminal is not None:
@@ -309,10 +318,8 @@ class Supervisor:
 
     def _stop_command(self) -> None:
         if self._running:
-            try:
+            with suppress(ProcessLookupError):
                 os.kill(-self._running if self._own_group else self._running, sig.SIGTERM)
-            except ProcessLookupError:
-                pass
 
     def _announce(self, what: str) -> None:
         names = ", ".join(self._changed) or "the environment"

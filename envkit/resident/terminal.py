@@ -13,6 +13,7 @@ answer is complete. Envkit asks twice, for a machine that pauses in the middle.
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 
 from envkit.resident import signals as sig
 from envkit.resident.kernel import set_name
@@ -134,10 +135,8 @@ def _close_all_but(*kept: int) -> None:
         opened = list(range(256))
     for descriptor in opened:
         if descriptor not in kept:
-            try:
+            with suppress(OSError):  # of the folder itself
                 os.close(descriptor)
-            except OSError:
-                pass
 
 
 class Terminal:
@@ -199,4 +198,3 @@ def _exists(group: int) -> bool:
     except PermissionError:
         return True
     return True
-

@@ -81,7 +81,7 @@ COMPLETIONS = [
     *((f"envkit {command} --env dev -e s", "staging") for command in WITH_ENVIRONMENTS),
     (
         "envkit exec --",
-        "--env --only --except --pristine --set --dry-run --reason --timeout --profiles --help",
+        "--env --only --except --pristine --set --dry-run --watch --supervise --stop-signal --stop-timeout --debounce --splay --reason --timeout --profiles --help",
     ),
     ("envkit get --e", "--env"),
     ("envkit export --format d", "dotenv docker"),

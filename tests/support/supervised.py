@@ -58,7 +58,7 @@ class Supervised:
 
     def __init__(self, *args: str, more: dict[str, Any] | None = None, **variables: str) -> None:
         reading, self._writing = os.pipe()
-        self._errors = tempfile.TemporaryFile()
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `__exit__`
         options = {"start_new_session": True, "stdin": subprocess.DEVNULL, **(more or {})}
         self.process = subprocess.Popen(
             [sys.executable, __file__, str(reading), "--debounce", "0", *args],
@@ -187,8 +187,8 @@ class ScriptedWatcher:
 def _main() -> int:
     from envkit.cli.boundary import guarded
     from envkit.cli.error_text import print_labelled
-    from envkit.cli.options import parse
     from envkit.cli.exec.watching import plan_of
+    from envkit.cli.options import parse
     from envkit.errors import AuditError
     from envkit.resident.supervisor import Supervisor
     from envkit.resident.watcher import Changed

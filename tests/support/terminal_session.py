@@ -41,7 +41,7 @@ class TerminalSession:
             env=environ,
         )
         os.close(theirs)
-        self.types(f"stty -echo; PS1='<pro''mpt>'; LINES=24 COLUMNS=80\n")
+        self.types("stty -echo; PS1='<pro''mpt>'; LINES=24 COLUMNS=80\n")
         self.sees(PROMPT)
 
     def __enter__(self) -> TerminalSession:

@@ -12,9 +12,9 @@ from envkit.cli.error_text import print_labelled
 from envkit.cli.options import WATCHING
 from envkit.errors import UsageError
 from envkit.resident.lifecycle import Do, Settings
+from envkit.resident.request import WatchRequest
 from envkit.resident.signals import number_of, signal_numbers
 from envkit.resident.supervisor import Plan, Supervisor
-from envkit.resident.request import WatchRequest
 from envkit.resident.watcher import Watcher
 from envkit.sources.registry import current_guard
 

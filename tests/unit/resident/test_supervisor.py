@@ -367,5 +367,3 @@ signal.pause()
         assert os.read(reading, 10) == b"more"
     os.close(reading)
     os.close(writing)
-
-

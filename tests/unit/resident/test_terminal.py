@@ -182,7 +182,7 @@ def test_an_app_that_is_started_in_the_background_waits_for_the_terminal(person)
 
 def test_a_closed_terminal_ends_the_app_and_envkit(person):
     person.script.write_text(COUNTS.replace("(2, 1,", "(2,"))
-    app, envkit = person.starts_counting()
+    _, envkit = person.starts_counting()
     family = [envkit, *children(envkit)]
     person.session.hang_up()
     wait_until(lambda: not any(lives(pid) for pid in family))
@@ -280,7 +280,14 @@ def test_a_restart_at_a_terminal_stops_the_children_of_the_app_too(person):
 
 
 def test_ctrl_c_during_a_stop_ends_envkit(person):
-    person.types(person.line("sh", "-c", "trap 'echo told' TERM INT; echo on; while :; do sleep 0.01; done", options=("--watch", "--stop-timeout", "1")))
+    person.types(
+        person.line(
+            "sh",
+            "-c",
+            "trap 'echo told' TERM INT; echo on; while :; do sleep 0.01; done",
+            options=("--watch", "--stop-timeout", "1"),
+        )
+    )
     person.sees("on")
     person.announce(A="2")
     person.sees("told")

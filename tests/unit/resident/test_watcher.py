@@ -172,7 +172,7 @@ def test_an_error_of_a_store_reaches_the_caller_of_the_first_read(stored, watch)
     with pytest.raises(EnvkitError, match="has crashed"):
         watch()
     set_store(stored, how="silent")
-    with pytest.raises(EnvkitError, match="no answer from 'store' within 0.2 s"):
+    with pytest.raises(EnvkitError, match=r"no answer from 'store'"):
         watch(timeout_seconds=0.2)
 
 
@@ -193,6 +193,8 @@ def test_a_file_that_is_written_anew_with_the_same_values_changes_nothing(local,
     local.dotenv("prod", "PORT=1\n# a comment\nURL=one\n")
     watcher.poke()
     while not watcher.children():  # until it is read
+        assert turn(watcher) == []
+    while watcher.children():
         assert turn(watcher) == []
     local.dotenv("prod", "URL=two\nPORT=1\n")
     (changed,) = until(watcher, Changed)
@@ -296,8 +298,8 @@ def test_a_change_in_a_store_is_announced(stored, watch):
 )
 def test_an_outage_is_told_once_and_its_end_without_a_change(stored, watch, how, said):
     watcher, _ = watch()
-    watcher._request = watcher._request._replace(timeout_seconds=0.2)  # noqa: SLF001
-    watcher._deadline.timeout_seconds = 0.2  # noqa: SLF001
+    watcher._request = watcher._request._replace(timeout_seconds=0.2)
+    watcher._deadline.timeout_seconds = 0.2
     set_store(stored, key="k1", how=how)
     watcher.poke()
     (warned,) = until(watcher, Warned)
@@ -317,9 +319,12 @@ def test_an_environment_that_a_store_does_not_give_is_told_and_read_again(stored
     assert "the store is down" in warned.text
     set_store(stored, key="k1")
     watcher.poke()
+    # whichever of a look and the read is the first to see that the store is back
     events = until(watcher, Changed)
-    assert [type(event) for event in events[:-1]] == [Recovered]
-    assert events[-1].names == ("URL",)
+    if len(events) == 1:
+        events += until(watcher, Recovered)
+    changed, recovered = sorted(events, key=lambda event: isinstance(event, Recovered))
+    assert (changed.names, type(recovered)) == (("URL",), Recovered)
 
 
 def test_a_login_survives_from_one_child_to_the_next(stored, watch):
@@ -375,3 +380,46 @@ except EnvkitError as error:
     assert "B (profiles/prod.toml" in message
     clients = {"hvac", "requests", "urllib3", "botocore", "boto3", "ctypes"}
     assert clients.isdisjoint(modules.split())
+
+
+def test_a_file_that_is_written_while_it_is_read_is_read_again(project, install, watch):
+    """The source between two looks at the file stands in for a program that writes it."""
+    code = """
+        from pathlib import Path
+        from envkit.secret import Secret
+        from envkit.sources.base import Reading
+
+        class Writer:
+            settings = {}
+            remote = True
+
+            def __init__(self, context):
+                self.name = context.name
+
+            def check(self, ref): ...
+            def locate(self, ref): return str(ref)
+
+            def fetch(self, refs):
+                file = Path(".env.prod")
+                if file.read_text() == "URL=half\\n":
+                    Path("new").write_text("URL=whole\\n")
+                    Path("new").rename(file)
+                return {ref: Reading(Secret("w"), None, "here") for ref in refs}
+    """
+    install("writer", "envkit.sources", "writer = writer:Writer", code)
+    project.profile(
+        "prod.toml",
+        """
+[sources.writer]
+type = "writer"
+[variables]
+URL = "{{ dotenv:URL }}"
+W = "{{ writer:w }}"
+""",
+    )
+    project.dotenv("prod", "URL=one\n")
+    watcher, _ = watch()
+    project.dotenv("prod", "URL=half\n")
+    watcher.poke()
+    (changed,) = until(watcher, Changed)
+    assert changed.environ[b"URL"] == b"whole"
