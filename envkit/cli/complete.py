@@ -68,7 +68,7 @@ def _harmless(description: str) -> str:
 
 def ways(ctx: Any, args: list[str], incomplete: str) -> list[str]:  # noqa: ARG001
     """Return the ways of `envkit exec --watch`."""
-    return ["restart", "signal:HUP", "signal:USR1", "signal:USR2", "run:"]
+    return ["restart", "signal:", "run:"]
 
 
 # by the key of an option

@@ -52,16 +52,23 @@ class Supervised:
 
     Args:
         args: of `envkit exec`; short intervals are added.
+        under: a program with its arguments that starts the supervisor.
         more: for `subprocess.Popen`.
         variables: the environment that the app starts with, beside that of this process.
     """
 
-    def __init__(self, *args: str, more: dict[str, Any] | None = None, **variables: str) -> None:
+    def __init__(
+        self,
+        *args: str,
+        under: tuple[str, ...] = (),
+        more: dict[str, Any] | None = None,
+        **variables: str,
+    ) -> None:
         reading, self._writing = os.pipe()
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `__exit__`
         options = {"start_new_session": True, "stdin": subprocess.DEVNULL, **(more or {})}
         self.process = subprocess.Popen(
-            [sys.executable, __file__, str(reading), "--debounce", "0", *args],
+            [*under, sys.executable, __file__, str(reading), "--debounce", "0", *args],
             pass_fds=[reading, *options.pop("pass_fds", ())],
             stdout=subprocess.PIPE,
             stderr=self._errors,
@@ -77,7 +84,8 @@ class Supervised:
     def __exit__(self, *_: object) -> None:
         if self.process.poll() is None:
             for pid in self.children():
-                os.killpg(pid, signal.SIGKILL)  # each leads a group
+                # the app leads a group; process 1 of a container does not
+                os.kill(-pid if os.getpgid(pid) == pid else pid, signal.SIGKILL)
             self.process.kill()
             self.process.wait()
         self._close()

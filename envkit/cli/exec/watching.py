@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 DEBOUNCE_SECONDS = 2.0
 MIN_INTERVAL_SECONDS = 5.0
 STOP_TIMEOUT_SECONDS = 10.0
-WAYS = ("restart", "signal:", "run:")
+WAYS = ("restart", "signal", "run")
 
 
 def plan_of(given: Arguments) -> Plan:
@@ -116,7 +116,7 @@ def _way(given: Arguments) -> tuple[Do, int, str]:
     if not given.flag("watch"):
         return Do.TELL, 0, ""
     text = given.one("watch") or "restart"
-    way, colon, rest = text.partition(":")
+    way, _, rest = text.partition(":")
     if text == "restart":
         return Do.STOP, 0, ""
     if way == "signal" and rest:
@@ -125,13 +125,12 @@ def _way(given: Arguments) -> tuple[Do, int, str]:
         return Do.RUN, 0, rest
     from envkit._internal.suggestions import did_you_mean
 
-    if f"{way}{colon}" in WAYS[1:] or way in ("signal", "run"):
+    if way in WAYS[1:]:
         example = "signal:HUP" if way == "signal" else "run:'make reload'"
         raise UsageError(f"--watch={way} needs more", hint=f"write --watch={example}")
     raise UsageError(
         f"--watch has no way '{way}'",
-        hint=did_you_mean(way, [one.removesuffix(":") for one in WAYS])
-        or "write --watch=restart, --watch=signal:NAME or --watch=run:COMMAND",
+        hint=did_you_mean(way, WAYS),
     )
 
 
