@@ -15,6 +15,7 @@ import threading
 from hashlib import sha256
 
 from envkit._internal.clock import Deadline
+from envkit._internal.parallel import ForkSafeLock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ LIMIT = 32  # of clients; the oldest is dropped first
 _ENVIRONMENT = ("AWS_", "HOME")  # prefixes of the variables that botocore reads
 
 _clients: dict[bytes, _Shared] = {}
-_lock = threading.Lock()
+_lock = ForkSafeLock()
 
 
 class _Shared:

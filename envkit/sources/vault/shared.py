@@ -14,6 +14,7 @@ import os
 import threading
 
 from envkit._internal.clock import Deadline
+from envkit._internal.parallel import ForkSafeLock
 from envkit.sources.vault.client import connect
 
 TYPE_CHECKING = False
@@ -27,7 +28,7 @@ FRESH_SECONDS = 300.0
 LIMIT = 32  # of logins; the oldest is dropped first
 
 _logins: dict[tuple[object, ...], SharedLogin] = {}
-_lock = threading.Lock()
+_lock = ForkSafeLock()
 
 
 class SharedLogin:
