@@ -52,7 +52,7 @@ def connect(live: Live, login: Variables, *, recycle: bool = True) -> Callable[.
         async def attempt(login: Login) -> Any:
             try:
                 connection = await asyncpg.connect(
-                    **{**_arguments(credential, login), "connection_class": kind, **kwargs}
+                    **{**arguments(credential, login), "connection_class": kind, **kwargs}
                 )
             except ValueError:  # its text has parts of the value
                 raise credential.unusable() from None
@@ -67,12 +67,15 @@ def connect(live: Live, login: Variables, *, recycle: bool = True) -> Callable[.
     return connect_now
 
 
-def _arguments(credential: Credential, login: Login) -> dict[str, Any]:
+def arguments(credential: Credential, login: Login) -> dict[str, Any]:
+    """Return the arguments of `asyncpg.connect`, which raises ValueError if they are no login."""
     parts: dict[str, Any] = credential.parts(login)
     if "dbname" in parts:
         parts["database"] = parts.pop("dbname")
     if "port" in parts:
         parts["port"] = int(parts["port"])
+    if not parts and not credential.url(login).startswith(("postgresql://", "postgres://")):
+        raise credential.unusable()
     return {"dsn": credential.url(login) or None, **parts}
 
 

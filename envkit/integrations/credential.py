@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 from time import monotonic
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -69,8 +70,9 @@ class Credential:
         return self  # frameworks copy their settings
 
     def url(self, login: Login) -> str:
-        """Return the text of the URL, or an empty one where the login consists of parts."""
-        return login[self._url].reveal() if self._url else ""
+        """Return the text of the URL without a driver; empty where the login consists of parts."""
+        text = login[self._url].reveal() if self._url else ""
+        return re.sub(r"^(postgres(?:ql)?)\+\w+://", r"\1://", text)  # a form of SQLAlchemy
 
     def parts(self, login: Login) -> dict[str, str]:
         """Return the text of each part; none where the login is a URL."""

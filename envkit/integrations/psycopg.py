@@ -12,7 +12,8 @@ replaces those whose login has changed when they are returned.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+import re
+from typing import TYPE_CHECKING, Any
 
 from envkit.integrations.credential import Credential
 from envkit.integrations.packages import missing
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from envkit.integrations.credential import Opened, Variables
     from envkit.resident.live import Live
     from envkit.resident.login import Login
+
+_PORTS = re.compile(r"[\d,]*")
 
 
 class _LiveConnection:
@@ -149,8 +152,25 @@ def parameters(
     Raises:
         InvalidValueError: the variables are not a login.
     """
+    if not _is_conninfo(credential.url(login)):
+        raise credential.unusable()
+    return {
+        **conninfo_to_dict(conninfo),
+        **conninfo_to_dict(credential.url(login)),
+        **credential.parts(login),
+        **(kwargs or {}),
+    }
+
+
+def _is_conninfo(text: str) -> bool:
+    """Whether psycopg understands a text, and no part of a password was taken for a host.
+
+    That happens where a password has unescaped characters; messages of drivers show hosts. It
+    is a function, so that no frame of an exception has the text.
+    """
     try:
-        url = cast("dict[str, Any]", conninfo_to_dict(credential.url(login)))
-    except psycopg.ProgrammingError:  # its text has the value
-        raise credential.unusable() from None
-    return {**conninfo_to_dict(conninfo), **url, **credential.parts(login), **(kwargs or {})}
+        found = conninfo_to_dict(text)
+    except (psycopg.ProgrammingError, ValueError):
+        return False
+    host, port = str(found.get("host", "")), str(found.get("port", ""))
+    return "@" not in host and _PORTS.fullmatch(port) is not None

@@ -25,8 +25,8 @@ from envkit.resident import login as logins
 try:
     import sqlalchemy
     from sqlalchemy import event
-    from sqlalchemy.engine import URL, make_url
-    from sqlalchemy.exc import ArgumentError, DisconnectionError
+    from sqlalchemy.engine import URL
+    from sqlalchemy.exc import DisconnectionError
     from sqlalchemy.util import concurrency
 except ImportError:
     raise missing("sqlalchemy", "SQLAlchemy>=2") from None
@@ -140,6 +140,8 @@ def _connect_in_greenlet(
     async def attempt(login: Login) -> tuple[Any, Opened]:
         try:
             connection = await concurrency.greenlet_spawn(_open, credential, dialect, login, kwargs)
+        except ValueError:  # its text has parts of the value
+            raise credential.unusable() from None
         except Exception as error:  # noqa: BLE001 - whatever the driver raises
             raise error.with_traceback(None) from None
         return connection, credential.opened(login)
@@ -150,23 +152,11 @@ def _connect_in_greenlet(
 
 
 def _open(credential: Credential, dialect: Any, login: Login, kwargs: dict[str, Any]) -> Any:
-    args, current = dialect.create_connect_args(_current_url(credential, dialect, login))
-    return dialect.connect(*args, **{**current, **kwargs})
+    """Connect with the arguments that the driver itself takes from a URL, and the engine's."""
+    if dialect.driver == "asyncpg":
+        from envkit.integrations.asyncpg import arguments
 
+        return dialect.connect(**{**arguments(credential, login), **kwargs})
+    from envkit.integrations.psycopg import parameters
 
-def _current_url(credential: Credential, dialect: Any, login: Login) -> URL:
-    name = f"{dialect.name}+{dialect.driver}"
-    parts: dict[str, Any] = credential.parts(login)
-    try:
-        if not parts:
-            return make_url(credential.url(login)).set(drivername=name)
-        return URL.create(
-            name,
-            username=parts.get("user"),
-            password=parts.get("password"),
-            host=parts.get("host"),
-            port=int(parts["port"]) if "port" in parts else None,
-            database=parts.get("dbname"),
-        )
-    except (ArgumentError, ValueError):  # whose text has parts of the value
-        raise credential.unusable() from None
+    return dialect.connect(**parameters(credential, login, kwargs=kwargs))

@@ -7,21 +7,20 @@ the login that a process had at its start, must fail.
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 import asyncpg
 import psycopg
 import psycopg_pool
 import pytest
 import sqlalchemy
-from django import setup
-from django.conf import settings as django_settings
 from django.db.utils import ConnectionHandler
 
 from envkit.integrations import asyncpg as live_asyncpg
 from envkit.integrations import django as live_django
 from envkit.integrations import psycopg as live_psycopg
 from envkit.integrations import sqlalchemy as live_sqlalchemy
+from support.django_settings import configured
 from support.rotated_database import Load, Loop, RotatedDatabase
 
 NAME = "DATABASE_URL"
@@ -134,9 +133,7 @@ def django_database(**settings):
 
 
 def django(*databases):
-    if not django_settings.configured:
-        django_settings.configure(USE_TZ=True)
-        setup()
+    configured()
     names = ["default", "other"][: len(databases)]
     return ConnectionHandler(dict(zip(names, databases, strict=True)))
 
