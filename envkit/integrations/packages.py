@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from envkit._internal.installation import install_hint
 from envkit.errors import ExtraMissingError
 
 
-def missing(module: str, requirement: str) -> ExtraMissingError:
-    """Return the error that `envkit.integrations.MODULE` needs a library."""
+def missing(module: str, package: str) -> ExtraMissingError:
+    """Return the error that `envkit.integrations.MODULE` needs a package; the extra is MODULE."""
     return ExtraMissingError(
-        f"envkit.integrations.{module} needs the package {requirement.partition('[')[0]}",
-        hint=f"run: pip install '{requirement}'",
+        f"envkit.integrations.{module} needs the package '{package}'", hint=install_hint(module)
     )

@@ -24,7 +24,7 @@ try:
     import psycopg
     from psycopg.conninfo import conninfo_to_dict
 except ImportError:
-    raise missing("psycopg", "psycopg[binary,pool]") from None
+    raise missing("psycopg", "psycopg") from None
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

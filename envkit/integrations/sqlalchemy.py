@@ -29,7 +29,7 @@ try:
     from sqlalchemy.exc import DisconnectionError
     from sqlalchemy.util import concurrency
 except ImportError:
-    raise missing("sqlalchemy", "SQLAlchemy>=2") from None
+    raise missing("sqlalchemy", "SQLAlchemy") from None
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -13,7 +13,7 @@ try:
     from django.core.exceptions import ImproperlyConfigured
     from django.db.backends.postgresql import base, client
 except ImportError:
-    raise missing("django", "Django>=5") from None
+    raise missing("django", "Django") from None
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -5,24 +5,25 @@ import sys
 
 import pytest
 
+from envkit._internal.installation import install_hint
 from envkit.errors import ExtraMissingError
 
 
 @pytest.mark.parametrize(
-    ("module", "library", "requirement"),
+    ("module", "library", "package", "extra"),
     [
-        ("psycopg", "psycopg", "psycopg[binary,pool]"),
-        ("asyncpg", "asyncpg", "asyncpg"),
-        ("sqlalchemy", "sqlalchemy", "SQLAlchemy>=2"),
-        ("django_backend.base", "django.db.backends.postgresql", "Django>=5"),
+        ("psycopg", "psycopg", "psycopg", "psycopg"),
+        ("asyncpg", "asyncpg", "asyncpg", "asyncpg"),
+        ("sqlalchemy", "sqlalchemy", "SQLAlchemy", "sqlalchemy"),
+        ("django_backend.base", "django.db.backends.postgresql", "Django", "django"),
     ],
 )
 def test_a_missing_library_is_named_with_the_command_that_installs_it(
-    monkeypatch, module, library, requirement
+    monkeypatch, module, library, package, extra
 ):
-    name = f"envkit.integrations.{module}"
-    monkeypatch.delitem(sys.modules, name, raising=False)
+    monkeypatch.delitem(sys.modules, f"envkit.integrations.{module}", raising=False)
     monkeypatch.setitem(sys.modules, library, None)
     with pytest.raises(ExtraMissingError) as caught:
-        importlib.import_module(name)
-    assert caught.value.hint == f"run: pip install '{requirement}'"
+        importlib.import_module(f"envkit.integrations.{module}")
+    assert f"needs the package '{package}'" in caught.value.message
+    assert caught.value.hint == install_hint(extra)
