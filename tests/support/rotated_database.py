@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Self
 from envkit.resident.live import Live
 from envkit.rotation.machine import Request
 from envkit.rotation.outcome import OutcomeStatus
+from envkit.rotation_state.policy import Policy
 from support.rotating import Rotating, table
 
 if TYPE_CHECKING:
@@ -45,6 +46,8 @@ class RotatedDatabase:
         toml = ", ".join(f"{key} = {json.dumps(value)}" for key, value in target.items())
         strategy = harness.kind.__name__.removesuffix("Rotator").lower()
         lines = [f"target = {{ {toml} }}", f'strategy = "{strategy}"', 'grace = "10m"']
+        if "retire_when" in Policy._fields:  # retire although the old user is connected
+            lines.append('retire_when = "grace"')
         project.profile(
             "prod.toml",
             '[sources.dotenv]\ntype = "dotenv"\n[variables]\n'
