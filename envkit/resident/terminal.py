@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 QUESTIONS = 2
 ASK_AGAIN_SECONDS = 0.02
-FORGET_SECONDS = 1.0  # after which a signal that only the witness received concerns nobody
+FORGET_SECONDS = 1.0  # after which a signal that only the witness received is dropped
 ANSWER = 0
 WITNESS_NAME = "signal-witness"
 
