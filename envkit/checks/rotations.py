@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 # what only the stores can tell
 OF_STORES = (
     *("rotation-overdue", "rotation-quarantined", "rotation-stopped"),
-    *("rotation-unreadable", "rotation-failing", "rotation-orphaned", "unknown-passwords"),
+    *("rotation-unreadable", "rotation-failing", "rotation-blocked"),
+    *("rotation-orphaned", "unknown-passwords"),
 )
 
 

@@ -24,10 +24,11 @@ from envkit.rotation.identity import target_digest
 from envkit.rotation.machine import Request
 from envkit.rotation.notify import notify
 from envkit.rotation.outcome import attempt, failed
-from envkit.rotation.rotators.registry import build, context_of, rotator_type
+from envkit.rotation.rotators.registry import build, check_evidence, context_of, rotator_type
 from envkit.rotation.step_context import AnotherTargetError, Job
 from envkit.rotation.tools import missing_tools
 from envkit.rotation_state.due import next_due
+from envkit.rotation_state.retirement import LOOK_SECONDS, retirement_of
 from envkit.rotation_state.stores.registry import open_store, value_field
 from envkit.sources.registry import current_guard, open_source
 
@@ -151,6 +152,7 @@ def open_job(
     fields = kind.fields(value_field(source, policy.secret), policy.target)
     context = context_of(policy, fields, deadline)
     build(kind, context, place_of)  # tells what is wrong before anything is asked
+    check_evidence(kind, policy)
     known: list[RotatorContext] = []
 
     def open_rotator(*, deadline: Deadline, **given: Any) -> Rotator:
@@ -174,6 +176,7 @@ def open_job(
         plan=f"{policy.rotator} ({policy.strategy}) of {changed}",
         target=target_digest(policy),
         grace_seconds=policy.timing.grace_seconds,
+        retirement=retirement_of(policy, getattr(kind, "look_seconds", LOOK_SECONDS)),
         overlap=kind.overlap,
         check=lambda: _refuse_missing_tools(policy),
         before=_hook(rotation, "before", policy.before, deadline),

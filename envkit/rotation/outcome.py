@@ -25,6 +25,8 @@ class OutcomeStatus(StrEnum):
     ABORTED = "aborted"
     NOT_DUE = "not-due"
     IN_GRACE = "in-grace"  # readers have the new value, the old one still works
+    IN_USE = "in-use"  # the grace period is over, and the old one is kept while it is in use
+    BLOCKED = "blocked"  # the same, and `grace_limit` is over; a person must act
     WAITING = "waiting"  # until readers have an announced value
     BUSY = "busy"  # another process is at work on it
     STOPPED = "stopped"  # on request; the next run resumes
@@ -33,7 +35,12 @@ class OutcomeStatus(StrEnum):
     FAILED = "failed"  # it is tried again
 
 
-_ALARMS = (OutcomeStatus.REFUSED, OutcomeStatus.QUARANTINED, OutcomeStatus.FAILED)
+_ALARMS = (
+    OutcomeStatus.REFUSED,
+    OutcomeStatus.QUARANTINED,
+    OutcomeStatus.FAILED,
+    OutcomeStatus.BLOCKED,
+)
 
 
 class Outcome(NamedTuple):

@@ -8,6 +8,7 @@ from envkit.errors import ConflictError, RotationError
 from envkit.rotation.identity import mismatch
 from envkit.rotation.machine import OtherValue, Request, published_value
 from envkit.rotation_state.record import Record
+from envkit.rotation_state.retirement import Retirement
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ class RotatorOpener(Protocol):
         id: str,  # noqa: A002 - as in RotatorContext
         issued: tuple[str, ...],
         end_sessions: bool,
+        changed_at: float,
     ) -> Rotator:
         """Substitute the placeholders of the target; the arguments are as in `RotatorContext`."""
         ...
@@ -59,6 +61,7 @@ class Job(NamedTuple):
         plan: how it is rotated, and `target`, a digest of the target as it is written:
             neither may change while a rotation is in progress.
         grace_seconds: how long old and new both work.
+        retirement: when the old one may be retired after that.
         overlap: whether they can; without it, the old one works no longer once the new
             one is set.
         check: called before the claim; raises where the rotation lacks what it needs.
@@ -76,6 +79,7 @@ class Job(NamedTuple):
     plan: str = ""
     target: str = ""
     grace_seconds: float = 0.0
+    retirement: Retirement = Retirement()
     overlap: bool = True
     check: Callable[[], None] = _no_hook
     before: Callable[[], None] = _no_hook
@@ -157,6 +161,7 @@ class StepContext(NamedTuple):
             # if the secret was changed outside envkit, a person must judge our values
             issued=() if record is None or foreign else record.issued,
             end_sessions=self.without_grace,
+            changed_at=record.promoted_at if record is not None and in_progress else 0.0,
         )
         if in_progress and record is not None:
             _refuse_another_target(record, opened.describe_target())

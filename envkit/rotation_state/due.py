@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from envkit.rotation_state.retirement import is_blocked
 from envkit.rotation_state.schedule import Due, due
 
 TYPE_CHECKING = False
@@ -28,7 +29,10 @@ def next_due(policy: Policy, record: Record | None, now: float) -> Due:
 
 
 def is_overdue(policy: Policy, record: Record | None, now: float) -> bool:
-    """Return whether a rotation should have given the store a new value long since."""
-    if record is None or record.after_promote:
+    """Return whether a rotation should have given the store a new value long since.
+
+    One whose old value is still in use waits, and is overdue all the same.
+    """
+    if record is None or (record.after_promote and not is_blocked(record)):
         return False
     return next_due(policy, record, now).overdue_at <= now
