@@ -96,7 +96,9 @@ class Evidence(NamedTuple):
         return tuple(one for one in self.readers if one.seen_at >= self.seen_at)
 
 
-def after_look(evidence: Evidence, usage: Usage, now: float, hidden: Sequence[str] = ()) -> Evidence:
+def after_look(
+    evidence: Evidence, usage: Usage, now: float, hidden: Sequence[str] = ()
+) -> Evidence:
     """Return the evidence after a look that succeeded.
 
     Args:
@@ -106,6 +108,7 @@ def after_look(evidence: Evidence, usage: Usage, now: float, hidden: Sequence[st
         hidden: values that must not appear in a record.
     """
     found = {_key(one): one for one in evidence.readers}
+    this_look: set[Reader] = set()
     for one in usage.readers:
         reader = Reader(
             *(_text(text, hidden) for text in (one.user, one.address, one.application)),
@@ -114,7 +117,11 @@ def after_look(evidence: Evidence, usage: Usage, now: float, hidden: Sequence[st
             seen_at=min(one.seen_at or now, now),
         )
         known = found.get(_key(reader))
-        found[_key(reader)] = reader if known is None or reader.seen_at >= known.seen_at else known
+        if known is not None and known in this_look:  # on several servers
+            reader = reader._replace(sessions=reader.sessions + known.sessions)
+        if known is None or reader.seen_at >= known.seen_at:
+            found[_key(reader)] = reader
+            this_look.add(reader)
     ordered = sorted(found.values(), key=lambda one: (-one.seen_at, -one.sessions, one))
     return Evidence(
         seen_at=max((one.seen_at for one in ordered), default=0.0),
@@ -206,10 +213,13 @@ def _text(text: str, hidden: Iterable[str], *, longest: int = MAX_TEXT) -> str:
 def _described(reader: Reader) -> str:
     where = f" from {reader.address}" if reader.address else ""
     name = f" '{reader.application}'" if reader.application else ""
+    user = reader.user or "a program"
     if not reader.sessions:
-        return f"{reader.user}{where}{name}"
+        return f"{user}{where}" + (f" with{name}" if name else "")
+    if not name and where:
+        name = " (no application name, perhaps a pooler)"
     number = f"{reader.sessions} session{'' if reader.sessions == 1 else 's'}"
-    return f"{number} of {reader.user}{where}{name}"
+    return f"{number} of {user}{where}{name}"
 
 
 def merged(first: Evidence, second: Evidence) -> Evidence:

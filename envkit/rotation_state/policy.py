@@ -176,7 +176,11 @@ class _Reader:
             strategy,
             timing,
             *read_retirement(
-                self.settings, strategy, timing.grace_seconds, self.seconds("grace_limit"), self.error
+                self.settings,
+                strategy,
+                timing.grace_seconds,
+                self.seconds("grace_limit"),
+                self.error,
             ),
             self.seconds("cache_age"),
             self.seconds("timeout") or DEFAULTS["timeout"],

@@ -151,7 +151,9 @@ def read_retirement(
     name = settings.get("retire_when", RetireWhen.UNUSED if waiting else RetireWhen.GRACE)
     if name not in tuple(RetireWhen):
         raise error(
-            "retire_when", f"unknown value '{name}' of 'retire_when'", did_you_mean(name, RetireWhen)
+            "retire_when",
+            f"unknown value '{name}' of 'retire_when'",
+            did_you_mean(name, RetireWhen),
         )
     when = RetireWhen(name)
     if limit_seconds is None:
@@ -160,7 +162,7 @@ def read_retirement(
         raise error(
             "grace_limit",
             "'grace_limit' has no effect with retire_when = \"grace\"",
-            'write retire_when = "limit", or remove \'grace_limit\'',
+            "write retire_when = \"limit\", or remove 'grace_limit'",
         )
     if limit_seconds < grace_seconds:
         raise error(

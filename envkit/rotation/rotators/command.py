@@ -12,6 +12,9 @@ On its standard input the program finds
 with `test` those that are to be tried. Of `test` and `retire`, `credential` says which one is
 meant: the `old` one, or the `new` one. Whatever was done already is done.
 
+With `test` of the old credential it may print `{"in_use": [{"user": "app"}]}`: the programs that
+use it, also with `address`, `application`, `sessions` and `since`; none for an empty list.
+
 It may print `{"facts": {...}}` for prepare and create, to be given back with each later
 step and never a value; `{"values": {...}}` for create, where the target makes the value;
 and `{"error": "..."}`. Its status says the rest: 0 done, 1 no (of test: it does not log
@@ -36,7 +39,7 @@ from typing import ClassVar, NamedTuple
 from envkit._internal.program import ProgramError, passed_on, run_program
 from envkit.errors import ProfileError, RejectedError, RotationError, TargetUnavailableError
 from envkit.profile.placeholder import OPEN
-from envkit.rotation.protocols import Created
+from envkit.rotation.protocols import Created, Reader, Usage
 from envkit.rotation.rotators.generate import generated
 from envkit.secret import Secret
 
@@ -78,6 +81,7 @@ class CommandRotator:
     }
     required = frozenset({"command"})
     overlap = True
+    look_seconds = 60.0
 
     def __init__(self, context: RotatorContext) -> None:
         target = context.target
@@ -208,6 +212,23 @@ class CommandRotator:
             )
         return not self.probe(fields, facts)
 
+    def in_use(self, fields: Fields, facts: Mapping[str, str]) -> Usage:
+        """Return who uses a credential, as the program answers in the step `test`.
+
+        Raises:
+            RotationError: the program does not say who.
+        """
+        answer = self._call("test", facts, fields, credential=_which(fields, facts))
+        if answer.status != NO:
+            self._judge("test", answer, fields)
+        found = answer.printed.get("in_use")
+        if not isinstance(found, list):
+            raise self._no_answer("test", "did not return 'in_use'")
+        readers = [_reader(one) for one in found]
+        if None in readers:
+            raise self._no_answer("test", "returned an invalid entry in 'in_use'")
+        return Usage(tuple(one for one in readers if one is not None))
+
     def _run(
         self, step: str, facts: Mapping[str, str], values: Fields | None = None, **more: str
     ) -> Mapping[str, object]:
@@ -292,6 +313,21 @@ class CommandRotator:
             f"'{self._command[0]}' {what} in step '{step}'",
             hint="see docs/reference/rotators/command.md for what it may print",
         )
+
+
+def _reader(entry: object) -> Reader | None:
+    """Return one entry of `in_use`; None if it is not valid."""
+    if not isinstance(entry, dict):
+        return None
+    texts = [entry.get(key, "") for key in ("user", "address", "application")]
+    sessions, since = entry.get("sessions", 0), entry.get("since", 0.0)
+    if (
+        not all(isinstance(text, str) for text in texts)
+        or type(sessions) is not int
+        or type(since) not in (int, float)
+    ):
+        return None
+    return Reader(*texts, sessions=sessions, since=float(since))
 
 
 def _parsed(output: bytes) -> Mapping[str, object]:

@@ -16,7 +16,12 @@ if TYPE_CHECKING:
 
 MONTHS = 4  # the last one, this one, and the next two
 # the classes of a day, and what they mean
-LEGEND = {"done": "rotated", "coming": "due", "late": "overdue, failing or blocked", "today": "today"}
+LEGEND = {
+    "done": "rotated",
+    "coming": "due",
+    "late": "overdue, failing or blocked",
+    "today": "today",
+}
 
 
 class Day(NamedTuple):
