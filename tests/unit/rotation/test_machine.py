@@ -236,9 +236,14 @@ def test_a_foreign_value_is_not_overwritten():
 def test_a_foreign_value_stops_the_rotation_until_an_abort():
     for seen, decision in EVERYTHING:
         before = seen.record.phase in ("claimed", "staged", "set", "tested", "promoted", "grace")
-        if seen.published == OtherValue.FOREIGN and before and seen.requested not in (
-            Request.ABORT,
-            Request.RETIRE,
+        if (
+            seen.published == OtherValue.FOREIGN
+            and before
+            and seen.requested
+            not in (
+                Request.ABORT,
+                Request.RETIRE,
+            )
         ):
             assert decision.step == StepKind.REFUSE
             assert decision.advice == "abort"
