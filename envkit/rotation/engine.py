@@ -22,10 +22,9 @@ from envkit._internal.clock import Deadline
 from envkit._internal.parallel import call_in_time
 from envkit.errors import ConflictError, EnvkitError, RejectedError, RotationError, UnavailableError
 from envkit.rotation.backoff import pause_seconds
-from envkit.rotation.conclusion import conclude
 from envkit.rotation.looking import Looks
 from envkit.rotation.machine import PASSIVE, OtherValue, Request, StepKind, decide, observe
-from envkit.rotation.outcome import Outcome, OutcomeStatus, attempt
+from envkit.rotation.outcome import Outcome, OutcomeStatus, attempt, conclude
 from envkit.rotation.step_context import AnotherTargetError, Job, RunContext, StepContext
 from envkit.rotation.steps import do
 from envkit.rotation_state.record import Phase, Record

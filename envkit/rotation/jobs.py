@@ -27,8 +27,8 @@ from envkit.rotation.outcome import attempt, failed
 from envkit.rotation.rotators.registry import build, check_evidence, context_of, rotator_type
 from envkit.rotation.step_context import AnotherTargetError, Job
 from envkit.rotation.tools import missing_tools
-from envkit.rotation_state.due import next_due
-from envkit.rotation_state.retirement import LOOK_SECONDS, retirement_of
+from envkit.rotation_state.due import next_due, retirement_of
+from envkit.rotation_state.retirement import LOOK_SECONDS
 from envkit.rotation_state.stores.registry import open_store, value_field
 from envkit.sources.registry import current_guard, open_source
 

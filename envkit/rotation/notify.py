@@ -17,8 +17,7 @@ from envkit.notification.channels import EventKind, Notice
 from envkit.notification.delivery import deliver_all
 from envkit.notification.placeholders import substitute_placeholders
 from envkit.notification.sent_notices import first_today, is_recent
-from envkit.rotation.conclusion import blocked_hint
-from envkit.rotation.outcome import OutcomeStatus
+from envkit.rotation.outcome import OutcomeStatus, blocked_hint
 from envkit.rotation_state.due import is_overdue
 from envkit.rotation_state.record import Record
 

@@ -9,11 +9,11 @@ from enum import StrEnum
 from math import inf
 from typing import NamedTuple
 
-from envkit.rotation.conclusion import blocked_hint
-from envkit.rotation_state.due import is_overdue, next_due
+from envkit.rotation.outcome import blocked_hint
+from envkit.rotation_state.due import is_overdue, next_due, retirement_of
 from envkit.rotation_state.evidence import Evidence
 from envkit.rotation_state.record import Phase
-from envkit.rotation_state.retirement import blocked_because, is_alarm, is_blocked, retirement_of
+from envkit.rotation_state.retirement import blocked_because, is_alarm, is_blocked
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -1,6 +1,5 @@
 """When an old credential may be retired: not while it is in use. Pure.
 
-    retirement = retirement_of(policy)
     block(record, retirement, now)      # why the old credential is kept; None to retire it
 
 The grace period is over then. A record without evidence of a recent look that succeeded blocks
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Any
 
-    from envkit.rotation_state.policy import Policy
     from envkit.rotation_state.record import Record
 
 MAX_QUIET_SECONDS = 300.0  # without a session, until a credential counts as unused
@@ -73,22 +71,6 @@ class Block(NamedTuple):
 
     reason: str
     alarm: bool
-
-
-def retirement_of(policy: Policy, look_seconds: float = LOOK_SECONDS) -> Retirement:
-    """Return how a rotation retires its old credential.
-
-    Args:
-        policy: of the rotation.
-        look_seconds: the time between two looks that suits the target.
-    """
-    grace = policy.timing.grace_seconds
-    return Retirement(
-        policy.retire_when,
-        min(MAX_QUIET_SECONDS, grace),
-        policy.grace_limit_seconds - grace,
-        max(MIN_LOOK_SECONDS, min(look_seconds, grace / 4)),
-    )
 
 
 def block(record: Record, retirement: Retirement, now: float) -> Block | None:

@@ -9,8 +9,7 @@ from envkit.cli.error_text import print_error
 from envkit.cli.formats.rotation.moments import before, iso, moment, since
 from envkit.cli.output import Cell, on_terminal, print_table
 from envkit.errors import RotationError
-from envkit.rotation.conclusion import blocked_hint
-from envkit.rotation.outcome import OutcomeStatus
+from envkit.rotation.outcome import OutcomeStatus, blocked_hint
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
