@@ -116,6 +116,8 @@ def _cut_off(profile: Profile, policy: Policy) -> Iterator[Problem]:
             hint="use a strategy with two users, or envkit.live in the program",
         ).at(place_of("strategy"))
         return
+    if policy.after or policy.cache_age_seconds is not None:
+        return  # programs get the new value in another way
     grace = policy.timing.grace_seconds
     needed = _poll_seconds(profile, policy) + _DEBOUNCE_SECONDS + _STOP_SECONDS
     if policy.retire_when == RetireWhen.GRACE and grace <= needed:

@@ -594,7 +594,7 @@ def test_rotate_refuses_a_record_of_another_version(shop):
     path = record_file(shop, "prod", "SESSION")
     path.write_text(path.read_text().replace('"version": 2', '"version": 9'))
     before = path.read_text(), values(shop, "prod")
-    problem = f"the rotation record {path.name} has version 9; this version of envkit reads 1 and 2"
+    problem = f"the rotation record {path.name} has version 9; this version of envkit reads 1 to 3"
     for option in ((), ("--abort",)):
         assert told(run(shop, *option, "session")) == (
             "ROTATION      OUTCOME  WHAT\n"
