@@ -58,6 +58,7 @@ _KEYS: dict[str, type | tuple[type, ...]] = {
     "generate": dict,
     "notify": (dict, list),
 }
+_MAY_BE_ZERO = ("grace", "grace_limit", "jitter", "cache_age")
 _CHANNEL_KEYS: dict[str, type | tuple[type, ...]] = {
     "webhook": str,
     "slack": str,
@@ -225,11 +226,8 @@ class _Reader:
     def strategy(self) -> Strategy:
         name: str = self.settings.get("strategy", Strategy.ALTERNATE)
         if name not in tuple(Strategy):
-            raise self.error(
-                "strategy",
-                f"unknown strategy '{name}'",
-                did_you_mean(name, Strategy),
-            )
+            hint = did_you_mean(name, Strategy)
+            raise self.error("strategy", f"unknown strategy '{name}'", hint)
         return Strategy(name)
 
     def timing(self) -> Timing:
@@ -321,7 +319,7 @@ class _Reader:
             seconds = duration_seconds(self.settings[key])
         except ValueError:
             seconds = -1.0
-        if seconds < 0 or (seconds == 0 and key not in ("grace", "jitter", "cache_age")):
+        if seconds < 0 or (seconds == 0 and key not in _MAY_BE_ZERO):
             raise self.error(
                 key, f"'{key}' is not a duration", f'write {key} = "15m", or 2h, or 30d'
             )
