@@ -127,7 +127,7 @@ class World(Rotating):
         for _ in range(3):
             if outcome.status not in (OutcomeStatus.WAITING, OutcomeStatus.IN_GRACE):
                 break
-            self.now = max(self.now, outcome.until) + 1
+            self.now = max(self.now, outcome.until, outcome.record.retire_at) + 1
             outcome = self.run()
         return outcome
 
