@@ -110,8 +110,10 @@ def after_look(
     found = {_key(one): one for one in evidence.readers}
     this_look: set[Reader] = set()
     for one in usage.readers:
-        reader = Reader(
-            *(_text(text, hidden) for text in (one.user, one.address, one.application)),
+        reader = one._replace(
+            user=_text(one.user, hidden),
+            address=_text(one.address, hidden),
+            application=_text(one.application, hidden),
             sessions=max(0, one.sessions),
             since=one.since if 0 <= one.since <= _MAX_TIME else 0.0,
             seen_at=min(one.seen_at or now, now),

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 
     T = TypeVar("T")
 
+_LOOKING = (OutcomeStatus.IN_GRACE, OutcomeStatus.IN_USE, OutcomeStatus.BLOCKED)
 ROTATE, DISCOVER, REVIVE = "envkit.rotate", "envkit.discover", "envkit.revive"
 
 
@@ -57,6 +58,7 @@ class Pace(NamedTuple):
         margin_seconds: how much longer than its timeout a job may take.
         patience_seconds: how long a database that does not answer is waited for, before it
             is taken to be away.
+        look_seconds: between two looks who uses an old credential, at least.
     """
 
     periodic: str = "* * * * *"
@@ -65,6 +67,7 @@ class Pace(NamedTuple):
     gone_seconds: float = 45.0
     margin_seconds: float = 60.0
     patience_seconds: float = 10.0
+    look_seconds: float = 30.0
 
 
 class _RetryLaterError(Exception):
@@ -145,6 +148,8 @@ class FleetJobs:
         for listener in self._listeners:
             listener.ended(found, outcome, time.monotonic() - begun)
         at = next_look(outcome, time.time(), failures=context.job.attempts + 1)
+        if outcome.status in _LOOKING and outcome.record and outcome.record.evidence.tried_at:
+            at = max(at, time.time() + self._pace.look_seconds)
         if outcome.status in (OutcomeStatus.FAILED, OutcomeStatus.STOPPED):
             raise _RetryLaterError(at)
         await self._schedule(context.app, name, at)

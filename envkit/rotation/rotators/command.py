@@ -319,15 +319,15 @@ def _reader(entry: object) -> Reader | None:
     """Return one entry of `in_use`; None if it is not valid."""
     if not isinstance(entry, dict):
         return None
-    texts = [entry.get(key, "") for key in ("user", "address", "application")]
+    user, address, application = (entry.get(key, "") for key in ("user", "address", "application"))
     sessions, since = entry.get("sessions", 0), entry.get("since", 0.0)
     if (
-        not all(isinstance(text, str) for text in texts)
+        not all(isinstance(text, str) for text in (user, address, application))
         or type(sessions) is not int
         or type(since) not in (int, float)
     ):
         return None
-    return Reader(*texts, sessions=sessions, since=float(since))
+    return Reader(user, address, application, sessions=sessions, since=float(since))
 
 
 def _parsed(output: bytes) -> Mapping[str, object]:

@@ -60,9 +60,7 @@ def test_a_rotation_that_restarts_no_program_is_a_warning(project, lines, wanted
         )
 
 
-SINGLE = "\n".join(
-    ['rotator = "postgres"', 'strategy = "single"', 'target = { dsn = "postgresql://a@db/x" }']
-)
+SINGLE = 'rotator = "postgres"\nstrategy = "single"\ntarget = { dsn = "postgresql://a@db/x" }'
 
 
 @pytest.mark.parametrize(

@@ -89,25 +89,25 @@ def what(one: RotationStatus, now: float) -> str:
         why = f"kept since {moment(one.retire_at)}" if one.error else one.blocked
         return why + _last_seen(one, now)
     if one.state == RotationState.GRACE_PERIOD:
-        if not one.retire_at:
-            return "promoted"
-        return f"old value works until {moment(one.retire_at)}" + _users(one, now)
-    if one.started_at and one.state in (RotationState.IN_PROGRESS, RotationState.FAILING):
+        return _in_grace(one, now)
+    begun = (RotationState.IN_PROGRESS, RotationState.FAILING)
+    if one.state == RotationState.ORPHANED or (one.started_at and one.state in begun):
         return f"{one.phase}, started {since(one.started_at, now)}"
     if one.state == RotationState.FAILING and one.tries:
         return f"failed to start, {one.tries} time{'' if one.tries == 1 else 's'} in a row"
-    if one.state == RotationState.ORPHANED:
-        return f"{one.phase}, started {since(one.started_at, now)}"
     if one.state == RotationState.OVERDUE:
         return f"since {moment(one.overdue_at)}"
     return unknown_passwords(one.extra_passwords) if one.extra_passwords else ""
 
 
-def _users(one: RotationStatus, now: float) -> str:
-    """Return who uses an old value in its grace period; empty if no look has succeeded."""
-    if not one.evidence.looked_at:
-        return ""
-    return f"; {describe(one.evidence) or 'no session seen'}" + _last_seen(one, now)
+def _in_grace(one: RotationStatus, now: float) -> str:
+    """Return until when an old value works, and who uses it as far as a look has shown."""
+    if not one.retire_at:
+        return "promoted"
+    users = ""
+    if one.evidence.looked_at:
+        users = f"; {describe(one.evidence) or 'no session seen'}" + _last_seen(one, now)
+    return f"old value works until {moment(one.retire_at)}{users}"
 
 
 def _last_seen(one: RotationStatus, now: float) -> str:
