@@ -24,7 +24,7 @@ from envkit.rotation_state.evidence import (
     worth_saving,
 )
 from envkit.rotation_state.record import Phase
-from envkit.rotation_state.retirement import Retirement
+from envkit.rotation_state.retirement import Retirement, block
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -68,8 +68,12 @@ class Looks:
         if record.evidence.tried_at > found.tried_at:
             found = merged(record.evidence, found)  # another process has looked meanwhile
         looked = record._replace(evidence=found)
+        now = context.clock()
+        if now >= record.retire_at and block(looked, self.retirement, now) is None:
+            return seen._replace(record=looked)  # the step that retires saves it
         pace = getattr(context.job.store, "save_pace_seconds", SAVE_PACE_SECONDS)
-        if worth_saving(record.evidence, found, record.retire_at, pace_seconds=pace):
+        times = record.promoted_at, record.retire_at
+        if worth_saving(record.evidence, found, *times, pace_seconds=pace):
             return context.job.store.save(seen, looked, seen.pending)
         return seen._replace(record=looked)
 

@@ -4,7 +4,7 @@ A rotator looks at its target and returns a `Usage`. The rotation record stores 
 all looks of one grace period, because one look misses connections that are short:
 
     evidence = after_look(record.evidence, usage, now)
-    if worth_saving(record.evidence, evidence, record.retire_at, pace_seconds=60):
+    if worth_saving(record.evidence, evidence, promoted_at, retire_at, pace_seconds=60):
         ...
     describe(evidence)      # "3 sessions of app_a from 10.0.0.5 'gunicorn'"
 
@@ -143,19 +143,19 @@ def after_failure(
 
 
 def worth_saving(
-    saved: Evidence, found: Evidence, retire_at: float, *, pace_seconds: float
+    saved: Evidence, found: Evidence, promoted_at: float, retire_at: float, *, pace_seconds: float
 ) -> bool:
     """Return whether evidence must be saved now; so the number of writes stays bounded.
 
-    Saved are the first look, the first one after the end of the grace period, each new program
-    while the record has room for it, and else one look per `pace_seconds`.
+    Saved are the first look after the end of the grace period, each new program while the record
+    has room for it, a failure of the first look, and else one look per `pace_seconds`.
     """
-    if not saved.tried_at or saved.tried_at < retire_at <= found.tried_at:
+    if saved.tried_at < retire_at <= found.tried_at or (found.error and not saved.tried_at):
         return True
     new = {_key(one) for one in found.readers} - {_key(one) for one in saved.readers}
     if new and len(saved.readers) < MAX_READERS:
         return True
-    return found.tried_at - saved.tried_at >= pace_seconds
+    return found.tried_at - (saved.tried_at or promoted_at) >= pace_seconds
 
 
 def describe(evidence: Evidence) -> str:

@@ -14,7 +14,7 @@ from envkit.testing.rotator_harness import begun, built, step
 from support.aws import admin_client
 from support.postgres_rotations import of
 from support.rotating import Rotating
-from support.rotators import IamHarness, RedisHarness, shown
+from support.rotators import AlternateHarness, IamHarness, RedisHarness, shown
 
 GRACE, QUIET = 900.0, 300.0
 
@@ -93,6 +93,18 @@ class TestPostgres:
         rotating.now += QUIET
         assert rotating.run().status == "rotated"
         assert not alternate.works(alternate.current())
+
+    def test_a_login_trigger_records_connections_that_no_look_sees(self, postgres):
+        with ExitStack() as stack:
+            harness = AlternateHarness(postgres, stack)
+            harness.database.run(shown("postgres.md", "logins.sql"))
+            url = harness.current()["url"].reveal()
+            for _ in range(2):
+                psycopg.connect(url, application_name="cron job").close()
+            found = harness.database.run(
+                f"SELECT address, application FROM logins WHERE usename = '{harness.role('app_a')}'"
+            )
+        assert found == [("127.0.0.1", "cron job")]
 
     def sessions(self, alternate):
         return alternate.database.run(

@@ -1,8 +1,9 @@
 """Predict when rotations begin and what they cost, from the profiles alone. Pure.
 
 Every rotation is assumed to begin when it is due and to take its whole `timeout`, with
-CONCURRENCY of them at once: one that could not begin within its window is a clash. Prices are
-list prices, from `prices.toml`, which has their date.
+CONCURRENCY of them at once: one that could not begin within its window is a clash. No old value
+is assumed to be in use after its grace period. Prices are list prices, from `prices.toml`, which
+has their date.
 """
 
 from __future__ import annotations

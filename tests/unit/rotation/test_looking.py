@@ -162,6 +162,20 @@ def test_looks_do_not_write_more_than_once_a_minute(scene):
     assert int(scene.shelf.envelope_version) - int(before) <= 500 / looking.SAVE_PACE_SECONDS
 
 
+def test_a_rotation_without_a_session_costs_no_write_more():
+    scene = Scene()
+    scene.run(Request.RETIRE)
+    scene.target.sessions.clear()
+    versions = []
+    for when in (RetireWhen.GRACE, RetireWhen.UNUSED):
+        scene.retirement = Retirement(when, QUIET, EXTRA)
+        before = int(scene.shelf.envelope_version)
+        scene.run(Request.ROTATE)
+        assert scene.run(after=GRACE).status == OutcomeStatus.ROTATED
+        versions.append(int(scene.shelf.envelope_version) - before)
+    assert versions[0] == versions[1]
+
+
 def test_a_look_is_no_change_of_the_rotation(scene):
     outcome = scene.run(after=100)
     assert (outcome.status, outcome.changed, outcome.step) == (OutcomeStatus.IN_GRACE, False, "")

@@ -103,7 +103,10 @@ def test_who_uses_a_credential_is_told_in_words(readers, text):
 @pytest.mark.parametrize(
     ("saved", "found", "wanted"),
     [
-        (Evidence(), looked((NOW,)), True),
+        (Evidence(), looked((NOW,)), False),
+        (Evidence(), looked((NOW + PACE,)), True),
+        (Evidence(), looked((NOW, GUNICORN)), True),
+        (Evidence(), after_failure(Evidence(), "denied", NOW), True),
         (looked((NOW,)), looked((NOW + 5,)), False),
         (looked((NOW,)), looked((NOW + PACE,)), True),
         (looked((NOW,)), looked((NOW + 5, GUNICORN)), True),
@@ -115,7 +118,7 @@ def test_who_uses_a_credential_is_told_in_words(readers, text):
     ],
 )
 def test_evidence_is_saved_when_it_is_new_or_after_a_pause(saved, found, wanted):
-    assert worth_saving(saved, found, RETIRE_AT, pace_seconds=PACE) is wanted
+    assert worth_saving(saved, found, NOW, RETIRE_AT, pace_seconds=PACE) is wanted
 
 
 def test_ever_new_programs_do_not_cause_ever_new_writes():
@@ -123,7 +126,7 @@ def test_ever_new_programs_do_not_cause_ever_new_writes():
     for number in range(600):
         usage = Usage((Reader("app_a", f"10.0.0.{number}"),))
         found = after_look(saved, usage, NOW + number)
-        if worth_saving(saved, found, RETIRE_AT, pace_seconds=PACE):
+        if worth_saving(saved, found, NOW, RETIRE_AT, pace_seconds=PACE):
             saved, writes = found, writes + 1
     assert writes <= 1 + MAX_READERS + 600 / PACE
 
