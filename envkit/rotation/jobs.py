@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from envkit.rotation.catalog import Rotation
     from envkit.rotation.outcome import Outcome
     from envkit.rotation.protocols import Rotator, RotatorContext
+    from envkit.rotation_state.evidence import Sightings
     from envkit.rotation_state.policy import Policy
     from envkit.rotation_state.store import RotationStore
     from envkit.sources.protocols import Source
@@ -64,6 +65,7 @@ def run_rotation(
     stopping: Callable[[], bool] = lambda: False,
     warn: Callable[[EnvkitError], None] = lambda _: None,
     clock: Callable[[], float] = time.time,
+    sightings: Sightings | None = None,
 ) -> Outcome:
     """Advance one rotation as far as it goes now, log it, and send its notices.
 
@@ -78,6 +80,7 @@ def run_rotation(
         warn: called with each notice that could not be delivered, and where the audit log
             could not be written.
         clock: seconds since the epoch.
+        sightings: what earlier runs of this process have seen; None for a single run.
 
     Raises:
         UntrustedError: the user has not allowed what the rotation would run or send.
@@ -97,6 +100,7 @@ def run_rotation(
         nonlocal job
         try:
             job = open_job(rotation, environ=environ, deadline=deadline)
+            job = job._replace(sightings=sightings)
         except ProfileError:
             if requested != Request.ABORT:
                 raise

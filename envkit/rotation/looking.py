@@ -29,6 +29,7 @@ from envkit.rotation_state.retirement import Retirement, block
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from envkit.rotation.step_context import RunContext
+    from envkit.rotation_state.record import Record
     from envkit.rotation_state.store import Snapshot
 
 LOOK_TIMEOUT_SECONDS = 10.0
@@ -60,10 +61,12 @@ class Looks:
             return seen
         if self._found is None:
             try:
-                self._found = _look(context, seen, record.evidence)
+                self._found = _look(context, seen, self._before(context, record))
             except AnotherTargetError:
                 self.retirement = Retirement()  # the step that retires says what is wrong
                 return seen
+            if context.job.sightings is not None:
+                context.job.sightings.note(record.id, self._found)
         found = self._found
         if record.evidence.tried_at > found.tried_at:
             found = merged(record.evidence, found)  # another process has looked meanwhile
@@ -76,6 +79,11 @@ class Looks:
         if worth_saving(record.evidence, found, *times, pace_seconds=pace):
             return context.job.store.save(seen, looked, seen.pending)
         return seen._replace(record=looked)
+
+    @staticmethod
+    def _before(context: RunContext, record: Record) -> Evidence:
+        sightings = context.job.sightings
+        return record.evidence if sightings is None else sightings.of(record.id, record.evidence)
 
     def _matters(self, context: RunContext, seen: Snapshot) -> bool:
         record = seen.record

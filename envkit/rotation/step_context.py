@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from envkit.rotation.identity import Mismatch
     from envkit.rotation.machine import Decision
     from envkit.rotation.protocols import Rotator
+    from envkit.rotation_state.evidence import Sightings
     from envkit.rotation_state.record import PendingValue
     from envkit.rotation_state.store import Fields, Pending, RotationStore, Snapshot
 
@@ -68,6 +69,7 @@ class Job(NamedTuple):
         before: called before anything is made, and again after a crash; raises to stop.
         after: called once readers get the new value, until it has succeeded; None for
             nothing.
+        sightings: what this process has seen of old credentials in use; None for one run.
         reopen_store: builds the store for other fields, those of a rotation that was begun
             when the profile said something else.
     """
@@ -84,6 +86,7 @@ class Job(NamedTuple):
     check: Callable[[], None] = _no_hook
     before: Callable[[], None] = _no_hook
     after: Callable[[], None] | None = None
+    sightings: Sightings | None = None
     reopen_store: Callable[[tuple[str, ...]], RotationStore] | None = None
 
     def mismatch(self, record: Record) -> Mismatch | None:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 MAX_READERS = 10  # in a record; the others are counted
 MAX_TEXT = 64  # characters of a name that a client chose itself
 MAX_MESSAGE = 256  # characters of a message
+MAX_REMEMBERED = 10_000  # rotations of one process
 _SHOWN = 3
 _MAX_TIME = 1e11
 
@@ -148,12 +149,15 @@ def worth_saving(
     """Return whether evidence must be saved now; so the number of writes stays bounded.
 
     Saved are the first look after the end of the grace period, each new program while the record
-    has room for it, a failure of the first look, and else one look per `pace_seconds`.
+    has room for it, a failure of the first look, and else one look and one sighting per
+    `pace_seconds`.
     """
     if saved.tried_at < retire_at <= found.tried_at or (found.error and not saved.tried_at):
         return True
     new = {_key(one) for one in found.readers} - {_key(one) for one in saved.readers}
     if new and len(saved.readers) < MAX_READERS:
+        return True
+    if saved.seen_at and found.seen_at - saved.seen_at >= pace_seconds:
         return True
     return found.tried_at - (saved.tried_at or promoted_at) >= pace_seconds
 
@@ -230,3 +234,26 @@ def merged(first: Evidence, second: Evidence) -> Evidence:
     usage = Usage(newer.readers, newer.not_visible or older.not_visible)
     both = after_look(older, usage, max(older.looked_at, newer.looked_at))
     return both._replace(tried_at=newer.tried_at, error=newer.error)
+
+
+class Sightings:
+    """What the runs of one process have seen, which is more than the records have.
+
+    Records are saved at a bounded pace. A scheduler passes the same object to all its runs, so
+    that no sighting between two writes is lost.
+    """
+
+    def __init__(self) -> None:
+        self._latest: dict[str, Evidence] = {}
+
+    def of(self, rotation_id: str, saved: Evidence) -> Evidence:
+        """Return the saved evidence of a rotation, with what this process has seen since."""
+        seen = self._latest.get(rotation_id, Evidence())
+        return merged(saved, seen) if seen.tried_at else saved
+
+    def note(self, rotation_id: str, evidence: Evidence) -> None:
+        """Remember the evidence after a look; the oldest is dropped if there are many."""
+        self._latest.pop(rotation_id, None)
+        self._latest[rotation_id] = evidence
+        if len(self._latest) > MAX_REMEMBERED:
+            self._latest.pop(next(iter(self._latest)), None)

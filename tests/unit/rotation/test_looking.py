@@ -9,6 +9,7 @@ from envkit.rotation.engine import Job, advance
 from envkit.rotation.machine import Request
 from envkit.rotation.outcome import OutcomeStatus
 from envkit.rotation.protocols import Reader
+from envkit.rotation_state.evidence import Sightings
 from envkit.rotation_state.retirement import Retirement, RetireWhen
 from envkit.rotation_state.stores.memory import MemoryRotationStore, MemoryShelf
 from support.fake_targets import Additive
@@ -25,6 +26,7 @@ class Scene:
         self.target = Additive(f"{CANARY}-0", f"{CANARY}-")
         self.shelf = MemoryShelf({"password": f"{CANARY}-0"})
         self.retirement = Retirement(when, QUIET, EXTRA)
+        self.sightings = None
         self.now = 500_000.0
         self.target.sessions.append(GUNICORN)
         self.run()
@@ -41,6 +43,7 @@ class Scene:
             lambda record, now: record.due_from + 100_000 if record else 0.0,
             grace_seconds=grace,
             retirement=self.retirement,
+            sightings=self.sightings,
         )
         outcome = advance(
             job, deadline=Deadline(60), requested=requested, clock=lambda: self.now, me="host:1"
@@ -174,6 +177,30 @@ def test_a_rotation_without_a_session_costs_no_write_more():
         assert scene.run(after=GRACE).status == OutcomeStatus.ROTATED
         versions.append(int(scene.shelf.envelope_version) - before)
     assert versions[0] == versions[1]
+
+
+@pytest.mark.parametrize(
+    ("sightings", "status"),
+    [(Sightings(), OutcomeStatus.IN_USE), (None, OutcomeStatus.ROTATED)],
+)
+def test_a_scheduler_remembers_a_sighting_that_no_record_has(scene, sightings, status):
+    """A session is seen again 30 s after the last write, and at no other look."""
+    scene.sightings = sightings
+    scene.run(after=GRACE)
+    scene.run(after=30)
+    scene.target.sessions.clear()
+    assert scene.run(after=QUIET - 30).status == status
+    assert scene.run(after=30).status == (
+        OutcomeStatus.ROTATED if sightings else OutcomeStatus.NOT_DUE
+    )
+
+
+def test_sightings_of_another_rotation_do_not_count(scene):
+    sightings = scene.sightings = Sightings()
+    scene.run(after=10)
+    record = scene.store().read().record
+    assert sightings.of(record.id, record.evidence).seen_at == scene.now
+    assert sightings.of("another", record.evidence) == record.evidence
 
 
 def test_a_look_is_no_change_of_the_rotation(scene):

@@ -112,6 +112,8 @@ def test_who_uses_a_credential_is_told_in_words(readers, text):
         (looked((NOW,)), looked((NOW + 5, GUNICORN)), True),
         (looked((NOW, GUNICORN)), looked((NOW, GUNICORN), (NOW + 5, GUNICORN)), False),
         (looked((NOW, GUNICORN)), looked((NOW, GUNICORN), (NOW + 5,)), False),
+        (looked((NOW, GUNICORN), (NOW + 50,)), looked((NOW + 60, GUNICORN)), True),
+        (looked((NOW, GUNICORN), (NOW + 50,)), looked((NOW + 59, GUNICORN)), False),
         (looked((NOW,)), after_failure(looked((NOW,)), "denied", NOW + 5), False),
         (looked((RETIRE_AT - 1,)), looked((RETIRE_AT,)), True),
         (looked((RETIRE_AT,)), looked((RETIRE_AT + 5,)), False),
