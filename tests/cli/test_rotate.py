@@ -15,7 +15,15 @@ from envkit._internal.installation import install_hint
 from envkit.cli.app import run_app
 from support.permissions import as_nobody, folder_of_nobody
 from support.process import run_here
-from support.rotating import DAY, record_file, stands, table, told, values
+from support.rotating import (
+    DAY,
+    record_file,
+    reporting_rotator,
+    stands,
+    table,
+    told,
+    values,
+)
 from support.terminal import run_on_terminal
 from support.vectors import vectors
 
@@ -716,12 +724,6 @@ def test_two_profiles_that_describe_one_secret_differently_are_reported(shop):
 
 # ---------------------------------------------------------------- an old value in use
 
-# it never fails, and says who uses the old value as a file does
-ROTATOR = """#!{python}
-import json, sys
-asked = json.load(sys.stdin)
-print(json.dumps({{"in_use": json.load(open({users!r}))}}))
-"""
 IN_USE = "the old credential is in use, so it still works: 3 sessions of app_a from 10.0.0.5 'web'"
 ADVICE = (
     "restart the programs that use it, or retire it although they fail then: run "
@@ -732,17 +734,12 @@ ADVICE = (
 @pytest.fixture
 def in_use(shop, tmp_path):
     """A rotation that has given readers a new value, while a program uses the old one."""
-    users, program = tmp_path / "users.json", tmp_path / "rotator"
-    users.write_text(
-        '[{"user": "app_a", "address": "10.0.0.5", "application": "web", "sessions": 3}]'
-    )
-    program.write_text(ROTATOR.format(python=sys.executable, users=str(users)))
-    program.chmod(0o755)
+    target, users = reporting_rotator(tmp_path)
 
     def declare(limit):
         lines = (
             *('grace = "0s"', f'retire_when = "unused"\ngrace_limit = "{limit}"'),
-            f'target = {{ command = ["{program}"], verify_retired = false }}',
+            target,
         )
         shop.profile("prod.toml", table("session", "SESSION", *lines, rotator="command"))
 
