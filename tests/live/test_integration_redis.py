@@ -2,7 +2,6 @@
 
 import asyncio
 import threading
-from contextlib import ExitStack
 
 import pytest
 import redis
@@ -11,63 +10,12 @@ import redis.asyncio
 import envkit
 from envkit.errors import NoSuchVariableError
 from envkit.integrations.redis import options
-from envkit.rotation.outcome import OutcomeStatus
 from support.living import of_store
-from support.rotating import DAY, Rotating, table
-from support.rotators import RedisHarness
 
 pytestmark = pytest.mark.usefixtures("trusted")
 
-PROFILE = """
-[sources.dotenv]
-poll = "1h"          # so that only a refused login finds a change
-
-[variables]
-REDIS_URL = "{{{{ REDIS_URL }}}}"
-PLACE = "{{{{ PLACE }}}}"
-
-{rotation}
-"""
 ROTATIONS = 4
 THREADS = 4
-
-
-class Cache:
-    """A user of a Valkey whose URL is in `.env.prod`, and the rotation of its password.
-
-    Attributes:
-        harness: the user and the server.
-    """
-
-    def __init__(self, project, valkey, stack):
-        self.project = project
-        self.harness = RedisHarness(valkey, stack)
-        target = f'target = {{ url = "{self.harness.url}" }}'
-        rotation = table("cache", "REDIS_URL", 'grace = "1h"', target, rotator="redis")
-        project.profile("prod.toml", PROFILE.format(rotation=rotation))
-        self.url = self.harness.current()["url"].reveal()
-        self.write(self.url)
-        self._rotating = Rotating(project.profiles, {"HOME": str(project.root)})
-
-    def write(self, url):
-        self.project.dotenv("prod", f"REDIS_URL={url}\nPLACE=x\n")
-
-    def rotate(self):
-        """Give the user a new password, and take the old one away."""
-        assert self._rotating.run("rotate").status == OutcomeStatus.IN_GRACE
-        self._rotating.now += DAY
-        assert self._rotating.run().status == OutcomeStatus.ROTATED
-
-    def connections(self):
-        """Return the ids of the user's connections."""
-        lines = self.harness.ask("CLIENT LIST")
-        return {int(one["id"]) for one in lines if one["user"] == self.harness.user}
-
-
-@pytest.fixture
-def cache(project, valkey):
-    with ExitStack() as stack:
-        yield Cache(project, valkey, stack)
 
 
 def load(connect, rotate):
