@@ -21,6 +21,7 @@ WIDTH = 96
 PUBLIC: dict[str, tuple[str, ...]] = {
     "envkit": ("resolve", "load", "Live", "diff", "Environment", "Secret"),
     "envkit.resident.live": ("Snapshot",),
+    "envkit.resident.login": ("*",),
     "envkit.env_diff": (
         *("EnvDiff", "Entry", "DiffStatus", "Cell", "CellState", "Finding", "FindingKind", "Place"),
     ),

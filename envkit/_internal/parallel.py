@@ -22,7 +22,6 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
-
 class ForkSafeLock:
     """A lock of a module, which is free in the child of a fork.
 

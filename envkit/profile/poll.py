@@ -24,9 +24,7 @@ def poll_seconds(setting: object, place: Location, owner: str) -> float:
         ProfileError: it is not a duration, or shorter than a second.
     """
     try:
-        if not isinstance(setting, str):
-            raise ValueError("not a text")  # noqa: TRY301 - the same message
-        seconds = duration_seconds(setting)
+        seconds = duration_seconds(setting if isinstance(setting, str) else "")
     except ValueError:
         raise ProfileError(
             f"{place}: {owner}: 'poll' is not a duration", hint='write poll = "30s", or "5m"'

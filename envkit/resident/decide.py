@@ -114,28 +114,30 @@ def _read_at(state: State, settings: Settings) -> float | None:
         state.last_change + settings.debounce_seconds,
         state.changed_at + settings.longest_debounce_seconds,
     )
-    return max(settled, state.announced_at + settings.min_interval_seconds, state.retry_at)
+    apart = max(settings.min_interval_seconds, settings.debounce_seconds)
+    return max(settled, state.announced_at + apart, state.retry_at)
 
 
 def after(state: State, settings: Settings, event: Event, now: float) -> tuple[State, list[Notice]]:
     """Return the state after an event, and what a person is told of it."""
     match event:
-        case LookBegun():
-            return _look_begun(state, settings, event, now), []
         case Looked():
             return _looked(state, settings, event, now)
-        case Poked():
-            return _poked(state, now), []
-        case ReadBegun():
-            return state._replace(reading=state.tokens()), []
         case ReadValid():
             return _read_valid(state, event)
         case ReadRefused():
             return _read_refused(state, event, now)
+        case LookBegun():
+            state = _look_begun(state, settings, event, now)
+        case Poked():
+            state = _poked(state, now)
+        case ReadBegun():
+            state = state._replace(reading=state.tokens())
         case Announced():
-            return state._replace(ready=False, announced_at=now), []
+            state = state._replace(ready=False, announced_at=now)
         case Prepared():
-            return _prepared(state, settings, now), []
+            state = _prepared(state, settings, now)
+    return state, []
 
 
 def _look_begun(state: State, settings: Settings, event: LookBegun, now: float) -> State:
@@ -158,7 +160,8 @@ def _looked(
         if before.failures:
             notices = [Ended(event.source, Problem.FAILED)]
             if state.problem is Problem.FAILED:  # which was the reason, perhaps
-                state = state._replace(retry_at=NEVER)
+                soon = now + settings.debounce_seconds
+                state = state._replace(retry_at=min(state.retry_at, soon))
     else:
         source = before._replace(
             looking=False,
@@ -243,7 +246,7 @@ def _read_refused(state: State, event: ReadRefused, now: float) -> tuple[State, 
         retry_at=now + _shortened(pause, event.spread),
     )
     if changed_meanwhile and event.problem is Problem.INVALID:
-        state = state._replace(retry_at=NEVER)
+        state = state._replace(changed_at=state.last_change, retry_at=NEVER)
     if not state.differs:  # undone meanwhile
         return _compared(state, now, [])
     known = any(source.failures for source in state.sources.values())

@@ -1,9 +1,9 @@
 """Live environments for tests: of `.env` files, and of a store that a test can stop.
 
-    live, store = of_store(project)
-    store.put("db", {"user": "app", "password": "new"})
-    look(live)                                   # as if the time of the next look had come
-    until(lambda: live["PASSWORD"].reveal() == "new")
+live, store = of_store(project)
+store.put("db", {"user": "app", "password": "new"})
+look(live)                                   # as if the time of the next look had come
+until(lambda: live["PASSWORD"].reveal() == "new")
 """
 
 from __future__ import annotations
@@ -91,9 +91,13 @@ def until(condition: Callable[[], object]) -> None:
 
 
 def look(live: Live) -> None:
-    """Let the next look be due now."""
-    live._schedule = live._schedule._replace(
-        files_at=0.0, stores_at=0.0
-    )
-    with live._gate:
-        live._gate.notify_all()
+    """Let a look at everything be due now."""
+    engine = live._engine
+    with engine._gate:
+        looking = engine._looking
+        sources = {
+            name: one._replace(next_look=0.0) for name, one in looking._state.sources.items()
+        }
+        looking._state = looking._state._replace(sources=sources)
+        looking._note_next()
+        engine._gate.notify_all()

@@ -1,4 +1,4 @@
-"""Log that a live environment cannot be read: once when that begins, and once when it ends.
+"""Log what a live environment cannot do: once when that begins, and once when it ends.
 
 It goes to the logger `envkit`, without any value.
 """
@@ -7,36 +7,43 @@ from __future__ import annotations
 
 import logging
 
-from envkit.errors import EnvkitError
+from envkit.resident.state import Began, Problem
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from envkit.resident.state import Notice
 
 LOG = logging.getLogger("envkit")
 
 
-class Outage:
-    """The reads of one environment that failed since the last one that did not."""
+def log(environment: str, notices: Iterable[Notice], age_seconds: float) -> None:
+    """Log notices.
 
-    def __init__(self) -> None:
-        self._began = False
-
-    def note(self, environment: str, error: Exception | None, age_seconds: float) -> None:
-        """Log the first failure after a success, and the first success after a failure.
-
-        Args:
-            environment: its name.
-            error: of the last read; None if it has succeeded.
-            age_seconds: of the values that are in use.
-        """
-        if self._began == (error is not None):
-            return
-        self._began = error is not None
-        if error is None:
-            LOG.warning("'%s' can be refreshed again", environment)
-            return
-        # what a bug says may show a value
-        what = error.message if isinstance(error, EnvkitError) else type(error).__name__
+    Args:
+        environment: its name.
+        notices: what has begun or ended.
+        age_seconds: of the values that are in use.
+    """
+    for one in notices:
+        what = _what(environment, one)
+        if not isinstance(one, Began):
+            LOG.info("%s again", what[1])
+            continue
         LOG.warning(
-            "cannot refresh '%s': %s; values from %.0f s ago stay in use",
-            environment,
-            what,
-            age_seconds,
+            "%s: %s; values from %.0f s ago stay in use", what[0], one.error.message, age_seconds
         )
+
+
+def _what(environment: str, notice: Notice) -> tuple[str, str]:
+    """Return what cannot be done, and what can be done again."""
+    if notice.source is not None:
+        source = notice.source.partition("/")[2] or notice.source
+        return (
+            f"cannot look for changes of '{environment}' in '{source}'",
+            f"'{source}' of '{environment}' answers",
+        )
+    if notice.problem is Problem.INVALID:
+        return f"'{environment}' has become invalid", f"'{environment}' is valid"
+    return f"cannot read '{environment}'", f"'{environment}' can be read"

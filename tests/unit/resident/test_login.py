@@ -50,6 +50,12 @@ def connect_async(live, server):
     return asyncio.run(login.connect_async(live, names, server.attempt_async, is_refusal))
 
 
+async def happened(condition):
+    """Let the loop run until another thread has brought a condition about."""
+    while not condition():  # noqa: ASYNC110 - no event of the loop says so
+        await asyncio.sleep(0.001)
+
+
 both = pytest.mark.parametrize("connect", [connect, connect_async])
 
 
@@ -106,11 +112,9 @@ def test_the_event_loop_runs_while_a_store_does_not_answer(project):
 
         async def beating(condition):
             """Let the loop run until the store has been asked, and ten times more."""
-            while not condition():
-                await asyncio.sleep(0.001)
+            await happened(condition)
             before = beats
-            while beats < before + 10:
-                await asyncio.sleep(0)
+            await happened(lambda: beats >= before + 10)
 
         heartbeat = asyncio.create_task(heart())
         names = ["USER", "PASSWORD"]
@@ -143,8 +147,7 @@ def test_the_end_of_a_loop_does_not_wait_for_a_store_that_does_not_answer(projec
         connecting = asyncio.create_task(
             login.connect_async(live, names, server.attempt_async, is_refusal)
         )
-        while not store.begun:
-            await asyncio.sleep(0.001)
+        await happened(lambda: store.begun)
         connecting.cancel()
 
     asyncio.run(main())

@@ -13,7 +13,7 @@ LONGEST_PAUSE_SECONDS = 1.0
 REST_SECONDS = 10.0  # without a refusal, after which the pauses are short again
 
 
-class Asking(NamedTuple):
+class Refusals(NamedTuple):
     """How often the stores have been asked for what replaces a refused login.
 
     Attributes:
@@ -29,16 +29,16 @@ class Asking(NamedTuple):
     refused_at: float = 0.0
 
 
-def refused(asking: Asking, generation: int, now: float) -> Asking:
+def refused(before: Refusals, generation: int, now: float) -> Refusals:
     """Return the state after a login of this generation was refused."""
-    if asking.generation != generation or now - asking.refused_at > REST_SECONDS:
-        return Asking(generation, now, FIRST_PAUSE_SECONDS, now)
-    return asking._replace(refused_at=now)
+    if before.generation != generation or now - before.refused_at > REST_SECONDS:
+        return Refusals(generation, now, FIRST_PAUSE_SECONDS, now)
+    return before._replace(refused_at=now)
 
 
-def asked(asking: Asking, now: float) -> Asking:
+def asked(before: Refusals, now: float) -> Refusals:
     """Return the state after the stores were asked."""
-    pause = asking.pause_seconds
-    return asking._replace(
+    pause = before.pause_seconds
+    return before._replace(
         next_ask=now + pause, pause_seconds=min(pause * 2, LONGEST_PAUSE_SECONDS)
     )
