@@ -141,7 +141,8 @@ class _Connector:
         self._names = tuple(names)
         self._parse = parse
         self._server = server
-        self._asked_at: WeakKeyDictionary[Any, float] = WeakKeyDictionary()  # by connection
+        # by connection: when the stores were last asked, and which values had been refused
+        self._asked: WeakKeyDictionary[Any, tuple[float, object]] = WeakKeyDictionary()
 
     def options(self) -> dict[str, Any]:
         return {
@@ -161,25 +162,37 @@ class _Connector:
         return self._parse({name: environment[name] for name in self._names})
 
     def _log_in(self, connection: Any) -> None:
+        tried: list[Mapping[str, Secret]] = []
+
         def attempt(values: Mapping[str, Secret]) -> None:
+            tried.append(values)
             self._prepare(connection, values)
             connection.on_connect()
             connection.connect = _Checkout(connection, self, values)
 
+        def asks(error: Exception) -> bool:
+            return is_refusal(error) and self._asks(connection, tried[-1])
+
         try:
-            login.connect(self._live, self._names, attempt, self._asks(connection))
+            login.connect(self._live, self._names, attempt, asks)
         except BaseException:
             connection.disconnect()  # redis-py does so only after its own errors
             raise
 
     async def _log_in_async(self, connection: Any) -> None:
+        tried: list[Mapping[str, Secret]] = []
+
         async def attempt(values: Mapping[str, Secret]) -> None:
+            tried.append(values)
             self._prepare(connection, values)
             await connection.on_connect()
             connection.connect = _AsyncCheckout(connection, self, values)
 
+        def asks(error: Exception) -> bool:
+            return is_refusal(error) and self._asks(connection, tried[-1])
+
         try:
-            await login.connect_async(self._live, self._names, attempt, self._asks(connection))
+            await login.connect_async(self._live, self._names, attempt, asks)
         except BaseException:
             await connection.disconnect()
             raise
@@ -193,18 +206,14 @@ class _Connector:
             )
         connection.credential_provider = _Provider(lambda: wanted)
 
-    def _asks(self, connection: Any) -> Callable[[Exception], bool]:
-        """Return whether the stores are asked for a newer login after an exception."""
-
-        def asks(error: Exception) -> bool:
-            now = monotonic()
-            asked_at = self._asked_at.get(connection)
-            if not is_refusal(error) or (asked_at is not None and now < asked_at + REST_SECONDS):
-                return False
-            self._asked_at[connection] = now
-            return True
-
-        return asks
+    def _asks(self, connection: Any, refused: Mapping[str, Secret]) -> bool:
+        """Return whether to ask the stores for what takes the place of refused values."""
+        now = monotonic()
+        asked_at, asked_for = self._asked.get(connection, (0.0, None))
+        if refused == asked_for and now < asked_at + REST_SECONDS:
+            return False
+        self._asked[connection] = now, refused
+        return True
 
     def has_changed(self, values: Mapping[str, Secret]) -> bool:
         """Return whether a login with these values would be another one now."""
