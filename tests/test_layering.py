@@ -31,7 +31,7 @@ ALLOWED = {
     "rotation_state": "_internal errors notification profile secret sources",
     "launch": "_internal detection dotenv errors resolution secret",
     "resident": "_internal audit errors launch profile resolution secret sources",
-    "integrations": "",
+    "integrations": "_internal errors resident secret",
     "comparison": "_internal detection dotenv errors profile resolution secret sources",
     "editing": "_internal dotenv errors profile resolution rotation_state secret sources",
     "promotion": (

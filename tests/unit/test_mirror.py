@@ -26,6 +26,7 @@ ELSEWHERE = {
     "checks.doctor": "cli/test_doctor.py",
     "checks.doctor_stores": "cli/test_doctor.py",
     # real servers
+    "integrations.boto3": "live/test_integration_boto3.py",
     "editing.preflight": "cli/test_file_kinds.py",
     "rotation.fleet": "live/test_fleet.py",
     "rotation.rotators.aws_iam_key": "live/test_aws_iam_rotator.py",
