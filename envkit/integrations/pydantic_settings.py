@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
     from pydantic_settings import BaseSettings
 
-    from envkit.resolution.environment import Environment
+    from envkit import Environment
     from envkit.secret import Secret
 
 

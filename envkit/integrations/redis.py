@@ -141,12 +141,13 @@ class _Connector:
         self._names = tuple(names)
         self._parse = parse
         self._server = server
+        self._provider = _Provider(self.current)
         # by connection: when the stores were last asked, and which values had been refused
         self._asked: WeakKeyDictionary[Any, tuple[float, object]] = WeakKeyDictionary()
 
     def options(self) -> dict[str, Any]:
         return {
-            "credential_provider": _Provider(self.current),
+            "credential_provider": self._provider,
             "redis_connect_func": _awaitable(self),
         }
 
@@ -178,6 +179,8 @@ class _Connector:
         except BaseException:
             connection.disconnect()  # redis-py does so only after its own errors
             raise
+        finally:
+            connection.credential_provider = self._provider
 
     async def _log_in_async(self, connection: Any) -> None:
         tried: list[Mapping[str, Secret]] = []
@@ -196,6 +199,8 @@ class _Connector:
         except BaseException:
             await connection.disconnect()
             raise
+        finally:
+            connection.credential_provider = self._provider
 
     def _prepare(self, connection: Any, values: Mapping[str, Secret]) -> None:
         wanted = self._parse(values)

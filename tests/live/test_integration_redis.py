@@ -10,7 +10,8 @@ import redis.asyncio
 import envkit
 from envkit.errors import NoSuchVariableError
 from envkit.integrations.redis import options
-from support.living import of_store
+from support.living import of_files, of_store, until
+from support.valkey import Valkey
 
 pytestmark = pytest.mark.usefixtures("trusted")
 
@@ -209,3 +210,30 @@ class TestLogins:
             expected = "default" if form == "default user" else user
             assert client.acl_whoami() in (expected, expected.encode())
             assert client.client_info()["db"] == (3 if form == "unix socket" else 0)
+
+
+class ClusterNode(Valkey):
+    """A cluster of one server."""
+
+    def command(self):
+        return [*super().command(), "--cluster-enabled", "yes"]
+
+    def join(self):
+        with self.connect() as client:
+            client.execute_command("CLUSTER", "ADDSLOTSRANGE", 0, 16383)
+            until(lambda: client.execute_command("CLUSTER INFO")["cluster_state"] == "ok")
+
+
+def test_new_connections_of_a_cluster_client_use_the_current_login(project, tmp_path):
+    with ClusterNode(tmp_path) as server:
+        server.join()
+        live = of_files(project, f"URL={server.url()}\n")
+        client = redis.RedisCluster(**options(live, "URL"))
+        client.set("key", "value")
+        with server.connect() as admin:
+            admin.execute_command("ACL", "SETUSER", "default", "resetpass", ">new")
+        project.dotenv("prod", f"URL={server.url('default', 'new')}\n")
+        assert list(live.newer(live.snapshot(), ["URL"]))
+        client.disconnect_connection_pools()
+        assert client.get("key") == b"value"
+        client.close()
