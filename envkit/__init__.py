@@ -8,7 +8,7 @@
     envkit.diff("staging", "prod")     # EnvDiff: what differs, without secrets
 
 Names are imported on first use: `envkit exec` runs before every start of an app, and every
-module costs start-up time.
+module adds to its start-up time.
 """
 
 __version__ = "0.1.0"

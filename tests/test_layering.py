@@ -1,8 +1,8 @@
 """Imports point one way, and only the command line talks to people.
 
-The table is the order in which data moves, and what each package may import of the others. A
-module is held to the row of its package. Imports inside functions and for type checkers count
-too; `envkit/__init__.py`, which names everything and imports nothing, does not.
+The table lists the packages in the order in which data moves, and what each may import. A module
+must follow the row of its package. Imports inside functions and for type checkers count.
+`envkit/__init__.py`, which names everything and imports nothing, does not.
 """
 
 from __future__ import annotations
@@ -50,11 +50,11 @@ ALLOWED = {
     "testing": "_internal errors profile rotation rotation_state secret sources",
     "cli": (
         "_internal audit checks comparison detection dotenv editing errors launch profile "
-        "promotion resolution rotation rotation_state scaffold secret sources trust"
+        "promotion resident resolution rotation rotation_state scaffold secret sources trust"
     ),
     "__main__": "cli",
 }
-# what programs and plug-ins import; within envkit nothing does
+# programs and plug-ins import these; envkit does not
 FACADES = {
     "placeholder": "profile",
     "environment": "resolution",

@@ -23,6 +23,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from envkit.resident.in_process.logins import Logins
     from envkit.resident.in_process.looking import Watched
     from envkit.resident.in_process.reading import Reader
     from envkit.resident.in_process.snapshot import Snapshot
@@ -200,7 +201,7 @@ class Engine:
     def _look(self, looking: Looking, names: frozenset[str]) -> None:
         watched, left = looking.watched, set(names)
         try:
-            for name, found in _look_at_all(watched, names):
+            for name, found in _look_at_all(watched, names, self.reader.logins):
                 left.discard(name)
                 with self._gate:
                     notices = looking.looked(name, found.tokens, found.error)
@@ -269,7 +270,9 @@ class _Flight:
         self.notices: Sequence[Notice] = ()
 
 
-def _look_at_all(watched: Watched, names: frozenset[str]) -> Iterator[tuple[str, Look]]:
+def _look_at_all(
+    watched: Watched, names: frozenset[str], logins: Logins
+) -> Iterator[tuple[str, Look]]:
     """Look at files and sources, and at those behind a network all at once."""
     for name in sorted(names & watched.quick):
         is_files = name == PROFILES
@@ -279,13 +282,18 @@ def _look_at_all(watched: Watched, names: frozenset[str]) -> Iterator[tuple[str,
         return
     from envkit._internal.parallel import map_parallel
 
+    def look_at(name: str) -> Look:
+        source = watched.sources[name]
+        logins.renew(name, source.source)
+        found = look(source)
+        logins.store(name, source.source)
+        return found
+
     deadline = watched.deadline
     deadline.restart()
     late = Look({}, UnavailableError(f"no answer within {deadline.timeout_seconds:g} s"))
     try:
-        results = map_parallel(
-            lambda name: look(watched.sources[name]), others, workers=len(others), deadline=deadline
-        )
+        results = map_parallel(look_at, others, workers=len(others), deadline=deadline)
     except RuntimeError:  # the interpreter is about to end, and starts no thread any more
         return
     for name, result in zip(others, results, strict=True):

@@ -16,6 +16,7 @@ from envkit.audit import log
 from envkit.audit.session import Access
 from envkit.errors import EnvkitError, ReasonMissingError, UsageError
 from envkit.profile.discovery import profiles_folder
+from envkit.resident.in_process.logins import Logins
 from envkit.resident.in_process.looking import PROFILES, Watched
 from envkit.resident.noticing import look, look_at_files, watched_sources
 from envkit.resolution.prepare import named, prepare
@@ -60,6 +61,7 @@ class Reader:
 
     Attributes:
         name: of the environment; empty until it is known.
+        logins: of its sources.
     """
 
     def __init__(
@@ -75,6 +77,7 @@ class Reader:
     ) -> None:
         check_arguments(environments, {}, timeout_seconds)
         self.name = "+".join(environments)
+        self.logins = Logins()
         self._environments = tuple(environments)
         self._profiles = None if profiles is None else os.path.abspath(profiles)
         self._only, self._exclude = tuple(globs(only)), tuple(globs(exclude))
@@ -110,6 +113,8 @@ class Reader:
             # before the values are read: what changes meanwhile is read once more
             watched = _watched(prepared, deadline)
             environment = resolve_prepared(prepared, deadline)
+            for name, one in watched.sources.items():
+                self.logins.store(name, one.source)
         except EnvkitError as error:
             if isinstance(error, UsageError | ReasonMissingError) and error.hint:
                 error.hint = in_python(error.hint)
@@ -130,9 +135,10 @@ class Reader:
             deadline=deadline,
             sources=self._sources,
         )
-        for name, source in (item for one in prepared for item in one.sources.items()):
-            if name not in self._sources and hasattr(source, "share_connection"):
-                source.share_connection()
+        for one in prepared:
+            for name, source in one.sources.items():
+                if name not in self._sources:
+                    self.logins.resume(f"{one.profile.name}/{name}", source)
         return prepared
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import logging
 import os
+from typing import NamedTuple
 
 import pytest
 from hypothesis import given
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from envkit.errors import UnavailableError
 from envkit.resident.in_process import forks, outage, refusals
 from envkit.resident.in_process.callbacks import Callbacks
+from envkit.resident.in_process.logins import Logins
 from envkit.resident.in_process.refusals import Refusals
 from envkit.resident.in_process.snapshot import first, following, new_names
 from envkit.resident.state import Began, Ended, Problem
@@ -146,6 +148,63 @@ def test_an_object_is_told_of_a_fork_in_the_child_as_long_as_it_lives():
     os.close(writer)
     with os.fdopen(reader) as stream:
         assert stream.read() == "forked"
+
+
+# ---------------------------------------------------------------- logins
+
+
+class Warned(NamedTuple):
+    text: str
+    hint: str
+
+
+class Source:
+    """A source whose login is due at a time, and cannot be renewed if it `fails`."""
+
+    def __init__(self, due_at=0.0, warning=None, *, fails=False):
+        self.due_at = due_at
+        self.warning = warning
+        self.fails = fails
+        self.resumed = None
+        self.renewals = 0
+
+    def login_state(self):
+        return {"token": "t", "due_at": self.due_at}
+
+    def resume_login(self, state):
+        self.resumed = state
+
+    def renew_login(self):
+        self.renewals += 1
+        if self.fails:
+            raise UnavailableError("no route")
+        self.due_at = float("inf")
+        return self.warning
+
+
+def test_a_login_is_passed_on_to_the_next_source_of_that_name():
+    logins, other, same = Logins(), Source(), Source()
+    logins.store("prod/vault", Source())
+    logins.resume("prod/aws", other)
+    logins.resume("prod/vault", same)
+    assert (other.resumed, same.resumed) == (None, {"token": "t", "due_at": 0.0})
+
+
+def test_a_login_is_renewed_once_it_is_due_and_a_warning_is_logged(caplog):
+    logins, source = Logins(), Source(warning=Warned("the token of 'vault' ends", "log in"))
+    logins.store("prod/vault", source)
+    for _ in range(2):
+        logins.renew("prod/vault", source)
+    assert source.renewals == 1
+    assert [r.getMessage() for r in caplog.records] == ["the token of 'vault' ends; log in"]
+
+
+def test_a_login_that_could_not_be_renewed_is_tried_again():
+    logins, source = Logins(), Source(fails=True)
+    logins.store("prod/vault", source)
+    for _ in range(2):
+        logins.renew("prod/vault", source)
+    assert source.renewals == 2
 
 
 # ---------------------------------------------------------------- the log

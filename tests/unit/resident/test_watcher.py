@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import json
 import os
-import time
-from select import select
 
 import pytest
 
+import envkit
 from envkit.errors import EnvkitError, UnavailableError
 from envkit.resident.watcher import Changed, Recovered, Warned, Watcher, WatchRequest
 from envkit.resolution.resolve import resolve
 from envkit.sources.registry import set_guard
 from envkit.trust.guard import Guard
 from support.process import run_python
+from support.watching import turn, until
 
+SITE = os.path.dirname(os.path.dirname(envkit.__file__))
 # a store in a file, behind a "network"; the file says how it behaves
 STORE = """
     import json, os, signal
@@ -115,21 +116,6 @@ def watch(project):
         assert watcher.children() == frozenset()
 
 
-def turn(watcher):
-    """Wait until something is due, do it, and return what has happened."""
-    select(watcher.filenos(), [], [], max(0.0, watcher.next_time() - time.monotonic()))
-    return watcher.step(time.monotonic())
-
-
-def until(watcher, kind):
-    """Return what happens up to the first event of a kind, which is the last."""
-    events, end = [], time.monotonic() + 60
-    while not any(isinstance(event, kind) for event in events):
-        assert time.monotonic() < end, events
-        events += turn(watcher)
-    return events
-
-
 def test_the_first_environment_is_what_exec_passes_to_the_app(stored, watch):
     _, first = watch(only=["URL", "KEY"], overrides={"MORE": "m"})
     assert (first.environ[b"URL"], first.environ[b"KEY"], first.environ[b"MORE"]) == (
@@ -172,7 +158,7 @@ def test_an_error_of_a_store_reaches_the_caller_of_the_first_read(stored, watch)
     with pytest.raises(EnvkitError, match="has crashed"):
         watch()
     set_store(stored, how="silent")
-    with pytest.raises(EnvkitError, match="no answer from 'store' within 0.2 s"):
+    with pytest.raises(EnvkitError, match=r"no answer from 'store'"):
         watch(timeout_seconds=0.2)
 
 
@@ -193,6 +179,8 @@ def test_a_file_that_is_written_anew_with_the_same_values_changes_nothing(local,
     local.dotenv("prod", "PORT=1\n# a comment\nURL=one\n")
     watcher.poke()
     while not watcher.children():  # until it is read
+        assert turn(watcher) == []
+    while watcher.children():
         assert turn(watcher) == []
     local.dotenv("prod", "URL=two\nPORT=1\n")
     (changed,) = until(watcher, Changed)
@@ -296,8 +284,8 @@ def test_a_change_in_a_store_is_announced(stored, watch):
 )
 def test_an_outage_is_told_once_and_its_end_without_a_change(stored, watch, how, said):
     watcher, _ = watch()
-    watcher._request = watcher._request._replace(timeout_seconds=0.2)  # noqa: SLF001
-    watcher._deadline.timeout_seconds = 0.2  # noqa: SLF001
+    watcher._request = watcher._request._replace(timeout_seconds=0.2)
+    watcher._deadline.timeout_seconds = 0.2
     set_store(stored, key="k1", how=how)
     watcher.poke()
     (warned,) = until(watcher, Warned)
@@ -317,9 +305,12 @@ def test_an_environment_that_a_store_does_not_give_is_told_and_read_again(stored
     assert "the store is down" in warned.text
     set_store(stored, key="k1")
     watcher.poke()
+    # whichever of a look and the read is the first to see that the store is back
     events = until(watcher, Changed)
-    assert [type(event) for event in events[:-1]] == [Recovered]
-    assert events[-1].names == ("URL",)
+    if len(events) == 1:
+        events += until(watcher, Recovered)
+    changed, recovered = sorted(events, key=lambda event: isinstance(event, Recovered))
+    assert (changed.names, type(recovered)) == (("URL",), Recovered)
 
 
 def test_a_login_survives_from_one_child_to_the_next(stored, watch):
@@ -375,3 +366,64 @@ except EnvkitError as error:
     assert "B (profiles/prod.toml" in message
     clients = {"hvac", "requests", "urllib3", "botocore", "boto3", "ctypes"}
     assert clients.isdisjoint(modules.split())
+
+
+def test_a_file_that_is_written_while_it_is_read_is_read_again(project, install, watch):
+    """The source between two looks at the file stands in for a program that writes it."""
+    code = """
+        from pathlib import Path
+        from envkit.secret import Secret
+        from envkit.sources.base import Reading
+
+        class Writer:
+            settings = {}
+            remote = True
+
+            def __init__(self, context):
+                self.name = context.name
+
+            def check(self, ref): ...
+            def locate(self, ref): return str(ref)
+
+            def fetch(self, refs):
+                file = Path(".env.prod")
+                if file.read_text() == "URL=half\\n":
+                    Path("new").write_text("URL=whole\\n")
+                    Path("new").rename(file)
+                return {ref: Reading(Secret("w"), None, "here") for ref in refs}
+    """
+    install("writer", "envkit.sources", "writer = writer:Writer", code)
+    project.profile(
+        "prod.toml",
+        """
+[sources.writer]
+type = "writer"
+[variables]
+URL = "{{ dotenv:URL }}"
+W = "{{ writer:w }}"
+""",
+    )
+    project.dotenv("prod", "URL=one\n")
+    watcher, _ = watch()
+    project.dotenv("prod", "URL=half\n")
+    watcher.poke()
+    (changed,) = until(watcher, Changed)
+    assert changed.environ[b"URL"] == b"whole"
+
+
+def test_watching_files_loads_no_slow_module(local):
+    code = """
+import select, sys, time
+import envkit.resolution.resolve, envkit.audit.session, envkit.sources.dotenv, envkit.dotenv.file
+before = set(sys.modules)
+from envkit.resident.watcher import Watcher, WatchRequest
+watcher = Watcher(WatchRequest(["prod"]))
+watcher.prepare()
+watcher.first()
+select.select(watcher.filenos(), [], [], max(0.0, watcher.next_time() - time.monotonic()))
+assert watcher.step(time.monotonic()) == []
+print(*set(sys.modules) - before)
+"""
+    done = run_python(code, options=["-S"], env={**os.environ, "PYTHONPATH": SITE}, cwd=local.root)
+    slow = {"typing", "re", "threading", "contextlib", "signal", "random", "ctypes", "pickle"}
+    assert slow.isdisjoint(done.stdout.split())
