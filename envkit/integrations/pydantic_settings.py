@@ -17,8 +17,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from envkit._internal.installation import install_hint
-from envkit.errors import ExtraMissingError
+from envkit.integrations.packages import missing
 from envkit.resident.live import Live
 from envkit.secret import Plain
 
@@ -26,10 +25,7 @@ try:
     from pydantic_settings import EnvSettingsSource
     from pydantic_settings.sources.utils import parse_env_vars
 except ImportError:
-    raise ExtraMissingError(
-        "envkit.integrations.pydantic_settings needs the package 'pydantic-settings'",
-        hint=install_hint("pydantic-settings"),
-    ) from None
+    raise missing("pydantic_settings", "pydantic-settings") from None
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

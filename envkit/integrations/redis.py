@@ -23,8 +23,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 from weakref import WeakKeyDictionary, ref
 
-from envkit._internal.installation import install_hint
-from envkit.errors import ExtraMissingError, InvalidValueError
+from envkit.errors import InvalidValueError
+from envkit.integrations.packages import missing
 from envkit.resident import login
 
 try:
@@ -32,9 +32,7 @@ try:
     import redis.asyncio
     from redis.credentials import CredentialProvider
 except ImportError:
-    raise ExtraMissingError(
-        "envkit.integrations.redis needs the package 'redis'", hint=install_hint("redis")
-    ) from None
+    raise missing("redis", "redis") from None
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Mapping, Sequence
