@@ -1,15 +1,13 @@
 """Settings of pydantic-settings from an environment of envkit."""
 
-import sys
 from enum import Enum
-from importlib.util import find_spec, module_from_spec
 
 import pytest
 from pydantic import AliasChoices, BaseModel, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 import envkit
-from envkit.errors import ExtraMissingError, ResolutionError
+from envkit.errors import ResolutionError
 from envkit.integrations.pydantic_settings import EnvkitSource
 from support.living import of_files
 
@@ -143,15 +141,3 @@ def test_no_error_of_pydantic_shows_a_secret(environment, fields):
 def test_a_source_shows_no_values(environment):
     kind = settings(environment, {"app_url": (str,)})
     assert CANARY not in repr(EnvkitSource(kind, environment))
-
-
-def test_a_missing_package_is_an_error_with_the_command_that_installs_it(monkeypatch):
-    monkeypatch.setitem(sys.modules, "pydantic_settings", None)
-    spec = find_spec("envkit.integrations.pydantic_settings")
-    with pytest.raises(ExtraMissingError) as caught:
-        spec.loader.exec_module(module_from_spec(spec))
-    assert (
-        "envkit.integrations.pydantic_settings needs the package 'pydantic-settings'"
-        in caught.value.message
-    )
-    assert "pydantic-settings" in caught.value.hint

@@ -1,12 +1,9 @@
 """What redis-py is given for a login of a live environment."""
 
-import sys
-from importlib.util import find_spec, module_from_spec
-
 import pytest
 import redis
 
-from envkit.errors import ExtraMissingError, InvalidValueError
+from envkit.errors import InvalidValueError
 from envkit.integrations.redis import is_refusal, options
 from support.living import of_files
 
@@ -79,12 +76,3 @@ def test_a_login_is_one_url_or_a_password(project, names):
 )
 def test_only_a_refused_login_is_a_refusal(error, refused):
     assert is_refusal(error) is refused
-
-
-def test_a_missing_package_is_an_error_with_the_command_that_installs_it(monkeypatch):
-    monkeypatch.setitem(sys.modules, "redis", None)
-    spec = find_spec("envkit.integrations.redis")
-    with pytest.raises(ExtraMissingError) as caught:
-        spec.loader.exec_module(module_from_spec(spec))
-    assert "envkit.integrations.redis needs the package 'redis'" in caught.value.message
-    assert "redis" in caught.value.hint
