@@ -214,6 +214,7 @@ def test_an_interactive_shell_has_its_job_control_and_survives_a_restart(person)
     for value in ("1", "2"):
         person.sees("inner>")
         person.types("sleep 60\n")
+        wait_until(lambda: foreground(person).startswith("sleep"))
         person.types(CTRL_C)
         person.sees("inner>")
         person.types("sleep 61\n")
@@ -234,8 +235,11 @@ def test_an_interactive_shell_has_its_job_control_and_survives_a_restart(person)
 def foreground(person):
     """Return the name of the program that has the terminal."""
     group = os.tcgetpgrp(person.session._ours)
-    with open(f"/proc/{group}/comm") as file:
-        return file.read()
+    try:
+        with open(f"/proc/{group}/comm") as file:
+            return file.read()
+    except OSError:  # it has just ended
+        return ""
 
 
 def test_a_full_screen_program_starts_again_with_a_sane_terminal(person, tmp_path):
