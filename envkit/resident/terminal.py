@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 QUESTIONS = 2
 ASK_AGAIN_SECONDS = 0.02
-FORGET_SECONDS = 1.0  # after which a signal that only the witness received concerns nobody
+FORGET_SECONDS = 1.0  # after which envkit will not receive what the witness did
 ANSWER = 0
 WITNESS_NAME = "signal-witness"
 
@@ -157,6 +157,12 @@ class Terminal:
                 os.tcsetpgrp(self._descriptor, os.getpgrp())
         except OSError:  # it was closed
             pass
+
+    def pass_on(self, pid: int) -> None:
+        """Make the group of a process the foreground, if this one is."""
+        with suppress(OSError):
+            if os.tcgetpgrp(self._descriptor) == os.getpgrp():
+                os.tcsetpgrp(self._descriptor, os.getpgid(pid))
 
     def restore_modes(self) -> None:
         """Undo what a full-screen program that was stopped did to the terminal."""

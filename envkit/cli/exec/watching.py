@@ -97,7 +97,7 @@ def supervise(
 
 
 def _may_leave(root: str, target: str) -> bool:
-    guard = current_guard()  # which asks nobody any more: the terminal is the app's
+    guard = current_guard()  # which no longer asks: the terminal is the app's
     return guard is not None and guard.may_leave(root, target)
 
 
