@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from envkit.resolution.prepare import PreparedProfile
 
 
-# the app replaces the process next; freeing 10,000 variables before that takes 5 ms
+# exec replaces the process soon, and freeing 10,000 variables first would take 5 ms
 _kept: list[object] = []
 
 
@@ -41,7 +41,7 @@ def run(command: str, arguments: Sequence[str]) -> int:
 
 
 def asks_for_help(command: str, arguments: Sequence[str]) -> bool:
-    """Return whether `--help` is for envkit, and not an argument of the app."""
+    """Return whether `--help` is meant for envkit and not for the app."""
     options = {flag: o for o in COMMANDS[command].options for flag in o.flags}
     words = iter(arguments)
     for word in words:
@@ -73,9 +73,9 @@ def _prepare(
 def _resolve(
     command: str, given: Arguments, name: str | None = None, *, into: str = ""
 ) -> Environment:
-    """Resolve one variable or all, and record the access.
+    """Resolve one or all variables and record the access.
 
-    `into` is where programs get the values from: a `process`, or a `shell`, where they stay.
+    `into` says what receives the values: a `process`, or a `shell`, where they remain set.
     """
     deadline = Deadline(given.timeout_seconds)
     with Access(command, reason=given.one("reason"), ask=_ask_reason) as access:
@@ -95,7 +95,7 @@ def _resolve(
 def _require_loading(
     prepared: Sequence[PreparedProfile], deadline: Deadline, *, lasting: bool
 ) -> None:
-    """Refuse variables that load code into programs, unless the user trusts them."""
+    """Refuse variables that load code into programs unless the user trusts them."""
     from envkit.launch.loaders import loading_variables
 
     names = [name for one in prepared for name in one.plan.selected]
@@ -122,7 +122,7 @@ def _command_of(given: Arguments) -> list[str]:
     command = given.rest
     if not command:
         raise IncompleteError(
-            "no command given", hint="write envkit exec --env NAME -- COMMAND [ARGS]..."
+            "no command given", hint="run: envkit exec --env NAME -- COMMAND [ARGS]..."
         )
     if not command[0]:
         raise UsageError(
@@ -194,7 +194,7 @@ def _dry_run(given: Arguments) -> int:
 def _get(given: Arguments) -> int:
     if len(given.rest) != 1:
         raise UsageError(
-            "envkit get needs exactly one variable", hint="write envkit get NAME --env ENV"
+            "envkit get needs exactly one variable", hint="run: envkit get NAME --env ENV"
         )
     name = given.rest[0]
     environment = _resolve("get", given, name)
@@ -213,7 +213,7 @@ def _export(given: Arguments) -> int:
     if format_name is None:
         format_name = "dotenv"
     check_format(format_name)
-    # a shell evaluates it, and GitHub gives it to all later steps: it reaches programs at once
+    # a shell evaluates it, and GitHub passes it to all later steps: programs get the values at once
     into = "shell" if format_name in ("shell", "github") else ""
     environment = _resolve("export", given, into=into)
     text = render(format_name, environment, name=given.one("name") or environment.name)
@@ -227,14 +227,14 @@ def _export(given: Arguments) -> int:
         warn_of_export(environment)
     from envkit.cli.result import append_result, write_result
 
-    # a step adds to the variables of earlier steps
+    # append to the variables of earlier steps
     write = append_result if format_name == "github" else write_result
     write(text.encode("utf-8", "surrogateescape"), given.one("output"), mode=0o600)
     return 0
 
 
 def _fail_shell(arguments: Sequence[str], status: int) -> int:
-    """Write a line that ends the shell that evaluates a failed export.
+    """Print a command that exits the shell which evaluates a failed export.
 
     `eval "$(envkit export --format shell)"` does not see the exit status.
     """
@@ -242,7 +242,7 @@ def _fail_shell(arguments: Sequence[str], status: int) -> int:
         given = parse("export", arguments)
         from envkit.launch.export import meant_format
 
-        meant = meant_format(given.one("format") or "dotenv")  # `bash` is evaluated, too
+        meant = meant_format(given.one("format") or "dotenv")  # `bash` is also evaluated
         to_shell = meant == "shell" and given.one("output") in (None, "-")
     except UsageError:
         to_shell = any(word.endswith(("shell", "sh")) for word in arguments)

@@ -24,7 +24,7 @@ def team(project):
 
 @pytest.fixture
 def bin_folder(tmp_path):
-    """A folder whose `envkit` is the one under test."""
+    """A folder with the tested `envkit`."""
     folder = tmp_path / "bin"
     folder.mkdir()
     program(folder / "envkit", f'#!/bin/sh\nexec {sys.executable} -m envkit "$@"\n')
@@ -73,7 +73,7 @@ COMMANDS = (
     "exec get export list show diff check set unset edit promote history rollback rotate audit "
     "init doctor trust"
 )
-# a line as it was typed, up to the cursor, and what bash is offered
+# a typed line up to the cursor, and the completions for bash
 COMPLETIONS = [
     ("envkit ", COMMANDS),
     ("envkit ex", "exec export"),
@@ -165,7 +165,7 @@ def test_zsh_and_fish_completions_have_descriptions(team):
     assert team.run(env=fish).stdout.splitlines() == ["DATABASE_URL\tPostgreSQL", "NODE_ENV"]
 
 
-# what zsh's `_arguments` does with the pairs that it is given: it evaluates them
+# zsh's `_arguments` evaluates the pairs that it gets
 AS_ZSH_DOES = """\
 _arguments() { pairs=${1#*((}; eval "words=( ${pairs%))} )"; printf '%s\\n' "${words[@]}"; }
 eval $("$@")

@@ -27,6 +27,11 @@ ELSEWHERE = {
     "checks.doctor_stores": "cli/test_doctor.py",
     # real servers
     "editing.preflight": "cli/test_file_kinds.py",
+    "integrations.asyncpg": "live/test_pg_pools.py",
+    "integrations.django": "live/test_pg_pools.py",
+    "integrations.django_backend": "live/test_pg_pools.py",
+    "integrations.psycopg": "live/test_pg_pools.py",
+    "integrations.sqlalchemy": "live/test_pg_pools.py",
     "rotation.fleet": "live/test_fleet.py",
     "rotation.rotators.aws_iam_key": "live/test_aws_iam_rotator.py",
     "rotation.rotators.postgres.alternate": "live/test_postgres_rotator.py",

@@ -1,16 +1,15 @@
-"""Secrets of HashiCorp Vault or OpenBao: the key-value engine, versions 1 and 2.
+"""Secrets in HashiCorp Vault or OpenBao: the key-value engine, versions 1 and 2.
 
     {{ vault:db#password }}              below the mount and prefix of [sources.vault]
-    {{ vault:/secret/myapp/db#password }}  mount and path, whatever the settings are
+    {{ vault:/secret/myapp/db#password }}  mount and path, independent of the settings
     {{ vault:db?version=3#password }}    a pinned version
     {{ vault:#NAME }}, a bare {{ NAME }}  the field NAME of the secret at the prefix
 
-What always holds: one login for a source, one look at each mount, one read for
-each distinct secret however many fields are wanted, in a bounded pool. A secret
-that cannot be read fails alone; a server that cannot be used fails all.
+Guarantees: one login per source, one lookup per mount, and one read per secret for all its
+fields, in a bounded pool. If a secret cannot be read, only that secret fails; if the server
+cannot be used, all secrets fail.
 
-Secrets that an engine makes on demand (databases, clouds) are not read: a read
-would create them.
+Dynamic secrets (databases, clouds) are not read, because reading one creates it.
 """
 
 from __future__ import annotations
@@ -51,13 +50,13 @@ DEFAULT_CONCURRENCY = 16
 
 
 class VaultSource:
-    """The adapter for one server, one namespace and one login.
+    """The adapter for one server with one namespace and one login.
 
     Args:
         context: settings, environment and deadline; see `SourceContext`.
 
     Raises:
-        ProfileError: a setting that does not fit.
+        ProfileError: a setting is not valid.
     """
 
     settings: ClassVar[Mapping[str, type | tuple[type, ...]]] = {
@@ -93,14 +92,14 @@ class VaultSource:
         self._login: SharedLogin | None = None
 
     def share_connection(self) -> None:
-        """Use the connections, the token and the known mounts of this process from now on.
+        """Use the connections, token and known mounts that this process shares.
 
-        For what opens many sources of one server, as rotations do; see `shared`.
+        For callers that open many sources of one server, such as rotations; see `shared`.
         """
         self._sharing = True
 
     def check(self, ref: Reference) -> None:
-        """Raise `InvalidReferenceError` for what no KV engine could hold."""
+        """Raise `InvalidReferenceError` if no KV engine can have such a secret."""
         path = self._absolute(ref)
         if ref.stage is not None:
             raise InvalidReferenceError(f"{ref}: Vault has no stages", hint="use '?version=N'")
@@ -117,14 +116,14 @@ class VaultSource:
         vault_kv.check_path(path, self.name, self.locate(ref))
 
     def locate(self, ref: Reference) -> str:
-        """Return the absolute place: `vault:secret/myapp/db#password`."""
+        """Return the absolute location: `vault:secret/myapp/db#password`."""
         text = f"{self.name}:{self._absolute(ref)}"
         if ref.version is not None:
             text += f"?version={ref.version}"
         return text if ref.field is None else f"{text}#{ref.field}"
 
     def fetch(self, refs: Collection[Reference]) -> Mapping[Reference, Outcome]:
-        """Read all `refs`, each distinct secret once."""
+        """Read all `refs`, and each secret only once."""
         outcomes: dict[Reference, Outcome] = {}
         paths: dict[Reference, str] = {}
         for ref in refs:
@@ -148,10 +147,10 @@ class VaultSource:
         denied = [
             t for t, a in zip(wanted, answers, strict=True) if isinstance(a.error, DeniedError)
         ]
-        if denied and client is before and self._lease is None:  # it was valid at an earlier fetch
+        if denied and client is before and self._lease is None:  # it was valid in an earlier fetch
             from envkit.sources.vault.probe import refuse_expired
 
-            self._client = None  # whatever it is, the next fetch begins anew
+            self._client = None  # the next fetch logs in again in any case
             self._in_time(partial(refuse_expired, client, denied[0]))
         for (target, same), answer in zip(wanted.items(), answers, strict=True):
             for ref in same:
@@ -169,7 +168,7 @@ class VaultSource:
     def write_group(
         self, values: Mapping[Reference, Secret | None], *, expected: str | None
     ) -> str:
-        """Set or remove fields of one KV version 2 secret in one new version."""
+        """Set or remove fields of one KV version 2 secret in a single new version."""
         from envkit.sources.vault.write import field_texts, write_fields
 
         for ref in values:
@@ -180,13 +179,13 @@ class VaultSource:
         )
 
     def check_read(self, refs: Collection[Reference]) -> Mapping[Reference, EnvkitError | None]:
-        """Say what the engine or the token's policies do not allow; see `ReadCheck`."""
+        """Return what the engine or the token's policies forbid; see `ReadCheck`."""
         from envkit.sources.vault.rights import find_unreadable
 
         return self._ask_about(refs, find_unreadable) if refs else {}
 
     def check_write(self, refs: Collection[Reference]) -> Mapping[Reference, EnvkitError]:
-        """Say what the engine or the token's policies do not allow; see `WriteCheck`."""
+        """Return what the engine or the token's policies forbid; see `WriteCheck`."""
         from envkit.sources.vault.write import find_refused
 
         for ref in refs:
@@ -201,7 +200,7 @@ class VaultSource:
         return self.with_secret(ref, versions)
 
     def restore(self, ref: Reference, version: str, *, expected: str | None) -> str:
-        """Write a new version with the field of an earlier one."""
+        """Write a new version with the value that the field had in an earlier one."""
         earlier = ref._replace(version=version)
         outcome = self.fetch([earlier])[earlier]
         if isinstance(outcome, Exception):
@@ -212,13 +211,13 @@ class VaultSource:
 
     @property
     def warnings(self) -> Sequence[str]:
-        """What the environment says to Vault's command and not to envkit."""
+        """Settings in the environment that the Vault CLI supports and envkit does not."""
         from envkit.sources.vault.probe import unused
 
         return unused(self._context)
 
     def probe(self) -> Sequence[str]:
-        """Say which server this is, and as whom it knows us; see `Probe`."""
+        """Return the server and the identity of the token; see `Probe`."""
         from envkit.sources.vault import probe as vault_probe
 
         def ask() -> Sequence[str]:
@@ -228,9 +227,9 @@ class VaultSource:
         return self._in_time(ask)
 
     def with_secret(self, ref: Reference, call: Callable[[VaultClient, Target], R]) -> R:
-        """Return what `call` returns for a client that is logged in, and the secret of `ref`.
+        """Call a function with a logged-in client and the secret of a reference; return the result.
 
-        For what goes beyond one value: never later than the source's deadline.
+        For operations on more than one value; limited by the source's deadline.
         """
         path = self._absolute(ref)
         return self._ask_about(
@@ -254,10 +253,10 @@ class VaultSource:
         return self._in_time(call)
 
     def guess_engine(self, ref: Reference) -> tuple[Engine, str]:
-        """Return the engine that has a secret, and its absolute path. Asks no server.
+        """Return the engine that has a secret, and the secret's absolute path. Sends no request.
 
-        Where the server has not said so yet, it is version 2 at the mount of the settings, else
-        at the first segment.
+        If the engine is not known yet, assume version 2 at the mount of the settings or, for other
+        paths, at the first segment.
         """
         path = self._absolute(ref)
         return vault_kv.guess_engine(self._engines, path, mount=self._mount), path
@@ -268,7 +267,7 @@ class VaultSource:
         return "/".join(part for part in (self._mount, self._prefix, ref.path) if part)
 
     def _ready(self, paths: set[str]) -> tuple[VaultClient, Mapping[str, Engine]]:
-        """Return a client that is logged in, and the engine of each path."""
+        """Return a logged-in client and the engine of each path."""
         if not self._sharing:
             return self._prepare(paths)
         login = self._login = self._login or self._find_login()
@@ -291,7 +290,7 @@ class VaultSource:
         return shared_login(key, find_address(self._context), self._concurrency)
 
     def _adopt(self, login: SharedLogin) -> None:
-        """Begin with what other sources of this process have found out."""
+        """Start with the state that other sources of this process have shared."""
         if not login.usable:
             return
         client = self._new_client(login)
@@ -317,12 +316,12 @@ class VaultSource:
         client, lease = self._client, self._lease
         if client is None or (lease is not None and lease.expired):
             client, lease = self._log_in(login)
-            self._engines = []  # a mount that this token sees is proof that it is valid
+            self._engines = []  # finding a mount with this token will prove that it is valid
         engines = self._find_engines(client, paths)
         if lease is None and not any(engine.version for engine in self._engines):
             lease = vault_auth.look_up(client)
             if lease is None:
-                raise vault_auth.rejected(client)  # it may neither look itself up nor see a mount
+                raise vault_auth.rejected(client)  # it can neither look itself up nor see a mount
         self._client, self._lease = client, lease
         return client, engines
 
@@ -332,16 +331,16 @@ class VaultSource:
         client = self._new_client(login)
         lease = vault_auth.log_in(client, self._auth, self._context)
         if lease is None and login is not None:
-            # for long work only: asking is a use, and a token may have a limited number of them
+            # only for long work: a lookup uses up the token if its number of uses is limited
             lease = vault_auth.look_up(client)
         if lease is not None:
             lease = vault_auth.renew(client, lease, self._context.deadline)
         return client, lease
 
     def _find_engines(self, client: VaultClient, paths: set[str]) -> dict[str, Engine]:
-        """Ask for one path of each first segment, until every path has its engine.
+        """Query one path for each first segment, until the engine of every path is known.
 
-        Where the server does not say, nested mounts may differ: then each path is asked for.
+        If the server reveals no engine, nested mounts may differ, so each path is queried.
         """
         found: dict[str, Engine] = {}
         every = False
@@ -382,7 +381,7 @@ class VaultSource:
         )
 
     def _in_time(self, call: Callable[[], R]) -> R:
-        """Return what `call` returns, or give it up when the deadline passes."""
+        """Return the result of `call`; abandon it at the deadline."""
         return self._value(call_in_time(call, self._context.deadline))
 
     def _value(self, result: Result[R]) -> R:
