@@ -149,7 +149,7 @@ import signal, time
 signal.signal(signal.SIG{name}, lambda *_: print("got", flush=True))
 signal.signal(signal.SIGALRM, lambda *_: print("alarm", flush=True) or exit(0))
 print("ready", flush=True)
-while True: signal.pause()
+while True: time.sleep(0.05)
 """
     with Supervised("--watch", "--stop-timeout", "30", "--", *python(app)) as run:
         run.expect("ready\n")
@@ -388,11 +388,11 @@ def test_a_program_that_is_gone_at_the_restart_ends_envkit_as_plain_exec_would(t
 def test_files_and_input_pass_through_and_a_closed_input_changes_nothing():
     reading, writing = os.pipe()
     app = f"""
-import os, signal
+import os, time
 print("got", os.read(0, 9), flush=True)
 os.close(0)
 os.write({writing}, b"more")
-signal.pause()
+time.sleep(3600)
 """
     more = {"pass_fds": [writing], "stdin": subprocess.PIPE}
     with Supervised("--watch", "--", *python(app), more=more) as run:
