@@ -341,7 +341,7 @@ def test_messages_that_cannot_be_written_are_dropped():
 
 
 def test_a_signal_before_the_end_does_not_spare_what_the_app_leaves_behind():
-    app = f"(trap 'echo child' TERM; echo $$; {WAITS}) & trap 'exit 5' USR1; {WAITS}"
+    app = f"trap 'exit 5' USR1; (trap 'echo child' TERM; echo $$; {WAITS}) & {WAITS}"
     with Supervised("--watch", "--stop-timeout", "0.1", "--", *shell(app)) as run:
         run.expect("\n")
         run.signal(signal.SIGCONT)
