@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 PR_SET_PDEATHSIG = 1
+PR_SET_DUMPABLE = 4
 PR_SET_CHILD_SUBREAPER = 36
 
 
@@ -42,6 +43,17 @@ def end_with_parent(number: int) -> bool:
 def adopt_orphans() -> bool:
     """Become the parent of all descendants whose own parent ends, as process 1 is."""
     return os.getpid() == 1 or _prctl(PR_SET_CHILD_SUBREAPER, 1)
+
+
+def forbid_core() -> None:
+    """Let this process leave no core behind; a limit of 0 alone would not stop a collector."""
+    import resource
+
+    try:  # noqa: SIM105 - contextlib would delay the start of the app
+        resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
+    except (ValueError, OSError):
+        pass
+    _prctl(PR_SET_DUMPABLE, 0)
 
 
 def set_name(name: str) -> None:
