@@ -159,7 +159,7 @@ class AwsSecretsManagerSource:
                 )
             if ref.field == WHOLE:
                 raise InvalidReferenceError(
-                    f"{ref} is a whole secret, and one value is written at a time",
+                    f"{ref} is a whole secret, and envkit writes one value at a time",
                     hint="name a field, or remove '#*' if the secret is not a JSON object",
                 )
         return self._in_time(lambda: self._write(values, expected))

@@ -185,7 +185,9 @@ def _file(context: SourceContext, key: str, name: str) -> str | None:
         return None
     place = place_of(context, key, name)
     if "\0" in path:
-        raise InvalidSettingError(f"{place} contains a NUL", hint=f"remove a NUL from {place}")
+        raise InvalidSettingError(
+            f"{place} contains a NUL", hint=f"remove the NUL character from {place}"
+        )
     if os.path.exists(path):
         return path
     error = UnavailableError(

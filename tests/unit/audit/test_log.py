@@ -72,7 +72,7 @@ def test_a_reason_that_looks_like_the_end_of_a_line_does_not_end_it(log):
         ({"ENVKIT_AUDIT": "/var/log/e.jsonl", "XDG_STATE_HOME": "/s"}, "/var/log/e.jsonl"),
     ],
 )
-def test_destination_follows_the_environment(variables, expected):
+def test_the_audit_log_goes_where_the_environment_says(variables, expected):
     assert destination(variables) == os.path.expanduser(expected)
 
 

@@ -468,7 +468,7 @@ DIFFERENT (1)  the values differ
   MODE  A        B        A        B
 
 2 missing, 1 different
-In each row, the same letter is the same value; ? could not be read.
+In each row, the same letter means the same value; ? could not be read.
 """
 
 
