@@ -107,7 +107,7 @@ def destination(environ: Mapping[str, str]) -> str:
         return wanted
     if wanted:
         raise UsageError(
-            f"{VARIABLE} is '{wanted}', which is not an audit log",
+            f"{VARIABLE} is '{wanted}', which is not a destination for the audit log",
             hint=f"set {VARIABLE} to '{OFF}', '{SYSLOG}' or the absolute path of a file",
         )
     return os.path.join(state_folder(environ), "audit.jsonl")

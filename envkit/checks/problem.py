@@ -58,7 +58,7 @@ KINDS = {
     "store-unavailable": Kind(_ERROR, "A store cannot be reached", 5),
     "store-protocol": Kind(_ERROR, "A store sent an answer that envkit does not understand", 5),
     "store-error": Kind(_ERROR, "A store failed", 5),
-    "stale-pin": Kind(_WARNING, "A version is pinned, and the store has a newer one"),
+    "stale-pin": Kind(_WARNING, "A version is pinned, but the store has a newer one"),
     # secrets
     "reused": Kind(_ERROR, "Two environments have the same secret"),
     "literal-secret": Kind(_ERROR, "A secret is written into a profile"),

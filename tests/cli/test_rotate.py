@@ -217,7 +217,7 @@ def test_rotate_plan_shows_a_rotation_that_waits_for_a_decision(standing):
     standing.dotenv("prod", "AT_WORK=of somebody else\n")
     seen = told(run(standing, "--plan", "at-work"))
     assert "failing" in seen
-    assert "  nothing: it waits for your decision\n" in seen
+    assert "  nothing: it needs your decision\n" in seen
     assert seen.endswith("  run: envkit rotate --abort prod/at-work\n[1]\n")
 
 
@@ -449,7 +449,7 @@ def test_a_rotation_removed_from_its_profile_in_the_grace_period_can_be_finished
         "[1]\n"
     )
     assert "prod/api-key" not in told(run(shop, "status", "--env", "staging"))
-    assert "nothing: it waits for your decision" in told(run(shop, "--plan"))
+    assert "nothing: it needs your decision" in told(run(shop, "--plan"))
     refused = told(run(shop, "--abort", "prod/api-key", "--reason", "tidy up"))
     assert ".env.prod#API_KEY already has the new value" in refused
     assert told(run(shop, "--resume", "prod/api-key")).endswith("[6]\n"), "it takes a reason"

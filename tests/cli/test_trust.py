@@ -12,7 +12,7 @@ from support.rotating import table
 ADDRESS = "https://vault.example.com:8200"
 PROFILE = f'[sources.vault]\naddress = "{ADDRESS}"\n[variables]\nA = "{{{{ vault:kv/a#a }}}}"\n'
 OUTSIDE = '[variables]\nS = "{{ dotenv:/etc/hostname#S }}"\n'
-QUESTION = "Trust them with this? [y/N]"
+QUESTION = "Allow this? [y/N]"
 
 
 @pytest.fixture

@@ -68,7 +68,7 @@ def find_address(context: SourceContext) -> Address:
     """
     if environ_of(context, "SKIP_VERIFY").lower() not in ("", "0", "f", "false"):
         raise AuthError(
-            f"{_variable(context, 'SKIP_VERIFY')} is set, and envkit always verifies certificates",
+            f"{_variable(context, 'SKIP_VERIFY')} is set, but envkit always verifies certificates",
             hint=f"unset {_variable(context, 'SKIP_VERIFY')}, and set VAULT_CACERT to the file of "
             "the CA's certificate",
         )

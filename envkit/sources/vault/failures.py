@@ -103,7 +103,7 @@ def _wrong_protocol(
 def _speaks_https(peer: Peer) -> UnavailableError:
     return _final(
         UnavailableError(
-            f"{peer.server} speaks https, and the address is http",
+            f"{peer.server} speaks https, but the address is http",
             hint=f"write https:// in VAULT_ADDR or {peer.section} address",
         )
     )

@@ -81,7 +81,10 @@ def test_an_unknown_log_setting_is_refused_and_creates_no_file(wanted, tmp_path,
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UsageError) as raised:
         record(ENTRY, {"ENVKIT_AUDIT": wanted})
-    assert raised.value.message == f"ENVKIT_AUDIT is '{wanted}', which is not an audit log"
+    assert (
+        raised.value.message
+        == f"ENVKIT_AUDIT is '{wanted}', which is not a destination for the audit log"
+    )
     assert list(tmp_path.iterdir()) == []
 
 
