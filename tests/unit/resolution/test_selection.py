@@ -19,7 +19,7 @@ from envkit.resolution.selection import choose, globs, select
         (["*"], ["*"], ""),
     ],
 )
-def test_globs_select(only, exclude, expected):
+def test_globs_select_variables(only, exclude, expected):
     assert select(["DB_URL", "DB_USER", "REDIS_URL"], only, exclude) == expected.split()
 
 
