@@ -8,6 +8,7 @@ from envkit.errors import ConflictError, RotationError
 from envkit.rotation.identity import mismatch
 from envkit.rotation.machine import OtherValue, Request, published_value
 from envkit.rotation_state.record import Record
+from envkit.sources.poke import poke
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -218,7 +219,9 @@ class StepContext(NamedTuple):
 
     def publish(self, fields: Fields) -> Snapshot:
         """Give readers these fields."""
-        return self.job.store.publish(self.seen, fields)
+        published = self.job.store.publish(self.seen, fields)
+        poke()
+        return published
 
 
 def _refuse_another_target(record: Record, description: str) -> None:
