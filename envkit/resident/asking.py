@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     Logins: TypeAlias = Mapping[str, Mapping[str, object]]
 
 LOOKED, READ, REFUSED = "looked", "read", "refused"
+ATTEMPTS = 3  # to read files that another program is writing
 # errors of sources that only a person can fix, and that are no outage
 _OF_PEOPLE = (DotenvError, InvalidSettingError, LinkRefusedError, UntrustedError)
 
@@ -134,7 +135,7 @@ def _read(
         watched = list(watched_sources(prepared).values())
         for source in watched:
             resume_login(source, logins)
-        environment = resolve_prepared(prepared, deadline)
+        environment = _steady(prepared, watched, deadline)
         environ = overlay(environment, parent_environment(), pristine=request.pristine)
         if command:
             check_limits([os.fsencode(word) for word in command], environ)
@@ -145,6 +146,32 @@ def _read(
         send((REFUSED, Problem.FAILED.value, pickled(_internal_error(bug))))
     for source in watched:
         send_login(source, send)
+
+
+def _steady(
+    prepared: Sequence[PreparedProfile], watched: Sequence[WatchedSource], deadline: Deadline
+) -> Environment:
+    """Resolve the environment, and once more if a file was written meanwhile.
+
+    Another program may have written only a part of it when it was read.
+    """
+    quick = [one for one in watched if one.is_quick]
+    before = [look(one).tokens for one in quick]
+    environment: Environment | None = None
+    for _ in range(ATTEMPTS):
+        error: EnvkitError | None = None
+        try:
+            environment = resolve_prepared(prepared, deadline)
+        except EnvkitError as raised:
+            error = raised
+        after = [look(one).tokens for one in quick]
+        if after == before:
+            break
+        before = after
+    if error is not None:
+        raise error
+    assert environment is not None  # noqa: S101 - it was resolved, or there is an error
+    return environment
 
 
 def _of(environment: Environment, environ: dict[bytes, bytes]) -> tuple[object, ...]:

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from envkit._internal.backoff import pause_seconds
+from envkit._internal.clock import pause_seconds
 from envkit.resident.state import (
     NEVER,
     Announced,

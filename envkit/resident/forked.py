@@ -55,6 +55,7 @@ class Job:
     Attributes:
         state: how far it is, as of the last `receive`.
         late_at: when it is killed.
+        pid: of the child.
     """
 
     def __init__(
@@ -64,15 +65,15 @@ class Job:
         self.late_at = monotonic() + seconds + SPARE_SECONDS
         self._attached = attached
         self._received = bytearray()
-        sys.stdout.flush()
-        sys.stderr.flush()
+        if attached:
+            sys.stderr.flush()  # what is in its buffer is written once
         self._pipe, writing = os.pipe()
         parent = os.getpid()
         # no signal may reach the parent's handlers in the child
         before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
         try:
-            self._pid = os.fork()
-            if self._pid == 0:
+            self.pid = os.fork()
+            if self.pid == 0:
                 _run(work, writing, parent, seconds=seconds + SPARE_SECONDS, attached=attached)
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
@@ -133,12 +134,12 @@ class Job:
         if state is JobState.LATE:
             if not self._attached:  # the programs that it has started end with it
                 with contextlib.suppress(ProcessLookupError):
-                    os.killpg(self._pid, signal.SIGKILL)
+                    os.killpg(self.pid, signal.SIGKILL)
             with contextlib.suppress(ProcessLookupError):
-                os.kill(self._pid, signal.SIGKILL)
+                os.kill(self.pid, signal.SIGKILL)
         # a supervisor that reaps every child may have been quicker
         with contextlib.suppress(ChildProcessError):
-            os.waitpid(self._pid, 0)
+            os.waitpid(self.pid, 0)
 
 
 def _run(

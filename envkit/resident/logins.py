@@ -9,7 +9,7 @@ from __future__ import annotations
 from time import monotonic
 from typing import cast
 
-from envkit._internal.backoff import pause_seconds
+from envkit._internal.clock import pause_seconds
 from envkit.errors import EnvkitError
 from envkit.resident.forked import Job, JobState
 

@@ -176,6 +176,10 @@ class Watcher:
         """Return the file descriptors to wait on until they are readable; changes with `step`."""
         return [job.fileno() for job in self._jobs()]
 
+    def children(self) -> frozenset[int]:
+        """Return the ids of the child processes that the watcher waits for itself."""
+        return frozenset(job.pid for job in self._jobs())
+
     def next_time(self) -> float:
         """Return when `step` must be called even if nothing is readable, on `monotonic`."""
         return min([self._until, self._logins.next_time(), *(job.late_at for job in self._jobs())])

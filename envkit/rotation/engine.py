@@ -18,8 +18,7 @@ import socket
 import time
 from contextlib import suppress
 
-from envkit._internal.backoff import pause_seconds
-from envkit._internal.clock import Deadline
+from envkit._internal.clock import Deadline, pause_seconds
 from envkit._internal.parallel import call_in_time
 from envkit.errors import ConflictError, EnvkitError, RejectedError, RotationError, UnavailableError
 from envkit.rotation.machine import PASSIVE, OtherValue, Request, StepKind, decide, observe

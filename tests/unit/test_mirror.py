@@ -65,6 +65,7 @@ ELSEWHERE = {
     "sources.dotenv_whole": "unit/sources/test_dotenv.py",
     "profile.model": "unit/profile/test_loader.py",
     "promotion": "unit/promotion/test_decide.py",
+    "resident.asking": "unit/resident/test_watcher.py",
     "resolution": "unit/resolution/test_resolve.py",
     "rotation.step_context": "unit/rotation/test_engine.py",
     "rotation.steps": "unit/rotation/test_engine.py",
@@ -74,6 +75,7 @@ ELSEWHERE = {
 ONLY_NAMES = {
     *("check", "env_diff", "environment", "placeholder", "rotation.base", "sources.base"),
     *("code.found", "comparison.model", "comparison.side"),
+    *("resident.request", "resident.state"),
     *("rotation.protocols", "rotation.rotators.postgres.strategies", "sources.protocols"),
     *("testing.harness", "testing.observe", "testing.rotator_harness"),
 }

@@ -23,7 +23,7 @@ import warnings
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from envkit._internal.backoff import pause_seconds
+from envkit._internal.clock import pause_seconds
 from envkit.errors import EnvkitError
 from envkit.rotation.outcome import OutcomeStatus, attempt
 from envkit.rotation.scheduler.timers import next_look

@@ -116,7 +116,7 @@ class World:
         for _ in range(100):
             match self.core.decide(self.state, self.core.settings, self.now):
                 case Look(sources):
-                    self.happen(LookBegun({name: self.drawn for name in sources}))
+                    self.happen(LookBegun(dict.fromkeys(sources, self.drawn)))
                     for name in sorted(sources):
                         self.looks[name].append(self.now)
                         quick = name == "files"
@@ -133,7 +133,7 @@ class World:
                     self.announce()
                 case Wait(until):
                     return until
-        self.require(False, "it never waits")  # noqa: FBT003
+        self.require(False, "it never waits")
         return self.now
 
     def finish(self, name: str) -> None:

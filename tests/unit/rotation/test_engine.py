@@ -4,8 +4,7 @@ import threading
 
 import pytest
 
-from envkit._internal.backoff import FIRST_PAUSE_SECONDS, LAST_PAUSE_SECONDS
-from envkit._internal.clock import Deadline
+from envkit._internal.clock import FIRST_PAUSE_SECONDS, LAST_PAUSE_SECONDS, Deadline
 from envkit.errors import (
     ConflictError,
     RejectedError,
