@@ -50,7 +50,7 @@ ALLOWED = {
     "testing": "_internal errors profile rotation rotation_state secret sources",
     "cli": (
         "_internal audit checks comparison detection dotenv editing errors launch profile "
-        "promotion resolution rotation rotation_state scaffold secret sources trust"
+        "promotion resident resolution rotation rotation_state scaffold secret sources trust"
     ),
     "__main__": "cli",
 }

@@ -25,6 +25,7 @@ from envkit.errors import EnvkitError, UnavailableError
 from envkit.resident import asking
 from envkit.resident.decide import Announce, Look, Read, Wait, after, decide, watching
 from envkit.resident.forked import Job, JobState
+from envkit.resident.holding import HoldingFile
 from envkit.resident.logins import LOGIN, Logins
 from envkit.resident.noticing import look, watched_sources
 from envkit.resident.request import WatchRequest
@@ -119,6 +120,7 @@ class Watcher:
         self._state = State({}, {}, announced_at=0.0)
         self._logins = Logins()
         self._poke: object = None  # the last that was seen
+        self._file = HoldingFile()
         self._looks: dict[Job, set[str]] = {}  # and the sources that each has not sent yet
         self._reading: Job | None = None
         self._answer: tuple[Any, ...] | None = None  # what the reading child has sent
@@ -168,6 +170,7 @@ class Watcher:
             raise found.error
         now = monotonic()
         self._current = found
+        self._file.hold(found.names, found.versions, found.names)
         self._state = watching(self._settings, base, now)
         self._until = now
         return found
@@ -211,6 +214,7 @@ class Watcher:
                     self._after(Announced(), now, events)
                     events.append(self._announced())
                 case Wait():
+                    self._file.write(self._state, self._watched, now)
                     self._until = action.until
                     return events
 
@@ -225,6 +229,7 @@ class Watcher:
         for job in self._jobs():
             job.close()
         self._logins.close()
+        self._file.remove()
         self._looks.clear()
         self._reading = None
 
@@ -318,6 +323,7 @@ class Watcher:
             for name in dict.fromkeys((*after_.names, *before.names))
             if before.environ.get(name.encode()) != after_.environ.get(name.encode())
         ]
+        self._file.hold(after_.names, after_.versions, names)
         return after_._replace(names=tuple(names))
 
     # ---------------------------------------------------------------- profiles
@@ -349,6 +355,7 @@ class Watcher:
         return [*self._looks, *(job for job in (self._reading, self._logins.job) if job)]
 
     def _after(self, event: states.Event, now: float, events: list[Event]) -> None:
+        self._file.note(event)
         self._state, notices = after(self._state, self._settings, event, now)
         for one in notices:
             if isinstance(one, Began):

@@ -8,7 +8,6 @@ import json
 import os
 import secrets
 import time
-from select import select
 
 import pytest
 
@@ -18,8 +17,8 @@ from envkit.sources.model import Absent
 from support import aws as support_aws
 from support.aws import ref as aws_ref
 from support.fault_proxy import FaultProxy
-from support.openbao import RefusedError
 from support.vault import CANARY, ref, vault
+from support.watching import turns
 
 # ---------------------------------------------------------------- Vault: versions
 
@@ -89,9 +88,7 @@ def test_a_pinned_version_never_changes_and_is_never_asked_for(source, proxy):
     assert proxy.requests == []
 
 
-def test_a_secret_without_versions_is_read_and_shows_nothing_of_its_value(
-    source, openbao, folder
-):
+def test_a_secret_without_versions_is_read_and_shows_nothing_of_its_value(source, openbao, folder):
     text = f"/kv1/{folder}/old#a"
     before = version(source, text)
     assert before == version(source, text)
@@ -176,7 +173,9 @@ def test_a_secret_that_does_not_exist_costs_a_look_no_further_question(aws):
 @pytest.fixture
 def approle(openbao, folder):
     """Make a role that may read the folder; return the `auth` table for it."""
-    policy = openbao.policy({f"secret/{kind}/{folder}/*": ["read"] for kind in ("data", "metadata")})
+    policy = openbao.policy(
+        {f"secret/{kind}/{folder}/*": ["read"] for kind in ("data", "metadata")}
+    )
 
     def make(uses=0, **options):
         mount = openbao.enable_auth("approle")
@@ -398,16 +397,6 @@ def watch(project, openbao, folder, trusted):
         watcher.close()
 
 
-def turns(watcher, done):
-    """Drive a watcher until `done` says so of the events; return all of them."""
-    events, end = [], time.monotonic() + 60
-    while not done(events):
-        assert time.monotonic() < end, events
-        select(watcher.filenos(), [], [], max(0.0, watcher.next_time() - time.monotonic()))
-        events += watcher.step(time.monotonic())
-    return events
-
-
 def test_a_write_through_envkit_reaches_a_watcher_that_would_look_in_an_hour(
     openbao, watch, project
 ):
@@ -415,7 +404,8 @@ def test_a_write_through_envkit_reaches_a_watcher_that_would_look_in_an_hour(
     watcher = watch({"method": "token", "token": openbao.root_token})
     done = project.run("set", "--env", "prod", "DB_PASSWORD", input="new-one")
     assert done.returncode == 0, done.stderr
-    [event] = turns(watcher, lambda events: any(isinstance(one, Changed) for one in events))
+    [event] = turns(watcher, len)
+    assert isinstance(event, Changed)
     assert event.environ[b"DB_PASSWORD"] == b"new-one"
     assert event.names == ("DB_PASSWORD",)
 

@@ -189,6 +189,7 @@ def test_exec_with_vault_imports_only_its_source(project):
         "envkit.sources.vault.address",
         "envkit.sources.vault.auth",
         "envkit.sources.vault.client",
+        "envkit.sources.vault.session",
         "envkit.sources.vault.kv",
         # the address of a closed port
         "envkit.sources.vault.failures",
