@@ -18,9 +18,8 @@ What always holds:
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from envkit._internal.clock import pause_seconds
+from envkit._internal.named_tuple import NamedTuple
 from envkit.resident.state import (
     NEVER,
     Announced,
@@ -85,8 +84,7 @@ def watching(settings: Settings, base: Mapping[str, Tokens], now: float) -> Stat
         now: the time.
     """
     sources = {
-        name: Watched(now + poll, tokens=base.get(name, {}))
-        for name, poll in settings.polls.items()
+        name: Watched(now + poll, base.get(name, {})) for name, poll in settings.polls.items()
     }
     return State(sources, base, announced_at=now)
 
@@ -261,7 +259,7 @@ def _read_refused(state: State, event: ReadRefused, now: float) -> tuple[State, 
 
 def _prepared(state: State, settings: Settings, now: float) -> State:
     sources = {
-        name: state.sources.get(name) or Watched(now + poll)
+        name: state.sources.get(name) or Watched(now + poll, {})
         for name, poll in settings.polls.items()
     }
     return state._replace(

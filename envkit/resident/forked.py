@@ -11,14 +11,14 @@ values are in no file. A child that crashes has failed, whatever it sent.
 
 from __future__ import annotations
 
-import contextlib
+import _thread  # `threading` would delay the start of the app
 import marshal
 import os
-import signal
 import sys
-import threading
 from enum import Enum
 from time import monotonic
+
+from envkit.launch.exec import signal_module
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,9 +28,11 @@ if TYPE_CHECKING:
     Part: TypeAlias = tuple[Any, ...]  # plain data
     Send: TypeAlias = Callable[[Part], None]
 
+signal: Any = signal_module()
+
 SPARE_SECONDS = 2.0  # after its deadline, for the child to report that it has passed
 _LENGTH_BYTES = 8
-_DONE: tuple[str] = ("done",)
+_END = ("end",)  # the last part
 _PR_SET_PDEATHSIG = 1
 
 
@@ -90,7 +92,7 @@ class Job:
             return []
         ended = self._read()
         parts = list(self._parts())
-        if parts and parts[-1] == _DONE:
+        if parts and parts[-1] == _END:
             parts.pop()
             self._end(JobState.DONE)
         elif ended:
@@ -132,14 +134,20 @@ class Job:
         os.close(self._pipe)
         self._received.clear()
         if state is JobState.LATE:
-            if not self._attached:  # the programs that it has started end with it
-                with contextlib.suppress(ProcessLookupError):
-                    os.killpg(self.pid, signal.SIGKILL)
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(self.pid, signal.SIGKILL)
-        # a supervisor that reaps every child may have been quicker
-        with contextlib.suppress(ChildProcessError):
+            if not self._attached:
+                _kill(-self.pid)  # with the programs that it has started
+            _kill(self.pid)
+        try:  # noqa: SIM105
             os.waitpid(self.pid, 0)
+        except ChildProcessError:
+            pass  # a supervisor that reaps every child was quicker
+
+
+def _kill(pid: int) -> None:
+    try:  # noqa: SIM105
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
 
 
 def _run(
@@ -149,8 +157,7 @@ def _run(
     status = 1
     try:
         _become_own(parent, seconds, attached=attached)
-
-        lock = threading.Lock()
+        lock = _thread.allocate_lock()
 
         def send(part: Part) -> None:
             data = marshal.dumps(part)
@@ -160,14 +167,11 @@ def _run(
                     rest = rest[os.write(pipe, rest) :]
 
         work(send)
-        send(_DONE)
+        send(_END)
         status = 0
     except BaseException:  # noqa: BLE001, S110 - what it says may show a value
         pass
     finally:
-        if attached:
-            with contextlib.suppress(Exception):
-                sys.stderr.flush()
         os._exit(status)  # without the parent's exit handlers and buffers
 
 

@@ -9,12 +9,11 @@ another time. It is a convenience: a file that cannot be written stops nothing.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import time
 from time import monotonic
-from typing import NamedTuple
 
+from envkit._internal.named_tuple import NamedTuple
 from envkit._internal.paths import state_folder
 from envkit.errors import EnvkitError
 from envkit.resident.state import Announced, Looked, ReadRefused, ReadValid
@@ -26,6 +25,13 @@ if TYPE_CHECKING:
 
     from envkit.resident.noticing import WatchedSource
     from envkit.resident.state import Event, State
+
+    def _quoted(text: str) -> str: ...
+else:
+    try:  # as `json` does
+        from _json import encode_basestring_ascii as _quoted
+    except ImportError:
+        from json.encoder import encode_basestring_ascii as _quoted
 
 FOLDER = "watchers"
 PAUSE_SECONDS = 10.0  # between two writes that say only when a source is looked at next
@@ -138,19 +144,18 @@ class HoldingFile:
     def remove(self) -> None:
         """Remove the file; a child process does not."""
         if os.getpid() == self._pid:
-            with contextlib.suppress(OSError):
-                os.unlink(self._path)
+            _remove(self._path)
 
     def _persist(self, holding: Holding) -> None:
-        import json
-
         from envkit._internal.atomic_write import write_own
 
-        with contextlib.suppress(OSError, EnvkitError):
+        try:
             os.makedirs(os.path.dirname(self._path), mode=0o700, exist_ok=True)
             folder = os.path.realpath(os.path.dirname(self._path))
             path = os.path.join(folder, os.path.basename(self._path))
-            write_own(path, json.dumps({**holding._asdict(), "host": _host()}).encode())
+            write_own(path, _json({**holding._asdict(), "host": _host()}).encode())
+        except (OSError, EnvkitError):
+            return
 
 
 def running() -> list[Holding]:
@@ -181,8 +186,25 @@ def _running() -> Iterator[Holding]:
         if _name(holding.pid) == name:
             yield holding
         else:
-            with contextlib.suppress(OSError):
-                os.unlink(path)
+            _remove(path)
+
+
+def _remove(path: str) -> None:
+    try:
+        os.unlink(path)
+    except OSError:
+        return
+
+
+def _json(value: object) -> str:
+    """Return JSON text without `json`, whose import a watcher would keep in memory."""
+    if isinstance(value, str):
+        return _quoted(value)
+    if isinstance(value, dict):
+        return "{" + ",".join(f"{_quoted(k)}:{_json(v)}" for k, v in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ",".join(map(_json, value)) + "]"
+    return "null" if value is None else repr(value)  # a number
 
 
 def _folder() -> str:

@@ -7,7 +7,6 @@ store fails is tried again after longer and longer pauses; the app is never stop
 from __future__ import annotations
 
 from time import monotonic
-from typing import cast
 
 from envkit._internal.clock import pause_seconds
 from envkit.errors import EnvkitError
@@ -16,12 +15,12 @@ from envkit.resident.forked import Job, JobState
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from typing import Any
 
     from envkit._internal.clock import Deadline
     from envkit.resident.forked import Send
     from envkit.resident.noticing import WatchedSource
     from envkit.sources.model import LoginWarning
-    from envkit.sources.protocols import LoginState
 
 LOGIN, WARNING = "login", "warning"
 FIRST_RETRY_SECONDS = 5.0
@@ -91,8 +90,8 @@ class Logins:
         return warnings
 
     def _due_at(self, name: str) -> float:
-        due = cast("float", self.states[name].get("due_at", NEVER))
-        return max(due, self._retry_at.get(name, 0.0))
+        due = self.states[name].get("due_at")
+        return max(due if isinstance(due, float) else NEVER, self._retry_at.get(name, 0.0))
 
     def _failed(self, name: str, now: float) -> None:
         failures = self._failures[name] = self._failures.get(name, 0) + 1
@@ -109,7 +108,7 @@ def renewal(
 
     def one(source: WatchedSource, send: Send) -> None:
         resume_login(source, states)
-        login = cast("LoginState", source.source)
+        login: Any = source.source  # a `LoginState`, since it has passed one on
         try:
             warning: LoginWarning | None = login.renew_login()
         except EnvkitError:

@@ -7,8 +7,7 @@ process environment and the sources of type `memory` cannot change, and are neve
 
 from __future__ import annotations
 
-from typing import NamedTuple, cast
-
+from envkit._internal.named_tuple import NamedTuple
 from envkit.errors import EnvkitError, InvalidReferenceError, ProtocolError, SourceError
 from envkit.resolution.fetch import ask
 from envkit.sources.fingerprint import fingerprint
@@ -80,7 +79,7 @@ def look(watched: WatchedSource) -> Look:
     """Look at one source. It raises nothing."""
     source, references = watched.source, watched.references
     if hasattr(source, "versions"):
-        found = _versions(cast("VersionCheck", source), references)
+        found = _versions(source, references)  # type: ignore[arg-type] # `isinstance` takes `typing`
     else:
         found = {ref: _fingerprint(outcome) for ref, outcome in ask(source, references).items()}
     tokens: dict[Hashable, Hashable] = {}

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
+from envkit._internal.named_tuple import NamedTuple
 from envkit.resolution.resolve import DEFAULT_TIMEOUT_SECONDS
 
 TYPE_CHECKING = False

@@ -8,8 +8,8 @@ of it.
 from __future__ import annotations
 
 from enum import StrEnum
-from types import MappingProxyType
-from typing import NamedTuple
+
+from envkit._internal.named_tuple import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -54,16 +54,16 @@ class Watched(NamedTuple):
 
     Attributes:
         next_look: when it is looked at next.
+        tokens: as they were last seen; without those that were not seen yet.
         last_look: when the last look began.
         looking: whether one is in progress.
-        tokens: as they were last seen; without those that were not seen yet.
         failures: of looks, in a row.
     """
 
     next_look: float
+    tokens: Tokens
     last_look: float = NEVER
     looking: bool = False
-    tokens: Tokens = MappingProxyType({})
     failures: int = 0
 
 

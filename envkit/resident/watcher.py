@@ -18,9 +18,9 @@ from __future__ import annotations
 import os
 from select import select
 from time import monotonic
-from typing import NamedTuple
 
 from envkit._internal.clock import Deadline
+from envkit._internal.named_tuple import NamedTuple
 from envkit.errors import EnvkitError, UnavailableError
 from envkit.resident import asking
 from envkit.resident.decide import Announce, Look, Read, Wait, after, decide, watching
@@ -236,16 +236,16 @@ class Watcher:
     # ---------------------------------------------------------------- looks
 
     def _look(self, names: frozenset[str], now: float, events: list[Event]) -> None:
-        self._after(LookBegun({name: _spread() for name in names}), now, events)
+        quick = {name for name in names if name == PROFILES or self._watched[name].is_quick}
+        # files are looked at together; the looks of many machines at a server drift apart
+        spread = {name: 0.0 if name in quick else _spread() for name in names}
+        self._after(LookBegun(spread), now, events)
         if PROFILES in names and (poke := last_poke()) != self._poke:
             self._poke = poke
             self._after(Poked(), now, events)
-        asked = []
-        for name in sorted(names):
-            if name == PROFILES or self._watched[name].is_quick:
-                self._after(self._look_here(name), now, events)
-            else:
-                asked.append(self._watched[name])
+        for name in sorted(quick):
+            self._after(self._look_here(name), now, events)
+        asked = [self._watched[name] for name in sorted(names - quick)]
         if asked:
             work = asking.look_at(asked, self._deadline, self._logins.states)
             job = Job(work, seconds=self._request.timeout_seconds)

@@ -9,7 +9,6 @@ convenience: one that fails is no error, because watchers also look by themselve
 
 from __future__ import annotations
 
-import contextlib
 import os
 import stat
 import time
@@ -22,20 +21,25 @@ _TOUCH = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY 
 
 def poke() -> None:
     """Change the time of the file. It raises nothing."""
-    folder = state_folder(os.environ)
-    with contextlib.suppress(OSError):
-        os.makedirs(folder, mode=0o700, exist_ok=True)
-        if os.stat(folder).st_uid != os.geteuid():
-            return
-        descriptor = os.open(os.path.join(folder, FILE), _TOUCH, 0o600)
-        try:
-            state = os.fstat(descriptor)
-            if stat.S_ISREG(state.st_mode) and state.st_uid == os.geteuid():
-                # not the time of the kernel's clock, which is equal for two in one tick
-                now = time.time_ns()
-                os.utime(descriptor, ns=(now, now))
-        finally:
-            os.close(descriptor)
+    try:
+        _touch(state_folder(os.environ))
+    except OSError:
+        return
+
+
+def _touch(folder: str) -> None:
+    os.makedirs(folder, mode=0o700, exist_ok=True)
+    if os.stat(folder).st_uid != os.geteuid():
+        return
+    descriptor = os.open(os.path.join(folder, FILE), _TOUCH, 0o600)
+    try:
+        state = os.fstat(descriptor)
+        if stat.S_ISREG(state.st_mode) and state.st_uid == os.geteuid():
+            # not the time of the kernel's clock, which is equal for two in one tick
+            now = time.time_ns()
+            os.utime(descriptor, ns=(now, now))
+    finally:
+        os.close(descriptor)
 
 
 def last_poke() -> object:

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import json
 import os
-import time
-from select import select
 
 import pytest
 
+import envkit
 from envkit.errors import EnvkitError, UnavailableError
 from envkit.resident.watcher import Changed, Recovered, Warned, Watcher, WatchRequest
 from envkit.resolution.resolve import resolve
 from envkit.sources.registry import set_guard
 from envkit.trust.guard import Guard
 from support.process import run_python
+from support.watching import turn, until
 
+SITE = os.path.dirname(os.path.dirname(envkit.__file__))
 # a store in a file, behind a "network"; the file says how it behaves
 STORE = """
     import json, os, signal
@@ -113,21 +114,6 @@ def watch(project):
     for watcher in started:
         watcher.close()
         assert watcher.children() == frozenset()
-
-
-def turn(watcher):
-    """Wait until something is due, do it, and return what has happened."""
-    select(watcher.filenos(), [], [], max(0.0, watcher.next_time() - time.monotonic()))
-    return watcher.step(time.monotonic())
-
-
-def until(watcher, kind):
-    """Return what happens up to the first event of a kind, which is the last."""
-    events, end = [], time.monotonic() + 60
-    while not any(isinstance(event, kind) for event in events):
-        assert time.monotonic() < end, events
-        events += turn(watcher)
-    return events
 
 
 def test_the_first_environment_is_what_exec_passes_to_the_app(stored, watch):
@@ -423,3 +409,21 @@ W = "{{ writer:w }}"
     watcher.poke()
     (changed,) = until(watcher, Changed)
     assert changed.environ[b"URL"] == b"whole"
+
+
+def test_watching_files_loads_no_slow_module(local):
+    code = """
+import select, sys, time
+import envkit.resolution.resolve, envkit.audit.session, envkit.sources.dotenv, envkit.dotenv.file
+before = set(sys.modules)
+from envkit.resident.watcher import Watcher, WatchRequest
+watcher = Watcher(WatchRequest(["prod"]))
+watcher.prepare()
+watcher.first()
+select.select(watcher.filenos(), [], [], max(0.0, watcher.next_time() - time.monotonic()))
+assert watcher.step(time.monotonic()) == []
+print(*set(sys.modules) - before)
+"""
+    done = run_python(code, options=["-S"], env={**os.environ, "PYTHONPATH": SITE}, cwd=local.root)
+    slow = {"typing", "re", "threading", "contextlib", "signal", "random", "ctypes", "pickle"}
+    assert slow.isdisjoint(done.stdout.split())
