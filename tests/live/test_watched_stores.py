@@ -367,6 +367,82 @@ def test_a_token_that_never_expires_needs_no_care(openbao, child):
     assert source.login_state()["due_at"] == float("inf")
 
 
+# ---------------------------------------------------------------- sessions of AWS
+
+MFA = {"mfa_serial": f"arn:aws:iam::{support_aws.ACCOUNT}:mfa/me", "mfa_token": "012345"}
+ROLE = {"role_arn": f"arn:aws:iam::{support_aws.ACCOUNT}:role/reader"}
+
+
+def aws_child(aws, state, **settings):
+    source = aws.source(**settings)
+    source.resume_login(state)
+    aws.proxy.forget()
+    return source
+
+
+@pytest.mark.parametrize("settings", [MFA, ROLE, MFA | ROLE])
+def test_a_role_is_assumed_and_an_mfa_code_used_once_for_all_processes(aws, settings):
+    current = aws.put("db", "1")
+    first = aws.source(**settings)
+    assert first.login_state() == {}
+    assert first.versions([aws_ref("db")]) == {aws_ref("db"): current}
+    state = first.login_state()
+    source = aws_child(aws, state, **settings)
+    assert source.versions([aws_ref("db")]) == {aws_ref("db"): current}
+    assert aws.operations == ["GetSecretValue"]
+    assert source.login_state() == state
+    other = aws_child(aws, state, **{**settings, "mfa_token": "543210", **ROLE})
+    other.versions([aws_ref("db")])
+    assert aws.operations == ["AssumeRole", "GetSecretValue"], "other settings, another login"
+
+
+def test_credentials_that_botocore_finds_are_not_passed_on(aws):
+    source = aws.source()
+    aws.put("db", "1")
+    source.versions([aws_ref("db")])
+    assert source.login_state() == {}
+    assert source.renew_login() is None
+
+
+@pytest.mark.parametrize("left", [30.0, -5.0])
+def test_a_session_that_is_about_to_end_is_not_used(aws, left):
+    aws.put("db", "1")
+    first = aws.source(**ROLE)
+    first.versions([aws_ref("db")])
+    state = first.login_state()
+    *keys, _, due_at = state["session"]
+    ended = {**state, "session": (*keys, time.monotonic() + left, due_at)}
+    aws_child(aws, ended, **ROLE).versions([aws_ref("db")])
+    assert aws.operations == ["AssumeRole", "GetSecretValue"]
+
+
+def test_an_mfa_session_is_told_once_at_half_of_its_life_and_a_role_never(aws):
+    aws.put("db", "1")
+    for settings, warned in ((MFA, True), (ROLE, False)):
+        first = aws.source(**settings)
+        first.versions([aws_ref("db")])
+        state = first.login_state()
+        ends_at, due_at = state["session"][-2:]
+        half = (time.monotonic() + ends_at) / 2
+        assert due_at == (pytest.approx(half, abs=10) if warned else float("inf"))
+        source = aws_child(aws, state, **settings)
+        assert source.renew_login() is None, "it is not due"
+        source = aws_child(aws, {**state, "session": (*state["session"][:-1], 0.0)}, **settings)
+        warning = source.renew_login()
+        assert "needs a new MFA code" in warning.text
+        assert source.renew_login() is None
+        assert aws.operations == []
+
+
+def test_sources_that_share_a_login_use_an_mfa_code_once(aws):
+    aws.put("db", "1")
+    for _ in range(2):
+        source = aws.source(**MFA)
+        source.share_connection()
+        source.versions([aws_ref("db")])
+    assert aws.operations.count("GetSessionToken") == 1
+
+
 # ---------------------------------------------------------------- a watcher
 
 

@@ -12,9 +12,9 @@ from __future__ import annotations
 
 import os
 import threading
-from hashlib import sha256
 
 from envkit._internal.clock import Deadline
+from envkit.sources.aws.sts_session import login_key
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 FRESH_SECONDS = 300.0
 LIMIT = 32  # of clients; the oldest is forgotten first
-_ENVIRONMENT = ("AWS_", "HOME")  # what botocore reads begins so
 
 _clients: dict[bytes, _Shared] = {}
 _lock = threading.Lock()
@@ -65,7 +64,5 @@ def forget(settings: Mapping[str, Any], environ: Mapping[str, str]) -> None:
 
 
 def _key(settings: Mapping[str, Any], environ: Mapping[str, str]) -> bytes:
-    """Return a key that differs for each login and contains no credential."""
-    of_aws = sorted((k, v) for k, v in os.environ.items() if k.startswith(_ENVIRONMENT))
-    told = (os.getpid(), sorted(settings.items()), environ.get("AWS_REGION"), of_aws)
-    return sha256(repr(told).encode(errors="surrogateescape")).digest()
+    """Return the key of a client, which a child process does not inherit."""
+    return login_key(settings, environ) + str(os.getpid()).encode()

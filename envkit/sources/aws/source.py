@@ -23,23 +23,18 @@ from __future__ import annotations
 from envkit._internal.parallel import call_in_time, map_parallel
 from envkit.errors import (
     AuthError,
-    ConflictError,
     DeniedError,
     InvalidReferenceError,
-    NoVersionError,
     ProfileError,
     ProtocolError,
     SourceError,
     UnavailableError,
 )
-from envkit.sources.aws import write as aws_write
 from envkit.sources.aws.client import SecretsManager
 from envkit.sources.aws.errors import DELETED, MORE_TIME, NOT_FOUND, WHERE, RefusedError
 from envkit.sources.aws.names import ARN_SUFFIX_LENGTH, check_key, into_calls, key_of, where
 from envkit.sources.aws.secret_version import (
     SecretVersion,
-    change_all,
-    differ_elsewhere,
     pick,
     secret_version,
 )
@@ -53,8 +48,9 @@ if TYPE_CHECKING:
     from envkit._internal.parallel import Result
     from envkit.profile.placeholder import Reference
     from envkit.secret import Secret
+    from envkit.sources.aws.change import Change
     from envkit.sources.aws.names import Key
-    from envkit.sources.model import Outcome, SourceContext, Version
+    from envkit.sources.model import LoginWarning, Outcome, SourceContext, Version
 
     R = TypeVar("R")
     _Failure: TypeAlias = SourceError | InvalidReferenceError
@@ -173,7 +169,8 @@ class AwsSecretsManagerSource:
                     f"{ref} is a whole secret, and one value is written at a time",
                     hint="name a field, or remove '#*' if the secret is not a JSON object",
                 )
-        return self._in_time(lambda: self._write(values, expected))
+        change = self._change(next(iter(values)))
+        return self._in_time(lambda: change.write(values, expected))
 
     def history(self, ref: Reference) -> Sequence[Version]:
         """Return the versions of a secret; see `VersionedSource.history`."""
@@ -188,7 +185,23 @@ class AwsSecretsManagerSource:
         The former is done where the two versions differ in nothing else.
         """
         self.check(ref._replace(version=version))
-        return self._in_time(lambda: self._restore(ref, version, expected))
+        change = self._change(ref)
+        return self._in_time(lambda: change.restore(ref, version, expected))
+
+    def login_state(self) -> Mapping[str, object]:
+        """Return the temporary credentials of a role or an MFA login; see `LoginState`.
+
+        Any other credentials, botocore finds anew in each process.
+        """
+        return self._manager.login.state()
+
+    def resume_login(self, state: Mapping[str, object]) -> None:
+        """Use the temporary credentials of another process; see `LoginState`."""
+        self._manager.login.resume(state)
+
+    def renew_login(self) -> LoginWarning | None:
+        """Warn if the session will end and needs a new MFA code; see `LoginState`."""
+        return self._manager.login.renew()
 
     def probe(self) -> Sequence[str]:
         """Return the identity of the AWS credentials; see `Probe`."""
@@ -343,46 +356,12 @@ class AwsSecretsManagerSource:
             return value._replace(version=answer.version)
         return Reading(value, answer.version, self.locate(ref))
 
-    # ---------------------------------------------------------------- writing
+    # ---------------------------------------------------------------- both
 
-    def _write(self, values: Mapping[Reference, Secret | None], expected: str | None) -> str:
-        key = self.key(next(iter(values)))
-        place = where(self.name, key)
-        if expected is None:
-            if key.is_arn:
-                raise InvalidReferenceError(
-                    f"{place} is an ARN, and AWS assigns one when it creates a secret",
-                    hint=f"create the secret by its name: {self.name}:/NAME",
-                )
-            content = change_all(values, None, place)
-            return aws_write.create(self._manager, key.secret_id, content, place)
-        current = self._read_one(key)
-        if isinstance(current, Absent):
-            raise ConflictError(f"cannot write {place}: {current.reason}")
-        if current.version != expected:
-            raise aws_write.changed_meanwhile(place)
-        content = change_all(values, current, place)
-        return aws_write.replace(self._manager, key.secret_id, content, place, expected=expected)
+    def _change(self, ref: Reference) -> Change:
+        from envkit.sources.aws.change import Change
 
-    def _restore(self, ref: Reference, version: str, expected: str | None) -> str:
-        key = self.key(ref)
-        place = where(self.name, key)
-        earlier, current = self._read_one(key._replace(version=version)), self._read_one(key)
-        if isinstance(current, Absent):
-            raise ConflictError(f"cannot write {place}: {current.reason}")
-        if current.version != expected:
-            raise aws_write.changed_meanwhile(place)
-        if isinstance(earlier, Absent):
-            raise NoVersionError(f"{place} has no version {version}: {earlier.reason}")
-        value = pick(ref, earlier, place)
-        if isinstance(value, Absent):
-            raise NoVersionError(f"{place} has no value in version {version}: {value.reason}")
-        if not differ_elsewhere(ref.field, current, earlier):
-            aws_write.make_current(
-                self._manager, key.secret_id, place, version=version, expected=expected
-            )
-            return version
-        return self._write({ref: value}, expected)
+        return Change(self._manager, self._read_one, self.name, self.key(ref))
 
     def _in_time(self, call: Callable[[], R]) -> R:
         """Return what `call` returns, or raise its error, never later than the deadline."""
