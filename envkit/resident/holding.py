@@ -2,8 +2,8 @@
 
     $XDG_STATE_HOME/envkit/watchers/4711-8842.json      # pid, and when that process started
 
-The file is 0600 in a folder 0700, and is removed when the watcher ends. That of one that was
-killed is removed by whoever lists them next: a pid that another process has by now started at
+The file is 0600 in a folder 0700, and is removed when the watcher ends. The next listing removes
+that of a watcher that was killed, even if another process has the pid by now: it started at
 another time. It is a convenience: a file that cannot be written stops nothing.
 """
 

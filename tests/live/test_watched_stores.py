@@ -14,6 +14,7 @@ import pytest
 from envkit.errors import AuthError, DeniedError, InvalidReferenceError
 from envkit.resident.watcher import Changed, Watcher, WatchRequest
 from envkit.sources.model import Absent
+from envkit.sources.vault import life, shared
 from support import aws as support_aws
 from support.aws import ref as aws_ref
 from support.fault_proxy import FaultProxy
@@ -365,6 +366,68 @@ def test_a_token_that_never_expires_needs_no_care(openbao, child):
     source = child(auth, overdue(read_state(child(auth))))
     assert source.renew_login() is None
     assert source.login_state()["due_at"] == float("inf")
+
+
+# ---------------------------------------------------------------- in one process
+
+
+@pytest.fixture
+def member(proxy, folder):
+    """Return a new source of a process in which sources share logins, as for each read of live."""
+
+    def make(auth):
+        source = vault(proxy.url, auth=auth, mount="secret", prefix=folder)
+        source.share_connection()
+        return source
+
+    return make
+
+
+def logins(proxy):
+    return sum(request.path.endswith("/login") for request in proxy.requests)
+
+
+def test_a_shared_login_is_checked_from_time_to_time_and_not_repeated(
+    approle, member, proxy, monkeypatch
+):
+    monkeypatch.setattr(shared, "FRESH_SECONDS", 0.0)
+    auth = approle(uses=1)
+    for _ in range(3):
+        assert version(member(auth)) == "1"
+    assert logins(proxy) == 1
+
+
+def test_a_shared_login_that_cannot_be_repeated_outlives_a_denied_request(approle, member):
+    auth = approle(uses=1)
+    for _ in range(2):
+        source = member(auth)
+        assert version(source) == "1"
+        denied = source.versions([ref("/secret/elsewhere/db#a")])
+        assert all(isinstance(error, DeniedError) for error in denied.values())
+
+
+def test_a_shared_login_that_was_revoked_is_repeated(approle, member, openbao, proxy):
+    auth = approle()
+    first = member(auth)
+    assert version(first) == "1"
+    openbao.ask("POST", "auth/token/revoke", {"token": first.login_state()["token"]})
+    assert version(member(auth)) == "1"
+    assert logins(proxy) == 2
+
+
+def test_a_shared_login_is_renewed_by_one_of_its_sources(approle, member, proxy, monkeypatch):
+    monkeypatch.setattr(life, "RENEW_AT", 0.0)
+    auth = approle(token_ttl="1h")
+    source = member(auth)
+    assert version(source) == "1"
+    assert source.login_state()["due_at"] <= time.monotonic()
+    monkeypatch.undo()
+    assert source.renew_login() is None
+    again = member(auth)
+    assert version(again) == "1"
+    assert again.renew_login() is None, "the life of the token is shared too"
+    assert source.renew_login() is None
+    assert len(renewals(proxy)) == 1
 
 
 # ---------------------------------------------------------------- sessions of AWS

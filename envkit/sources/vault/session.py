@@ -80,11 +80,15 @@ class Session:
             if self._client is None:
                 self._adopt(shared)
             before = self._client, len(self.engines)
-            ready = self._prepare(paths, shared)
+            try:
+                ready = self._prepare(paths, shared)
+            except AuthError:
+                if not self._adopt_spare(shared):
+                    raise
+                ready = self._prepare(paths, shared)
             if before != (self._client, len(self.engines)):
-                shared.remember(
-                    ready[0].token, self._lease, self.engines, new=before[0] is not self._client
-                )
+                new = before[0] is not self._client
+                shared.remember(ready[0].token, self._lease, self.engines, new=new)
         return ready
 
     def ask(
@@ -160,14 +164,34 @@ class Session:
 
     def _adopt(self, login: SharedLogin) -> None:
         """Begin with what other sources of this process have found out."""
-        if not login.usable:
+        if not login.lives:
             return
+        engines, lease = list(login.engines), login.lease
         client = self._new_client(login)
         client.set_token(login.token)
-        lease = login.lease
+        if not login.usable:
+            lease = vault_auth.look_up(client)
+            if lease is None:
+                return
+            login.remember(client.token, lease, engines, new=True)
         if lease is not None:
             lease = vault_auth.renew(client, lease, self._context.deadline)
-        self._client, self._lease, self.engines = client, lease, list(login.engines)
+        self._client, self._lease, self.engines = client, lease, engines
+        self._life = login.life
+
+    def _adopt_spare(self, login: SharedLogin) -> bool:
+        """Use a token from before, if the login cannot be repeated and that one still works."""
+        token, login.spare = login.spare, ""
+        if not token:
+            return False
+        client = self._new_client(None)  # what this one is denied shows only that it has ended
+        client.set_token(token)
+        lease = vault_auth.look_up(client)
+        if lease is None:
+            return False
+        login.remember(token, lease, [], new=True)
+        self._adopt(login)
+        return True
 
     # ---------------------------------------------------------------- passing on
 
@@ -231,9 +255,23 @@ class Session:
         Raises:
             SourceError: the server failed.
         """
+        shared = self._shared
+        if shared is None:
+            self._adopt_resumed()
+            return self._renew()
+        with shared.lock:
+            if shared.lives and self._client is not None and self._client.token != shared.token:
+                return None  # another source has logged in meanwhile
+            self._life = shared.life or self._life
+            warning = self._renew()
+            if self._client is not None and shared.token:
+                shared.remember(self._client.token, self._lease, self.engines, new=True)
+                shared.life = self._life
+        return warning
+
+    def _renew(self) -> LoginWarning | None:
         from envkit.sources.vault import life
 
-        self._adopt_resumed()
         client, now = self._client, monotonic()
         if client is None:
             return None  # the next request logs in
@@ -248,7 +286,7 @@ class Session:
         elif (lease := vault_auth.renew_whole(client)) is None:
             self._life = life.not_renewed(before, now)
         else:
-            self._life = life.renewed(before, lease, now, _spread())
+            self._lease, self._life = lease, life.renewed(before, lease, now, _spread())
         return None
 
     def _replace(self, client: VaultClient, before: Life) -> LoginWarning | None:
@@ -258,7 +296,7 @@ class Session:
 
         reason = None
         try:
-            other, lease = self.log_in()
+            other, lease = self.log_in(self._shared)
             if other.token != client.token:
                 self._client, self._lease = other, lease
                 return None

@@ -4,7 +4,8 @@ A rotation opens its own source. Without this, each would connect, look its toke
 where the engine is mounted, before its first request of use.
 
 What always holds: what the server has said about a token or a mount is believed for
-FRESH_SECONDS, and no longer once it has denied anything; a login of other settings, of another
+FRESH_SECONDS, then a token is looked up again, and there is a new login once the server has
+denied anything; a login of other settings, of another
 token or of another process is another one; a deadline is never shared.
 """
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from envkit.sources.vault.auth import Lease
     from envkit.sources.vault.client import Connections
     from envkit.sources.vault.kv import Engine
+    from envkit.sources.vault.life import Life
 
 FRESH_SECONDS = 300.0
 LIMIT = 32  # of logins; the oldest is forgotten first
@@ -39,6 +41,9 @@ class SharedLogin:
         token: empty before the first login, and once the token must be checked again.
         lease: how long the token lives; None where the server does not say.
         engines: that the server has named.
+        life: of the token, where it is renewed.
+        spare: a token that was in use when the server denied something: for a login that cannot
+            be repeated.
     """
 
     def __init__(self, connections: Connections) -> None:
@@ -47,6 +52,8 @@ class SharedLogin:
         self.token = ""
         self.lease: Lease | None = None
         self.engines: list[Engine] = []
+        self.life: Life | None = None
+        self.spare = ""
         self._fresh = Deadline(0)
 
     def __repr__(self) -> str:
@@ -55,8 +62,12 @@ class SharedLogin:
     @property
     def usable(self) -> bool:
         """Whether the token can be used without a look-up."""
-        expired = self.lease is not None and self.lease.expired
-        return bool(self.token) and not expired and not self._fresh.expired
+        return self.lives and not self._fresh.expired
+
+    @property
+    def lives(self) -> bool:
+        """Whether the token has not expired, as far as is known."""
+        return bool(self.token) and not (self.lease is not None and self.lease.expired)
 
     def remember(
         self, token: str, lease: Lease | None, engines: list[Engine], *, new: bool
@@ -77,8 +88,10 @@ class SharedLogin:
         self.token, self.lease, self.engines = token, lease, list(engines)
 
     def forget(self) -> None:
-        """Discard everything, because the server has denied something."""
+        """Log in again next time, because the server has denied something."""
+        self.spare = self.token or self.spare
         self.token = ""
+        self.life = None
         self.engines = []
 
 
