@@ -1,8 +1,8 @@
 """The `envkit` command: dispatch before importing.
 
-`exec`, `get` and `export` run before an app starts, so they are run
-without typer, which alone costs more than they do. In a locale that is not UTF-8,
-envkit first starts again in Python's UTF-8 mode.
+`exec`, `get` and `export` run before an app starts, so they run without typer, which alone
+takes longer than they do. In a locale that is not UTF-8, envkit first restarts itself in
+Python's UTF-8 mode.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def main() -> None:
 
         restart(arguments)
     if arguments and arguments[0] in HOT:
-        gc.disable()  # a tenth of a life that is too short to collect garbage
+        gc.disable()  # saves a tenth of the run time; the process ends before there is garbage
         from envkit.cli.hot import asks_for_help, run
 
         if not asks_for_help(arguments[0], arguments[1:]):

@@ -25,7 +25,7 @@ def load(
     """Resolve an environment into `os.environ`; if anything fails, change nothing.
 
     Args:
-        environments: names or aliases of profiles; `ENVKIT_ENV` where none is given.
+        environments: names or aliases of profiles; default: `ENVKIT_ENV`.
         profiles: the folder of profiles.
         only: globs, or one; only variables that match one of them are included.
         exclude: globs, or one; variables that match one of them are excluded.
@@ -36,7 +36,7 @@ def load(
         the environment.
 
     Raises:
-        EnvkitError: as `resolve`.
+        EnvkitError: see `resolve`.
     """
     environment = resolve(
         *environments,
@@ -58,7 +58,7 @@ def diff(
     exclude: Sequence[str] = (),
     timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS,
 ) -> EnvDiff:
-    """Compare two or more environments, as far as each one's stores can be read.
+    """Compare two or more environments, as far as their stores can be read.
 
     Args:
         environments: names or aliases of profiles; also `prod@v12`, `prod@2026-11-01`,
@@ -69,11 +69,11 @@ def diff(
         timeout_seconds: for all stores together.
 
     Returns:
-        what differs, without any secret. A variable that could not be read is
-        `unreadable` in it, not an error.
+        the differences, without any secret. A variable that could not be read is
+        `unreadable`, which is not an error.
 
     Raises:
-        UsageError: a name is unknown, or there are fewer than two.
+        UsageError: a name is unknown, or there are fewer than two names.
         ProfileError: a profile is missing or not valid.
         EnvkitError: a file or a process cannot be read.
     """

@@ -1,6 +1,6 @@
 """What `envkit.diff` returns: data without secret values.
 
-A diff contains only what may be shown: literals as they are, and for a secret the
+A diff contains only what may be shown: literals as they are, and for each secret the
 class of its length and a fingerprint. Fingerprints are HMAC-SHA-256 with a key that is
 random for each diff: they show "same" and "different" inside one report, and cannot be
 looked up or compared with those of another report.

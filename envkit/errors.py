@@ -1,10 +1,9 @@
 """Every error that envkit raises, each with a stable code and an exit status.
 
-A message is lower case without a full stop and names the variable and the
-place, never a value. A hint is an imperative that can be run. `str()` of an
-error is complete: a traceback, a log or a framework's page shows what failed,
-where, why and how to fix it. Adapters map their client's exceptions to these
-once, at the boundary.
+A message is lower case, has no full stop, and names the variable and the place, never a value.
+A hint is an imperative that can be run. `str()` of an error is complete: a traceback, a log or a
+framework's page shows what failed, where, why and how to fix it. Adapters map their client's
+exceptions to these once, at the boundary.
 """
 
 from __future__ import annotations
@@ -18,8 +17,8 @@ class EnvkitError(Exception):
     """The root of all envkit errors. `str()` of one is its message, then its hint.
 
     Args:
-        message: what went wrong and where, without any value, in one line.
-        hint: what to do about it, in the imperative; None if there is no hint.
+        message: what failed and where, without any value, in one line.
+        hint: how to fix it, in the imperative; None if there is no hint.
     """
 
     code = "internal"
@@ -34,7 +33,7 @@ class EnvkitError(Exception):
         return "\n".join([*self.lines(), *(f"hint: {hint}" for hint in self.hints())])
 
     def lines(self) -> list[str]:
-        """Return what went wrong as lines for people: a summary, then details."""
+        """Return the failure as lines for people: a summary, then details."""
         return [self.message]
 
     def hints(self) -> list[str]:
@@ -55,14 +54,14 @@ def _rebuild(
 
 
 class UsageError(EnvkitError):
-    """The command line is not one that envkit understands."""
+    """The command line is not valid."""
 
     code = "usage"
     exit_status = 2
 
 
 class IncompleteError(UsageError):
-    """The command line names no environment, or no command."""
+    """The command line lacks an environment or a command."""
 
     code = "usage-incomplete"
 
@@ -82,7 +81,7 @@ class ProfileError(EnvkitError):
 
 
 class ProfileNotFoundError(ProfileError):
-    """No profile of that name, or no `profiles/` folder."""
+    """There is no profile of that name, or no `profiles/` folder."""
 
     code = "profile-not-found"
 
@@ -130,14 +129,14 @@ class AbsentError(EnvkitError):
 
 
 class NoSuchVariableError(EnvkitError, KeyError):
-    """An `Environment` has no variable of that name: mistyped, left out, or absent and optional."""
+    """An `Environment` has no such variable: mistyped, excluded, or optional and not set."""
 
     code = "no-such-variable"
     exit_status = 4
 
 
 class WrongTypeError(EnvkitError):
-    """A program asks for a variable as another type than the profile declares."""
+    """A program reads a variable as a type other than the one that the profile declares."""
 
     code = "wrong-type"
     exit_status = 3
@@ -154,7 +153,7 @@ class NeedFailedError(EnvkitError):
 
 
 class SourceError(EnvkitError):
-    """A store failed; a source raises no other kind of error.
+    """A store failed; sources raise no other kind of error.
 
     `retryable` says whether the same call may succeed a moment later.
     """
@@ -167,8 +166,8 @@ class SourceError(EnvkitError):
 class UnavailableError(SourceError):
     """The store could not be reached, or is temporarily unavailable.
 
-    `slow_down` says whether it answered and asks for fewer requests, or for none until later;
-    `retry_after_seconds` is how long, where it says so.
+    `slow_down` is true if the store answered and asks for fewer requests, or for a pause.
+    `retry_after_seconds` is the length of the pause, if the store gives one.
     """
 
     code = "store-unavailable"
@@ -214,7 +213,7 @@ class InvalidSettingError(SourceError):
 
 
 class UntrustedError(SourceError):
-    """A profile needs something that its user must allow first, such as a file elsewhere."""
+    """A profile needs something that its user must allow first, such as an outside file."""
 
     code = "untrusted-profile"
     exit_status = 6
@@ -301,21 +300,21 @@ class AuditError(EnvkitError):
 
 
 class LimitError(EnvkitError):
-    """A variable, or all of them, exceed what the kernel passes to a program."""
+    """A variable, or all of them together, exceed what the kernel passes to a program."""
 
     code = "environment-too-large"
     exit_status = 126
 
 
 class NotExecutableError(EnvkitError):
-    """The program was found and cannot be run."""
+    """The program was found but cannot be run."""
 
     code = "not-executable"
     exit_status = 126
 
 
 class CommandNotFoundError(EnvkitError):
-    """No such program."""
+    """The program does not exist."""
 
     code = "command-not-found"
     exit_status = 127
@@ -341,9 +340,9 @@ class VariableFailure:
 class ResolutionError(EnvkitError):
     """Some variables could not be resolved; the error lists all of them.
 
-    `message` is all of it in one line, and `summary` is its beginning. The exit status is that
-    of the failure to fix first: an invalid reference, then a denial, then an outage, then an
-    absence.
+    `message` is the whole text in one line, and `summary` is its beginning. The exit status is that
+    of the failure to fix first: an invalid reference, then a denial, then an outage, then a missing
+    value.
     """
 
     code = "resolution-failed"

@@ -1,9 +1,9 @@
 """The type of every value in envkit.
 
-A value is text that stands for bytes one to one (UTF-8 with `surrogateescape`,
-as in `os.environ`), so that a store's value reaches the app unchanged. It is
-shown as asterisks wherever Python would print it; `reveal()` is the
-only way out, and is called only where a value leaves envkit.
+A value is text that represents bytes one to one (UTF-8 with `surrogateescape`, as in
+`os.environ`), so that a store's value reaches the app unchanged. It is shown as asterisks
+wherever Python would print it. `reveal()` is the only way to read it, and is called only where a
+value leaves envkit.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ _MASK = "********"
 class Secret:
     """A value that is masked whenever it is printed.
 
-    Comparison takes the same time wherever two values differ. A secret cannot be
-    hashed, pickled or changed.
+    Comparison takes the same time wherever two values differ. A secret cannot be hashed,
+    pickled or changed.
 
     >>> password = Secret("hunter2")
     >>> print(password, f"{password}", repr(password))
@@ -36,7 +36,7 @@ class Secret:
 
     @classmethod
     def from_bytes(cls, value: bytes) -> Secret:
-        """Return the secret for these bytes; `to_bytes` gives them back unchanged."""
+        """Return the secret for these bytes; `to_bytes` returns them unchanged."""
         return cls(value.decode("utf-8", "surrogateescape"))
 
     def reveal(self) -> str:
@@ -47,12 +47,12 @@ class Secret:
         """Return the value in clear text, as the bytes that a program would receive.
 
         Raises:
-            InvalidValueError: it cannot be encoded: it has an unpaired surrogate, which
-                JSON can spell.
+            InvalidValueError: it has an unpaired surrogate, which JSON allows and which cannot be
+                encoded.
         """
         try:
             return self._value.encode("utf-8", "surrogateescape")
-        except UnicodeEncodeError:  # which carries the whole value
+        except UnicodeEncodeError:  # the exception contains the whole value
             raise InvalidValueError(
                 "the value contains an unpaired surrogate", hint="fix the value in its store"
             ) from None
@@ -97,8 +97,8 @@ class Secret:
 class Plain(Secret):
     """A value that is not secret, such as a literal of a profile. It is not masked.
 
-    It is shown as `Plain('production')` and never as the bare text. A program that formats a
-    value and forgets `reveal()` fails at once, not on the day when a store has the value.
+    It is shown as `Plain('production')` and never as the bare text. A program that formats a value
+    and forgets `reveal()` therefore fails at once, not on the day when a store has the value.
     """
 
     __slots__ = ()

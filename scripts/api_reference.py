@@ -2,8 +2,8 @@
 
     python scripts/api_reference.py
 
-The sources are parsed, not imported, so that neither a client library nor the
-version of Python that runs this changes what comes out.
+It parses the sources and does not import them, so that neither a client library nor the
+version of Python changes the page.
 """
 
 from __future__ import annotations
@@ -17,9 +17,11 @@ ROOT = Path(__file__).resolve().parent.parent
 OUTPUT = ROOT / "docs" / "reference" / "api.md"
 WIDTH = 96
 
-# what is promised to users: the names, by where they are imported from; `*` means all public ones
+# the public names, by the module that users import them from; `*` means all public ones
 PUBLIC: dict[str, tuple[str, ...]] = {
-    "envkit": ("resolve", "load", "diff", "Environment", "Secret"),
+    "envkit": ("resolve", "load", "Live", "diff", "Environment", "Secret"),
+    "envkit.resident.live": ("Snapshot",),
+    "envkit.resident.login": ("*",),
     "envkit.env_diff": (
         *("EnvDiff", "Entry", "DiffStatus", "Cell", "CellState", "Finding", "FindingKind", "Place"),
     ),
@@ -62,7 +64,7 @@ def parse(module: str) -> ast.Module:
 
 
 def statements(tree: ast.Module) -> list[ast.stmt]:
-    """Return the statements of a module, those below an `if` too."""
+    """Return the statements of a module, including those below an `if`."""
     found: list[ast.stmt] = []
     for node in tree.body:
         found += node.body if isinstance(node, ast.If) else [node]
@@ -70,7 +72,7 @@ def statements(tree: ast.Module) -> list[ast.stmt]:
 
 
 def find(tree: ast.Module, name: str) -> Definition:
-    """Return the definition of a name, in the module that it is imported from if need be."""
+    """Return the definition of a name, from the module that defines it."""
     for node in statements(tree):
         if isinstance(node, Definition) and name_of(node) == name:
             return node
@@ -80,7 +82,7 @@ def find(tree: ast.Module, name: str) -> Definition:
 
 
 def public_names(tree: ast.Module) -> list[str]:
-    """Return what `__all__` lists, else the functions and classes without a leading `_`."""
+    """Return the names in `__all__`, else the functions and classes without a leading `_`."""
     names = []
     for node in tree.body:
         if isinstance(node, ast.Assign) and name_of(node) == "__all__":
@@ -111,7 +113,7 @@ def member(node: Definition, module: str) -> str:
 
 
 def class_body(node: ast.ClassDef) -> str:
-    """Return how a class is made, its attributes, its docstring and its public methods."""
+    """Return the constructor of a class, its attributes, its docstring and its public methods."""
     bases = ", ".join(ast.unparse(base) for base in node.bases)
     head = [f"class {node.name}({bases}):" if bases else f"class {node.name}:"]
     methods = []
@@ -132,7 +134,7 @@ def class_body(node: ast.ClassDef) -> str:
 
 
 def is_overload(node: ast.FunctionDef) -> bool:
-    """Return whether a function only has types for a checker."""
+    """Return whether a function is an overload for type checkers."""
     return [ast.unparse(decorator) for decorator in node.decorator_list] == ["overload"]
 
 
@@ -145,11 +147,11 @@ def signature(node: ast.FunctionDef) -> str:
     if len(line) > WIDTH:
         listed = "".join(f"    {argument},\n" for argument in arguments)
         line = f"def {node.name}(\n{listed}){returns}"
-    return (decorators + line).replace("builtins.", "")  # written where a method hides the type
+    return (decorators + line).replace("builtins.", "")  # qualified if a method hides the type
 
 
 def argument_texts(arguments: ast.arguments) -> list[str]:
-    """Return each argument as it is written, and the lone `*`."""
+    """Return each argument as in the source, and the lone `*`."""
     positional = [*arguments.posonlyargs, *arguments.args]
     missing = len(positional) - len(arguments.defaults)
     texts = [

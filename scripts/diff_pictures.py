@@ -1,7 +1,7 @@
 """Take the pictures of docs/guides/diff.md again: docs/images/diff-*.png.
 
-Runs the real command in an example project, on a real terminal and in a real Chromium.
-Needs what `make test-extra` installs, and the packages of the extra `test`.
+It runs the real command in an example project, on a real terminal and in a real Chromium.
+Run `make test-extra` first: it installs the tools. Needs the packages of the extra `test`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Take the pictures of docs/reference/rotation.md again: docs/images/rotation-status*.png.
 
-Needs what `make test-extra` installs, and the packages of the extra `test`.
+Run `make test-extra` first: it installs the tools. Needs the packages of the extra `test`.
 """
 
 from __future__ import annotations

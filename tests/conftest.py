@@ -1,4 +1,4 @@
-"""Fixtures of every test: a clean environment, a separate home, projects to run in.
+"""Fixtures for every test: a clean environment, a separate home, projects to run in.
 
 Nothing that the developer has set up (a login, an AWS profile, a default environment) can
 make a test pass or fail, and no test sees what another one left in `os.environ` or HOME.
@@ -32,7 +32,7 @@ pytest_plugins = (
     "support.valkey",
 )
 
-# hypothesis fails an example that took long, which on a busy machine says nothing
+# without a deadline: a slow example on a busy machine is not a failure
 hypothesis.settings.register_profile(
     "untimed", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
 )
@@ -52,8 +52,8 @@ def pytest_configure() -> None:
     for name in list(os.environ):
         if name.startswith(FOREIGN_PREFIXES) or name.upper() in FOREIGN:
             del os.environ[name]
-    # where processes that a test spawns find its functions; last, so that the envkit which
-    # is tested is the one that is installed
+    # spawned processes import the test's functions from here; it is last, so that tests
+    # import the installed envkit
     sys.path.append(str(ROOT))
 
 
@@ -73,12 +73,12 @@ def trusted(_own_home: None) -> None:
 
 
 class Project:
-    """A folder with `profiles/`, as a team has it in its repository.
+    """A folder with `profiles/`, like the repository of a team.
 
     Attributes:
         root: the folder.
         profiles: the folder in it.
-        environ: what every command finds in its environment, such as XDG_STATE_HOME.
+        environ: the environment of every command, such as XDG_STATE_HOME.
     """
 
     def __init__(self, root: Path) -> None:

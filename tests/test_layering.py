@@ -1,8 +1,8 @@
 """Imports point one way, and only the command line talks to people.
 
-The table is the order in which data moves, and what each package may import of the others. A
-module is held to the row of its package. Imports inside functions and for type checkers count
-too; `envkit/__init__.py`, which names everything and imports nothing, does not.
+The table lists the packages in the order in which data moves, and what each may import. A module
+must follow the row of its package. Imports inside functions and for type checkers count.
+`envkit/__init__.py`, which names everything and imports nothing, does not.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ ALLOWED = {
     ),
     "__main__": "cli",
 }
-# what programs and plug-ins import; within envkit nothing does
+# programs and plug-ins import these; envkit does not
 FACADES = {
     "placeholder": "profile",
     "environment": "resolution",

@@ -1,4 +1,4 @@
 """Small modules that several packages use: files, git, threads, deadlines, names.
 
-Nothing here knows about profiles or stores, and nothing here is public.
+These modules do not know about profiles or stores. They are not public.
 """

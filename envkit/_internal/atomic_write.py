@@ -1,9 +1,9 @@
-"""Files that hold secrets, replaced as a whole.
+"""Replace files that contain secrets atomically.
 
-What always holds: a reader sees the old content or the new, never a part; a new file is 0600
-from its first byte; if anything fails, the old file is unchanged. A link that another
-process creates in the path meanwhile is not followed. The standard library's `tempfile` is not
-used: its import costs more than a profile.
+Guarantees: a reader sees the old content or the new, never a mix; a new file has mode 0600 from
+its first byte; if anything fails, the old file is unchanged; a link that another process
+creates in the path at the same time is not followed. The standard library's `tempfile` is not
+used: importing it takes longer than reading a profile.
 """
 
 from __future__ import annotations
@@ -31,25 +31,25 @@ def write_atomic(
 ) -> os.stat_result:
     """Replace the content of a file with `data`, atomically and durably.
 
-    A symbolic link stays one: the file that it leads to is replaced. The new file has the
-    owner, the access control list and the `user.*` attributes of the one that it replaces.
-    Its modification time is always later, even for writes in quick succession, so that time and
-    size tell the two apart.
+    If the path is a symbolic link, the link stays and its target is replaced. The new file gets the
+    owner, the access control list and the `user.*` attributes of the old one. Its modification time
+    is always later, even for writes in quick succession, so that time and size distinguish the
+    versions.
 
     Args:
         path: the file; its folder must exist.
-        data: the whole new content.
-        mode: permission bits; None means those of the file that is replaced, or
-            0600 for a new one.
-        follow: False for a path that was checked and has no links: one is an error then.
+        data: the complete new content.
+        mode: permission bits; None for those of the replaced file, or 0600 for a new
+            file.
+        follow: False for a path that was checked and has no links; a link is then an error.
 
     Returns:
         the state of the new file.
 
     Raises:
         WriteRefusedError: the file may not be replaced; see `replaceable`.
-        OSError: nothing was changed. (A writer that is killed leaves a temporary file
-            beside the target, no more readable than that; the next `locked` removes it.)
+        OSError: nothing was changed. (If the process is killed, a temporary file with the same or
+            stricter permissions remains; the next `locked` removes it.)
     """
     with (
         _Place(os.path.realpath(path) if follow else path) as place,
@@ -69,24 +69,24 @@ def write_with_copy(
 ) -> os.stat_result:
     """Replace a file as `write_atomic` does, and write a copy of its old content.
 
-    Both are complete before either gets its name, so that a full disk changes neither.
-    The copy has the file's time and owner.
+    Both files are complete before either gets its name, so a full disk changes neither.
+    The copy has the modification time and owner of the original.
 
     Args:
-        path: the file, which need not exist; absolute, without links.
-        data: its new content.
-        copy: the copy, whose name envkit made up; absolute, its folder without links.
-        before: the content so far.
-        rehearsal: write both, and remove them again.
-        alone: whether the caller has the lock of the file, and has named both as `written`.
+        path: the file, which may not exist yet; absolute, without links.
+        data: the new content.
+        copy: the copy, whose name envkit chose; absolute, in a folder without links.
+        before: the old content.
+        rehearsal: write both and remove them again.
+        alone: whether the caller has the lock of the file and listed both names in `written`.
 
     Returns:
         the state of the new file.
 
     Raises:
         WriteRefusedError: the file may not be replaced; see `replaceable`.
-        LinkRefusedError: a link is in the place of the copy.
-        OSError: one of them cannot be written; the file is unchanged.
+        LinkRefusedError: the path of the copy is a link.
+        OSError: a file cannot be written; the original is unchanged.
     """
     with (
         _Place(path) as place,
@@ -103,7 +103,7 @@ def write_with_copy(
         ):
             if rehearsal:
                 return new.state
-            # in one folder, the sync that follows is for both
+            # in the same folder, the next sync covers both
             kept.put(sync=os.path.dirname(copy) != os.path.dirname(path))
             return new.put()
 
@@ -111,20 +111,20 @@ def write_with_copy(
 def write_own(
     path: str, data: bytes, *, owner: os.stat_result | None = None, alone: bool = False
 ) -> os.stat_result:
-    """Write `data` to a file that envkit names itself: mode 0600, never through a link.
+    """Write `data` to a file whose name envkit chose: mode 0600, never through a link.
 
     Args:
-        path: the file; absolute, its folder without links. The folder must exist.
-        data: the whole new content.
-        owner: the uid that owns the new file, also if root writes it.
-        alone: whether the caller has a lock under which the file is `written`.
+        path: the file; absolute, in an existing folder without links.
+        data: the complete new content.
+        owner: the uid that owns the new file, even if root writes it.
+        alone: whether the caller has a lock that lists the file in `written`.
 
     Returns:
         the state of the new file.
 
     Raises:
-        LinkRefusedError: a link is in its place; nothing was changed.
-        WriteRefusedError: it cannot be given to the owner; nothing was changed.
+        LinkRefusedError: the path is a link; nothing was changed.
+        WriteRefusedError: the file cannot be given to the owner; nothing was changed.
         OSError: nothing was changed.
     """
     with _Place(path) as place, _own(place, data, owner, None, alone=alone) as new:
@@ -132,7 +132,7 @@ def write_own(
 
 
 class _Place:
-    """The open folder of a file. All work goes through it, so that it cannot be exchanged."""
+    """The open folder of a file. All operations use it, so that the folder cannot be swapped."""
 
     def __init__(self, path: str) -> None:
         self.path = path
@@ -147,19 +147,19 @@ class _Place:
         os.close(self.folder)
 
     def state(self) -> os.stat_result | None:
-        """Return the state of the file that has the name now."""
+        """Return the state of the file that currently has the name."""
         try:
             return os.stat(self.name, dir_fd=self.folder, follow_symlinks=False)
         except FileNotFoundError:
             return None
 
     def sync(self) -> None:
-        """Make sure that the folder's entries are on the disk."""
+        """Flush the folder's entries to disk."""
         try:
             descriptor = os.open(
                 ".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=self.folder
             )
-        except PermissionError:  # it may be written and not listed
+        except PermissionError:  # the folder is writable but not readable
             return
         try:
             os.fsync(descriptor)
@@ -171,19 +171,19 @@ class _Place:
 
 
 class _Successor:
-    """A new file, complete and under a temporary name, which `put` changes to the real one.
+    """A complete new file under a temporary name; `put` renames it to the final name.
 
-    It is removed if `put` is not called. While it is open it is locked, and no other
-    process takes it for a leftover.
+    If `put` is not called, the file is removed. The file is locked while it is open, so that no
+    other process removes it as a leftover.
 
     Args:
-        place: where it goes.
-        data: its content.
-        finish: gives the open file its attributes.
-        replaced: the state of the file that it replaces, None where there is none.
-        modified_ns: its time; None for now, or a time after that of the file it replaces.
-        lasting: whether it is to survive a power failure.
-        alone: whether the caller has a lock under which the file is `written`.
+        place: the target.
+        data: the content.
+        finish: sets the attributes of the open file.
+        replaced: the state of the file that it replaces; None if there is none.
+        modified_ns: the modification time; None for now, or for a time after the replaced file's.
+        lasting: whether the file must survive a power failure.
+        alone: whether the caller has a lock that lists the file in `written`.
     """
 
     def __init__(
@@ -237,7 +237,7 @@ class _Successor:
                 os.close(descriptor)
 
     def put(self, *, sync: bool = True) -> os.stat_result:
-        """Give the file its name and return its state; `sync` makes the name durable."""
+        """Rename the file to its final name and return its state; `sync` makes the name durable."""
         assert self._temporary is not None  # noqa: S101 - it is called once
         folder = self._place.folder
         os.replace(self._temporary, self._place.name, src_dir_fd=folder, dst_dir_fd=folder)
@@ -247,7 +247,7 @@ class _Successor:
         return self.state
 
     def _create(self) -> None:
-        # the known name may be taken by what another user has left
+        # another user's leftover may have the known name
         if self._alone and self._open(known_name(self._place.name)):
             return
         while not self._open(temporary_name(self._place.name)):
@@ -262,7 +262,7 @@ class _Successor:
         self._temporary = name
         if claim(self._descriptor):
             return True
-        os.close(self._descriptor)  # it was removed before it was locked
+        os.close(self._descriptor)  # another process removed it before it was locked
         self._descriptor, self._temporary = -1, None
         return False
 
@@ -280,7 +280,7 @@ def _successor(
     lasting: bool = True,
     alone: bool = False,
 ) -> _Successor:
-    """Return the file that replaces another one and has its attributes."""
+    """Return the new file that replaces another one, with the attributes of that file."""
     replaced = place.state()
     if replaced is None:
 
@@ -320,7 +320,7 @@ def _own(
     lasting: bool = True,
     alone: bool = False,
 ) -> _Successor:
-    """Return the new file for a name that envkit chooses itself."""
+    """Return the new file for a name that envkit chose."""
     replaced = place.state()
     if replaced is not None:
         refuse_links(place.path, replaced)

@@ -8,7 +8,7 @@ FIRST_PAUSE_SECONDS, LAST_PAUSE_SECONDS = 15.0, 3600.0
 
 
 class Deadline:
-    """A point on the monotonic clock after which nothing waits any longer."""
+    """A point on the monotonic clock after which nothing waits."""
 
     __slots__ = ("_end", "timeout_seconds")
 
@@ -17,21 +17,21 @@ class Deadline:
         self._end = monotonic() + timeout_seconds
 
     def restart(self) -> None:
-        """Restart the clock, so that the time a person took to answer does not count."""
+        """Restart the clock, so that the time a person needs to answer does not count."""
         self._end = monotonic() + self.timeout_seconds
 
     def leave_at_least(self, seconds: float) -> None:
-        """Extend the deadline, for work that must be undone even after it has passed."""
+        """Extend the deadline for work that must be undone even after it has passed."""
         self._end = max(self._end, monotonic() + seconds)
 
     def remaining_seconds(self, at_most: float | None = None) -> float:
-        """Return the seconds left (never below 0), or `at_most` where that is less."""
+        """Return the seconds left (never below 0), or `at_most` if that is less."""
         left = max(0.0, self._end - monotonic())
         return left if at_most is None else min(left, at_most)
 
     @property
     def expired(self) -> bool:
-        """Whether the moment has passed."""
+        """Whether the deadline has passed."""
         return monotonic() >= self._end
 
 

@@ -1,7 +1,7 @@
-"""Read a named pipe as if it were a file: some tools hand out a `.env` file as one.
+"""Read a named pipe as if it were a file. Some tools provide a `.env` file as a pipe.
 
-A pipe can be read once. A second read under the same deadline,
-which belongs to one command, returns the same content.
+A pipe can be read only once. A second read under the same deadline (in the same command)
+returns the same content.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ _contents: dict[tuple[int, int], tuple[Deadline, bytes]] = {}
 
 
 def read_fifo(descriptor: int, limit_bytes: int, deadline: Deadline) -> bytes:
-    """Return what is written to a pipe until its writer closes it, at most `limit_bytes` + 1.
+    """Return the content written to a pipe until it is closed, at most `limit_bytes` + 1 bytes.
 
     Args:
         descriptor: the pipe, opened without blocking.
-        limit_bytes: how much is read, plus one byte that shows that there is more.
+        limit_bytes: the limit; one more byte is read to detect a longer content.
         deadline: how long to wait for the writer.
 
     Raises:
         TimeoutError: no writer opened the pipe, or none closed it, in time.
-        OSError: it cannot be read.
+        OSError: the pipe cannot be read.
     """
     state = os.fstat(descriptor)
     key = state.st_dev, state.st_ino

@@ -1,8 +1,8 @@
-"""Copy a file's mode, owner and attributes to the file that replaces it.
+"""Copy mode, owner and attributes of a file to its replacement.
 
-That is its mode, its owner and group, its access control list and its `user.*` attributes.
-What always holds: at no moment can a user read or write the new file who could not do so
-with the old one. If the rest cannot be preserved with that, access is lost, never gained.
+The attributes are the mode, the owner and group, the access control list and the `user.*`
+attributes. Guarantee: at no time can a user read or write the new file who could not do so with
+the old one. If that prevents copying the rest, users lose access and never gain it.
 
 Reference: acl(5), and the binary form of a list in Linux' `posix_acl_xattr.h`.
 """
@@ -18,18 +18,18 @@ from envkit._internal.named_tuple import NamedTuple
 
 _ACL = "system.posix_acl_access"
 _USER = "user."
-_ENTRY = struct.Struct("<HHI")  # tag, permissions, id; after a version of 4 bytes
+_ENTRY = struct.Struct("<HHI")  # tag, permissions, id; follows a 4-byte version
 _VERSION_BYTES = 4
-_GROUP_OBJ, _MASK, _OTHER = 0x04, 0x10, 0x20  # the tags of entries for sets of users
+_GROUP_OBJ, _MASK, _OTHER = 0x04, 0x10, 0x20  # tags that apply to sets of users
 _ALL = 7
 _NONE = (errno.ENODATA, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)
-# beside EPERM: an id that is not mapped into a user namespace, a file system without owners
+# beyond EPERM: an id not mapped into a user namespace, a file system without owners
 _NOT_GIVEN = (errno.EPERM, errno.EACCES, errno.EINVAL, errno.EOVERFLOW, *_NONE)
 _XATTRS = hasattr(os, "getxattr")  # Linux
 
 
 class Attributes(NamedTuple):
-    """What `read` found; `acl` is None where the mode says everything."""
+    """The attributes of a file; `acl` is None if the mode says everything."""
 
     state: os.stat_result
     acl: bytes | None
@@ -59,16 +59,16 @@ def read(descriptor: int) -> Attributes:
 
 
 def apply(descriptor: int, attributes: Attributes, *, mode: int | None) -> None:
-    """Give a new file, which only its owner may read so far, the attributes of another one.
+    """Give a new file, which only its owner may read so far, the attributes of the old file.
 
     Args:
         descriptor: the new file.
-        attributes: of the file that it will replace.
-        mode: permission bits in place of the old ones, and then without a list.
+        attributes: the attributes of the file that it will replace.
+        mode: permission bits to use instead of the old mode and access control list.
 
     Raises:
-        OwnerLostError: it cannot have the same owner.
-        OSError: it cannot have one of the other attributes.
+        OwnerLostError: the file cannot get the same owner.
+        OSError: the file cannot get another attribute.
     """
     state, acl, user = attributes
     for name, value in user:
@@ -82,20 +82,20 @@ def apply(descriptor: int, attributes: Attributes, *, mode: int | None) -> None:
 
 
 def set_mode(descriptor: int, mode: int) -> None:
-    """Give a new file a mode, without the list that its folder may have given it."""
+    """Set the mode of a new file, and remove an access control list inherited from its folder."""
     if _acl_of(descriptor) is not None:
         os.removexattr(descriptor, _ACL)
     os.fchmod(descriptor, mode)
 
 
 def give_to(descriptor: int, owner: os.stat_result) -> None:
-    """Give a new file that only its owner may read to the owner of another one, as root."""
+    """As root, give a new file that only its owner may read to the owner of another file."""
     if os.geteuid() == 0:
         _give(descriptor, owner)
 
 
 def _give(descriptor: int, state: os.stat_result) -> bool:
-    """Set owner and group; return whether the group is also the same."""
+    """Set owner and group; return whether the group matches."""
     now = os.fstat(descriptor)
     if now.st_uid != state.st_uid:
         try:
@@ -126,16 +126,16 @@ def _acl_of(descriptor: int) -> bytes | None:
 
 
 def _mode_without_group(mode: int) -> int:
-    """Return a mode in which the file's own group may do nothing.
+    """Return a mode that gives no permissions to the file's group.
 
-    Those who were in the old group are others now, and may do no more than they could.
+    Members of the old group now count as others and must not gain permissions.
     """
     group = (mode & stat.S_IRWXG) >> 3
     return mode & ~stat.S_IRWXG & ~(stat.S_IRWXO & ~group)
 
 
 def _without_group(acl: bytes) -> bytes:
-    """Return a list for the same purpose as `_mode_without_group`."""
+    """Return an access control list that does the same as `_mode_without_group`."""
     entries = list(_ENTRY.iter_unpack(acl[_VERSION_BYTES:]))
     permissions = {tag: found for tag, found, _ in entries}
     group = permissions.get(_GROUP_OBJ, 0) & permissions.get(_MASK, _ALL)

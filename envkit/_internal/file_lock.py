@@ -1,4 +1,4 @@
-"""Lock a file, so that it has one writer at a time."""
+"""Lock a file so that only one process writes it at a time."""
 
 from __future__ import annotations
 
@@ -24,26 +24,26 @@ _OPEN = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 class locked:  # noqa: N801 - read as `with locked(path, ...):`
-    """While entered, no other process that uses `locked` can change the file.
+    """Prevent other processes that use `locked` from changing a file.
 
-    The lock is on a file beside it, since the file itself is replaced by every write.
-    The kernel frees the lock of a process that dies, so one that is left behind is
-    simply taken over. The owner of the lock also removes what killed writers left in the folder.
-    The lock is open to those who may write in the folder, and so could remove it anyway:
-    otherwise a file that a colleague's process left would block all others.
+    The lock is a separate file next to it, since each write replaces the file itself.
+    The kernel releases the lock of a process that dies, so the next process can take
+    over its lock file. The owner of the lock also removes what killed writers left in the folder.
+    Users who may write in the folder may open the lock file, since they could remove it anyway.
+    Otherwise a lock file left by one user would block all others.
 
     Args:
-        path: the file, which need not exist; its folder must. A symbolic link and the file
-            that it leads to have one lock.
+        path: the file, which may not exist yet; its folder must exist. A symbolic link and its
+            target share one lock.
         timeout_seconds: how long to wait for another process.
-        follow: False for a path that was checked and has no links: one is an error then.
-        written: the names of all that will be written in the folder meanwhile, each under its
-            `known_name`. Only what is left of these is removed, and the folder is not listed.
+        follow: False for a path that was checked and has no links; a link is then an error.
+        written: the names of all files that will be written in the folder under this lock, each
+            with its `known_name`. Only their leftovers are removed, without listing the folder.
 
     Raises:
-        LockedError: on entering, if another process has it for the whole time.
-        LinkRefusedError: on entering, when a link is in the place of the lock.
-        OSError: on entering, when the folder cannot be written.
+        LockedError: on entering, if another process has the lock until the timeout.
+        LinkRefusedError: on entering, if the path of the lock is a link.
+        OSError: on entering, if the folder cannot be written.
     """
 
     def __init__(
@@ -94,7 +94,7 @@ class locked:  # noqa: N801 - read as `with locked(path, ...):`
             if descriptor is not None:
                 try:
                     flock(descriptor, LOCK_EX | LOCK_NB)
-                    # its last owner has removed it: then no other process sees this lock
+                    # if its last owner removed the file, no other process sees this lock
                     there = os.stat(self._name, dir_fd=self._folder, follow_symlinks=False)
                     if os.path.samestat(os.fstat(descriptor), there):
                         return descriptor
@@ -109,7 +109,7 @@ class locked:  # noqa: N801 - read as `with locked(path, ...):`
             time.sleep(_PAUSE_SECONDS)
 
     def _open(self) -> int | None:
-        """Open the lock; None if it belongs to another user and we may not open it."""
+        """Open the lock file; return None if another user owns it and we may not open it."""
         path = self._target + LOCK
         try:
             descriptor = os.open(self._name, _OPEN, 0o600, dir_fd=self._folder)
@@ -132,14 +132,14 @@ class locked:  # noqa: N801 - read as `with locked(path, ...):`
         return descriptor
 
     def _owner(self) -> int | None:
-        """Return whose the lock is, None where there is none."""
+        """Return the owner of the lock file; None if there is no lock file."""
         try:
             return os.stat(self._name, dir_fd=self._folder, follow_symlinks=False).st_uid
         except FileNotFoundError:
             return None
 
     def _share(self, descriptor: int, state: os.stat_result) -> None:
-        """Let others wait for our lock: the owner of the file, and who may write in the folder."""
+        """Let the owner of the file, and users who may write in the folder, wait for our lock."""
         try:
             folder = os.fstat(self._folder)
             if not folder.st_mode & stat.S_ISVTX:
@@ -156,7 +156,7 @@ class locked:  # noqa: N801 - read as `with locked(path, ...):`
                 if target.st_uid != state.st_uid:
                     os.fchown(descriptor, target.st_uid, -1)
         except OSError:
-            pass  # there is no such file yet, or we are not allowed to
+            pass  # the file does not exist yet, or this is not permitted
 
     def _refused(self) -> LockedError:
         hint = "run the command again in a moment"

@@ -1,16 +1,16 @@
-"""Read files with a size limit, and without following links to other places.
+"""Read files with a size limit and without following links to other places.
 
-There are three kinds of files, by who chose the name:
+The rules depend on who chose the name of a file:
 
 - the user, on the command line: links are followed (`read_capped`, `read_with_stat`)
-- a repository, in a profile or by a file that it brings: links are followed inside the
-  project, and beyond it only where the user trusts that (`read_in_project`, `real_path`)
-- envkit itself, for the files that it stores beside others: never through a link (`read_own`)
+- a repository, in a profile or as one of its files: links are followed inside the
+  project, and beyond it only if the user trusts that (`read_in_project`, `real_path`)
+- envkit, for files that it stores next to others: links are never followed (`read_own`)
 
-What always holds: only regular files are read, never a folder or device, a pipe only where
-the caller says how long to wait for its writer, and a link that another process puts in the
-way meanwhile is not followed either. Writing is in `atomic_write`, and not on the way to an
-app.
+Guarantees: only regular files are read, never a folder or device; a pipe is read only if
+the caller sets a time limit for its writer; a link that another process creates in the
+path at the same time is not followed. Writing is in `atomic_write`, which starting an app does
+not import.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ if TYPE_CHECKING:
 
     from envkit._internal.clock import Deadline
 
-# without O_NONBLOCK, opening a pipe waits for its writer
+# without O_NONBLOCK, opening a pipe blocks until it has a writer
 _READ = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
-# O_PATH needs no right to list the folder
+# O_PATH works without permission to list the folder
 _FOLDER = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_CLOEXEC
-# what a link gives that is not followed; ENOTDIR is for a folder's
+# errors for a link that is not followed; a folder's link gives ENOTDIR
 _LINK_ERRORS = (errno.ELOOP, errno.EMLINK, errno.ENOTDIR)
 
 
 class FileRefusedError(OSError):
-    """The path does not name a file that envkit can read; `strerror` says why."""
+    """The path is not a file that envkit can read; `strerror` says why."""
 
 
 def _always(_root: str, _target: str) -> bool:
@@ -49,18 +49,18 @@ _projects: dict[str, str] = {}  # see `narrow_project`
 
 
 def set_leaving(allowed: Callable[[str, str], bool] | None) -> Callable[[str, str], bool]:
-    """Set the function that decides whether a repository's file names may leave its project.
+    """Set the function that decides whether file names in a repository may leave its project.
 
-    It is one decision for the whole process, since it depends on who started that: a
-    program that uses envkit as a library is the repository's own code, and may read what
-    it likes. The command line asks the user's trust.
+    The decision is the same for the whole process: a program that uses envkit as a library is the
+    repository's own code and may read any file. The command line asks for the user's
+    trust.
 
     Args:
-        allowed: given the real paths of the project's folder and of the file, says yes or
-            no; None for never.
+        allowed: takes the real paths of the project's folder and of the file and returns whether
+            access is allowed; None to always refuse.
 
     Returns:
-        the previous value.
+        the previous function.
     """
     global _may_leave  # noqa: PLW0603 - see above
     before = _may_leave
@@ -69,28 +69,28 @@ def set_leaving(allowed: Callable[[str, str], bool] | None) -> Callable[[str, st
 
 
 def narrow_project(root: str, project: str) -> None:
-    """Declare that only one subfolder of a folder is the project, and nothing beside it.
+    """Declare that a folder contains only one project folder and that nothing else belongs to it.
 
-    A repository that is a folder of profiles itself must not make the folder around it, with
-    all that lies there, its own.
+    If a repository is itself a folder of profiles, the folder around the repository and its
+    other content must not count as part of the project.
 
     Args:
-        root: the folder.
-        project: the one in it.
+        root: the outer folder.
+        project: the project's folder inside it.
     """
     _projects[root] = project
 
 
 def is_narrowed(root: str) -> bool:
-    """Return whether of a folder only one in it is a project."""
+    """Return whether `narrow_project` was called for a folder."""
     return root in _projects
 
 
 def project_of(root: str) -> str:
-    """Return the folder in which the files of a project are, by its real path.
+    """Return the real path of the folder that contains the files of a project.
 
     Args:
-        root: the folder that has the profiles' folder.
+        root: the folder that contains the folder of profiles.
     """
     return resolved(_projects.get(root, root))
 
@@ -100,35 +100,35 @@ def read_capped(path: str, limit_bytes: int, *, pipe_until: Deadline | None = No
 
     Args:
         path: the file.
-        limit_bytes: a larger file is refused.
-        pipe_until: how long to wait for the writer of a named pipe; None refuses pipes.
+        limit_bytes: the size limit.
+        pipe_until: how long to wait for the writer of a named pipe; None to refuse pipes.
 
     Raises:
-        FileRefusedError: it is larger, or not a regular file.
-        OSError: it cannot be read.
+        FileRefusedError: the file is larger or not a regular file.
+        OSError: the file cannot be read.
     """
     return _read(os.open(path, _READ), path, limit_bytes, pipe_until)[0]
 
 
 def read_with_stat(path: str, limit_bytes: int) -> tuple[bytes, os.stat_result]:
-    """Return what `read_capped` does, and the file's state from before it was read."""
+    """Return the content like `read_capped`, and the file's state from before the read."""
     return _read(os.open(path, _READ), path, limit_bytes)
 
 
 def read_in_project(
     path: str, root: str, limit_bytes: int, *, pipe_until: Deadline | None = None
 ) -> tuple[bytes, os.stat_result]:
-    """Return what `read_with_stat` does, for a file that a repository names.
+    """Do what `read_with_stat` does, for a file named in a repository.
 
     Args:
         path: the file.
         root: the project's folder.
-        limit_bytes: a larger file is refused.
-        pipe_until: as of `read_capped`.
+        limit_bytes: the size limit.
+        pipe_until: as for `read_capped`.
 
     Raises:
-        UntrustedError: it leads out of the project; it was not opened.
-        OSError: as `read_with_stat`.
+        UntrustedError: the path leads out of the project; the file was not opened.
+        OSError: as for `read_with_stat`.
     """
     descriptor = _open_beneath(path, root)
     if descriptor is None:
@@ -137,24 +137,24 @@ def read_in_project(
 
 
 def read_real(path: str, limit_bytes: int) -> tuple[bytes, os.stat_result]:
-    """Return what `read_with_stat` does, for a path that `real_path` returned.
+    """Do what `read_with_stat` does, for a path that `real_path` returned.
 
     Raises:
-        OSError: as `read_with_stat`, or another process has put a link into the path.
+        OSError: as for `read_with_stat`, or another process has created a link in the path.
     """
     return _read(_open_real(path), path, limit_bytes)
 
 
 def read_own(path: str, limit_bytes: int) -> tuple[bytes, os.stat_result]:
-    """Return what `read_with_stat` does, for a file whose name envkit made up.
+    """Do what `read_with_stat` does, for a file whose name envkit chose.
 
     Args:
-        path: absolute, its folder without links: that of a `real_path`.
-        limit_bytes: a larger file is refused.
+        path: absolute, in a folder without links, such as the folder of a `real_path`.
+        limit_bytes: the size limit.
 
     Raises:
-        LinkRefusedError: it is a link, symbolic or hard.
-        OSError: as `read_with_stat`.
+        LinkRefusedError: the file is a symbolic or hard link.
+        OSError: as for `read_with_stat`.
     """
     try:
         content, state = read_real(path, limit_bytes)
@@ -168,15 +168,15 @@ def read_own(path: str, limit_bytes: int) -> tuple[bytes, os.stat_result]:
 
 
 def real_path(path: str, root: str) -> str:
-    """Return where a path leads that a repository names.
+    """Return the real path of a path named in a repository.
 
     Args:
-        path: a file or folder, there or not.
+        path: a file or folder that may not exist.
         root: the project's folder.
 
     Raises:
-        UntrustedError: out of the project, and the user has not allowed it; or another
-            process replaces links on the way.
+        UntrustedError: the path leads out of the project, and the user has not allowed it; or
+            another process is replacing links in the path.
     """
     target, inside = resolved(path), project_of(root)
     if target == inside or target.startswith(inside.rstrip("/") + "/"):
@@ -191,14 +191,14 @@ def real_path(path: str, root: str) -> str:
 
 
 def resolved(path: str) -> str:
-    """Return where a path leads, wherever that is.
+    """Return the real path of a path, without restrictions.
 
     Raises:
-        UntrustedError: another process replaces links on the way.
+        UntrustedError: another process is replacing links in the path.
     """
     try:
         return os.path.realpath(path)
-    except OSError:  # what was a link is none when it is read
+    except OSError:  # a link in the path was replaced during the call
         raise UntrustedError(
             f"cannot see where {display_path(path)} leads: another process is replacing links",
             hint="run the command again when that process is done",
@@ -206,24 +206,24 @@ def resolved(path: str) -> str:
 
 
 def version_of(state: os.stat_result) -> str:
-    """Return a version that changes with every write; it says nothing about the content."""
+    """Return a version that changes with every write and reveals nothing about the content."""
     return f"{state.st_mtime_ns:x}-{state.st_size:x}-{state.st_ino:x}"
 
 
 def open_folder(folder: str) -> int:
-    """Open a folder for use as `dir_fd`, and follow no link on the way to it.
+    """Open a folder for use as `dir_fd` without following links in its path.
 
     Args:
         folder: absolute, without links, as `os.path.realpath` returns it.
 
     Raises:
-        OSError: it is not there, or by now there is a link in it.
+        OSError: the folder does not exist, or its path now contains a link.
     """
     return _walk(os.open("/", _FOLDER), folder.split("/"))
 
 
 def link_refused(path: str, *, hard: bool = False) -> LinkRefusedError:
-    """Return the error for a link where envkit keeps a file with a name that it made up."""
+    """Return the error for a link in place of a file whose name envkit chose."""
     shown = display_path(path)
     kind = "has a second name (a hard link)" if hard else "is a symbolic link"
     return LinkRefusedError(
@@ -234,9 +234,9 @@ def link_refused(path: str, *, hard: bool = False) -> LinkRefusedError:
 
 
 def _open_beneath(path: str, root: str) -> int | None:
-    """Open a file below a folder; None where a link, or `..`, is on the way.
+    """Open a file below a folder; return None if a link or `..` is in the path.
 
-    Most projects have none, and it is cheaper than asking where a path leads.
+    Most paths have neither, and this is cheaper than resolving the path.
     """
     root = _projects.get(root, root)
     prefix = root.rstrip("/") + "/"
@@ -262,7 +262,7 @@ def _open_real(path: str) -> int:
 
 
 def _walk(folder: int, names: list[str]) -> int:
-    """Go down from an open folder, which is closed, and return the last one."""
+    """Open nested folders and return the last one; the given descriptor is closed."""
     for name in names:
         if name not in ("", "."):
             try:
@@ -274,7 +274,7 @@ def _walk(folder: int, names: list[str]) -> int:
 
 
 def _open_in(folder: int, name: str) -> int:
-    """Open a file to read it in an open folder, which is closed."""
+    """Open a file in an open folder for reading; the folder is closed."""
     try:
         return os.open(name, _READ | os.O_NOFOLLOW, dir_fd=folder)
     finally:
@@ -284,7 +284,7 @@ def _open_in(folder: int, name: str) -> int:
 def _read(
     descriptor: int, path: str, limit_bytes: int, pipe_until: Deadline | None = None
 ) -> tuple[bytes, os.stat_result]:
-    """Read an open file, and close it."""
+    """Read an open file and close it."""
     try:
         state = os.fstat(descriptor)
         if stat.S_ISREG(state.st_mode):

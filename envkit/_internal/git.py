@@ -1,6 +1,6 @@
-"""Ask git about the files around a profile; change nothing.
+"""Query git about the files around a profile. Changes nothing.
 
-`find_repository` returns None if there is no repository or git is not installed.
+`find_repository` returns None if there is no repository, or git is not installed.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ if TYPE_CHECKING:
 
 _TIMEOUT_SECONDS = 60
 _LITERAL = "--literal-pathspecs"
-# set in hooks, where they mean the commit in the making and not the folder that is asked about
+# set in hooks, where they describe the commit in progress and not the folder in question
 _OF_HOOKS = ("GIT_DIR", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_WORK_TREE")
 
-# a repository's settings may name programs; nothing that is asked here needs one. A folder of
-# the project may look like a bare repository with its own settings
+# a repository's settings may name programs, which no query here needs. A folder in the
+# project may also look like a bare repository with its own settings
 _HARMLESS = ("-c", "core.fsmonitor=false", "-c", "safe.bareRepository=explicit")
-# nor does anything need a lock, or an object that some server would have to be asked for
+# no query needs a lock, or an object that git would have to fetch from a server
 _QUIET = {"GIT_OPTIONAL_LOCKS": "0", "GIT_NO_LAZY_FETCH": "1", "GIT_ALLOW_PROTOCOL": "none"}
 
 
@@ -27,7 +27,7 @@ class Repository:
     """One working tree.
 
     Attributes:
-        root: its absolute path, without symbolic links.
+        root: the absolute path, without symbolic links.
     """
 
     __slots__ = ("_environ", "root")
@@ -37,7 +37,7 @@ class Repository:
         self._environ = environ
 
     def tracked(self, paths: Iterable[str]) -> set[str]:
-        """Return those of these absolute paths that are tracked."""
+        """Return the tracked paths among these absolute paths."""
         inside = self._inside(paths)
         if not inside:
             return set()
@@ -45,11 +45,11 @@ class Repository:
         return {inside[name] for name in _names(found) if name in inside}
 
     def ignored(self, paths: Iterable[str]) -> set[str]:
-        """Return those of these absolute paths that are ignored; they need not exist."""
+        """Return the ignored paths among these absolute paths, which may not exist."""
         inside = self._inside(paths)
         if not inside:
             return set()
-        # it does not know `--literal-pathspecs`, and a path that begins with a dot has no magic
+        # check-ignore has no `--literal-pathspecs`; a leading dot disables pathspec magic
         listed = "\0".join(f"./{name}" for name in inside)
         found = _run(self.root, self._environ, "check-ignore", "-z", "--stdin", stdin=listed)
         return {inside[name[2:]] for name in _names(found) if name[2:] in inside}
@@ -66,7 +66,7 @@ class Repository:
         return [os.path.join(self.root, name) for name in dict.fromkeys(_names(found))]
 
     def _inside(self, paths: Iterable[str]) -> dict[str, str]:
-        """Return the paths below the root: as git calls them -> as they were given."""
+        """Return the paths below the root: path relative to the root -> path as given."""
         found = {}
         for path in paths:
             folder, name = os.path.split(path)

@@ -1,6 +1,6 @@
-"""How to add an extra to this envkit: from where it was installed, with what installed it.
+"""Suggest how to install an extra, based on how this envkit was installed.
 
-The package of this name on PyPI is a different project, so a hint names only the folder, file
+The package with this name on PyPI is a different project, so a hint names only the folder, file
 or repository that this envkit was installed from.
 
 Reference: PEP 610, "Recording the Direct URL Origin of installed distributions"
@@ -11,14 +11,14 @@ from __future__ import annotations
 import os
 import sys
 
-PAGE = "README.md"  # of the checkout, which is all that is certain
+PAGE = "README.md"  # in the checkout; the only location that is certain
 
 
 def install_hint(extra: str) -> str:
-    """Return the hint that installs an extra, as a command where it is known."""
+    """Return a hint on how to install an extra; a command if one is known."""
     origin = _origin()
     installer = _installer()
-    # these two make the environment anew, without what was there
+    # uv tool and pipx rebuild the environment, so the command must repeat its extras
     extras = sorted({extra, *(_extras() if installer[0] != sys.executable else ())})
     wanted = None if origin is None else _requirement(origin, ",".join(extras))
     if wanted is None:
@@ -29,7 +29,7 @@ def install_hint(extra: str) -> str:
 
 
 def _extras() -> list[str]:
-    """Return the extras whose packages are there."""
+    """Return the extras whose packages are installed."""
     import re
     from importlib.metadata import PackageNotFoundError, distribution
 
@@ -48,13 +48,13 @@ def _extras() -> list[str]:
                 distribution(name)
         except PackageNotFoundError:
             continue
-        if "envkit" not in names:  # an extra of extras, for those who develop it
+        if "envkit" not in names:  # an extra that combines others, for development
             there.append(extra)
     return there
 
 
 def _installer() -> list[str]:
-    """Return the command that installs into the environment that this is."""
+    """Return the command that installs packages into the current environment."""
     if os.path.exists(os.path.join(sys.prefix, "uv-receipt.toml")):
         return ["uv", "tool", "install", "--force"]
     if os.path.exists(os.path.join(sys.prefix, "pipx_metadata.json")):
@@ -67,7 +67,7 @@ def _installer() -> list[str]:
 
 
 def _origin() -> dict[str, object] | None:
-    """Return the recorded origin of the installation; None for a package index."""
+    """Return the recorded origin of the installation; None if it is a package index."""
     import json
     from importlib.metadata import PackageNotFoundError, distribution
 
@@ -79,13 +79,13 @@ def _origin() -> dict[str, object] | None:
 
 
 def _requirement(origin: dict[str, object], extra: str) -> list[str] | None:
-    """Return the arguments that name this envkit with an extra; None where that is not known."""
+    """Return the arguments that name this envkit with an extra; None if unknown."""
     from urllib.parse import unquote, urlsplit
 
     url = str(origin.get("url", ""))
     parts = urlsplit(url)
     if parts.username is not None or parts.query or not parts.scheme:
-        return None  # it may hold a password, or a signature
+        return None  # the URL may contain a password or a signature
     details = origin.get("dir_info")
     if isinstance(details, dict):
         path = unquote(parts.path)

@@ -1,9 +1,9 @@
-"""JSON whose numbers keep their text: what a store wrote as `1.10` reaches the app as `1.10`.
+"""JSON that preserves the text of numbers: a stored `1.10` reaches the app as `1.10`.
 
     dumps(loads('{"rate": 1.10, "big": 1E400}')) == '{"rate":1.10,"big":1E400}'
 
-What always holds: a number that Python would spell in another way is a `JsonNumber`; others
-are `int` and `float`. `NaN` and `Infinity`, which JSON does not have, are refused.
+Guarantees: a number that Python would write differently is a `JsonNumber`; all others are
+`int` or `float`. `NaN` and `Infinity`, which are not JSON, are refused.
 
 Reference: https://www.rfc-editor.org/rfc/rfc8259#section-6
 """
@@ -16,14 +16,14 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-_LONGEST_INTEGER = 4000  # digits; Python refuses to convert longer ones
+_LONGEST_INTEGER = 4000  # digits; Python refuses to convert more
 
 
 class JsonNumber:
-    """A number as its author wrote it. It may be a part of a secret, and does not show itself.
+    """A number as written in the source. Its repr hides it, since it may be part of a secret.
 
     Attributes:
-        text: `1.10`, `1e5`, `-0`.
+        text: the number as written, such as `1.10`, `1e5` or `-0`.
     """
 
     __slots__ = ("text",)
@@ -45,26 +45,26 @@ def loads(text: str | bytes) -> object:
     """Return the value of a JSON text.
 
     Raises:
-        ValueError: it is not JSON.
-        RecursionError: it is nested too deeply.
+        ValueError: the text is not JSON.
+        RecursionError: the text is nested too deeply.
     """
     return json.loads(text, **_HOOKS)
 
 
 def value_end(text: str, position: int) -> tuple[object, int]:
-    """Return the JSON value that begins at a position, and where it ends.
+    """Return the JSON value that starts at a position, and its end position.
 
     Raises:
-        ValueError: none begins there.
+        ValueError: no JSON value starts there.
     """
     return json.JSONDecoder(**_HOOKS).raw_decode(text, position)
 
 
 def dumps(value: object, *, ascii_only: bool = False) -> str:
-    """Return compact JSON, with the numbers of `loads` as they were."""
+    """Return compact JSON; numbers from `loads` are unchanged."""
     try:
         return json.dumps(value, ensure_ascii=ascii_only, separators=(",", ":"))
-    except TypeError:  # there is a JsonNumber in it, which json does not know
+    except TypeError:  # json does not know JsonNumber
         return _text(value, ascii_only)
 
 

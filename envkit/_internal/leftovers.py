@@ -1,9 +1,9 @@
-"""Temporary files: which ones have a live writer, and which ones a killed writer left.
+"""Tell temporary files in use from those that killed writers left behind.
 
-A writer locks its temporary file for as long as it needs it, and the kernel unlocks
-the files of a process that has died. So a file that can be locked has no writer any more,
-in whatever container that ran, and the next writer in the folder removes it. Only files of
-the caller with names of this form are looked at, and no link is followed.
+A writer locks its temporary file while using it, and the kernel releases the locks
+of a process that dies. So a file that can be locked has no writer,
+even if the writer ran in another container, and the next writer in the folder removes it. Only
+the caller's own files with names of this form are considered, and no link is followed.
 """
 
 from __future__ import annotations
@@ -26,20 +26,20 @@ _OPEN = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 
 
 def temporary_name(name: str) -> str:
-    """Return a new name beside `name`, which a `.gitignore` with `.env*` covers as well."""
+    """Return a new temporary name for `name`; a `.gitignore` with `.env*` covers it."""
     return f"{name}.{os.urandom(_RANDOM_BYTES).hex()}{TEMPORARY}"
 
 
 def known_name(name: str) -> str:
-    """Return the one temporary name that is used by writers with the lock of their file.
+    """Return the temporary name that writers use if they have the lock of the file.
 
-    What one of them has left is found without listing the folder.
+    Because the name is fixed, leftovers can be found without listing the folder.
     """
     return f"{name}.{'0' * 2 * _RANDOM_BYTES}{TEMPORARY}"
 
 
 def is_leftover_name(name: str) -> bool:
-    """Return whether a file of this name may be a temporary one, or a lock."""
+    """Return whether a name has the form of a temporary file or a lock."""
     if name.endswith(LOCK):
         return name != LOCK
     stem, _, random = name.removesuffix(TEMPORARY).rpartition(".")
@@ -48,11 +48,11 @@ def is_leftover_name(name: str) -> bool:
 
 
 def claim(descriptor: int) -> bool:
-    """Lock an open file or folder, so that others see that its process lives.
+    """Lock an open file or folder to show other processes that it is in use.
 
     Returns:
-        whether it is ours and still exists. On a file system without locks this is True, since
-        no other process can lock it either.
+        whether we have the lock and the file still exists. True on a file system without locks,
+        since no other process can lock it either.
     """
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -64,16 +64,16 @@ def claim(descriptor: int) -> bool:
 
 
 def sweep_beside(path: str, *, alone: bool = False) -> None:
-    """Remove what killed writers left beside a file, for one that is written without a lock.
+    """Remove the leftovers of killed writers next to a file that is written without a lock.
 
     Args:
         path: the file.
-        alone: remove only what has the file's `known_name`, and do not list the folder.
+        alone: remove only the file's `known_name`, without listing the folder.
     """
     try:
         folder = open_folder(os.path.dirname(os.path.realpath(path)))
     except OSError:
-        return  # the write will say so
+        return  # the write will report this
     try:
         if alone:
             remove(folder, [known_name(os.path.basename(path))])
@@ -84,16 +84,16 @@ def sweep_beside(path: str, *, alone: bool = False) -> None:
 
 
 def sweep(folder: int) -> None:
-    """Remove the temporary files and locks in an open folder that no process needs any more."""
+    """Remove the temporary files and locks in an open folder that no process uses."""
     try:
         listed = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=folder)
-    except PermissionError:  # it may be written and not listed
+    except PermissionError:  # the folder is writable but not readable
         return
     try:
         names = [
             name
             for name in os.listdir(listed)
-            if name.endswith(_ENDINGS) and is_leftover_name(name)  # the first is fast
+            if name.endswith(_ENDINGS) and is_leftover_name(name)  # the cheap test first
         ]
     finally:
         os.close(listed)
@@ -101,7 +101,7 @@ def sweep(folder: int) -> None:
 
 
 def remove(folder: int, names: Iterable[str]) -> None:
-    """Remove those of the temporary files and locks with these names that no process needs."""
+    """Remove the temporary files and locks with these names that no process uses."""
     for name in names:
         try:
             descriptor = os.open(name, _OPEN, dir_fd=folder)
@@ -120,6 +120,6 @@ def _remove_dead(folder: int, name: str, descriptor: int) -> None:
     if not stat.S_ISREG(state.st_mode) or state.st_uid != os.geteuid():
         return
     fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    # it may have got its last name between being opened and being locked
+    # it may have been renamed to its final name between open and lock
     if os.path.samestat(state, os.stat(name, dir_fd=folder, follow_symlinks=False)):
         os.unlink(name, dir_fd=folder)

@@ -1,15 +1,15 @@
-"""A `NamedTuple` and an `overload` that start fast, for the modules on the path of `envkit exec`.
+"""A `NamedTuple` and an `overload` that load fast, for the modules that `envkit exec` uses.
 
-`import typing` costs as much as starting the interpreter, and each class that it
-makes is compiled anew. Type checkers see `typing.NamedTuple`; at run time this is a
-class that does the same with what its subclasses declare:
+`import typing` takes as long as starting the interpreter, and `typing.NamedTuple` compiles
+code for each class. Type checkers see `typing.NamedTuple`; at run time, this class does
+the same with the annotations of its subclasses:
 
     class Point(NamedTuple):
         x: int
         y: int = 0
 
-All other modules use `typing.NamedTuple`. `overload` is here for the same modules; what it
-decorates is for type checkers alone.
+All other modules use `typing.NamedTuple`. `overload` is provided for the same modules; only
+type checkers use what it decorates.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ if TYPE_CHECKING:
 else:
 
     def overload(_):
-        """Return nothing: the implementation follows, under the same name."""
+        """Return None; the implementation with the same name follows."""
 
     try:
         from _collections import _tuplegetter
-    except ImportError:  # an interpreter other than CPython, with other costs
+    except ImportError:  # not CPython, where the costs are different
         from typing import NamedTuple
     else:
 
         class _Fields(type):
-            """Makes the annotations of a class its fields."""
+            """Turns the annotations of a class into fields."""
 
             def __new__(cls, name, bases, namespace):
                 if bases == (tuple,):
@@ -48,7 +48,7 @@ else:
                 return super().__new__(cls, name, bases, {**namespace, **getters, **added})
 
         class NamedTuple(tuple, metaclass=_Fields):
-            """A tuple whose items have names."""
+            """A tuple with named items."""
 
             __slots__ = ()
 
@@ -62,7 +62,7 @@ else:
                     raise TypeError(f"{cls.__name__} takes {', '.join(cls._fields)}")
                 return tuple.__new__(cls, values)
 
-            _make = classmethod(tuple.__new__)  # all values at once, and three times as fast
+            _make = classmethod(tuple.__new__)  # takes all values at once; three times as fast
 
             def __getnewargs__(self):
                 return tuple(self)
@@ -78,7 +78,7 @@ else:
                 return type(self)(**{**self._asdict(), **named})
 
         def _rest(cls, wanted, named):
-            """Return the values of the fields `wanted`, each named or a default."""
+            """Return the values of the fields `wanted`, given by name or by default."""
             values = {**cls._field_defaults, **named}
             for name in (*wanted, *named):
                 if name not in wanted or name not in values:

@@ -1,4 +1,4 @@
-"""Decide which names an environment variable can have. Pure."""
+"""Validate names of environment variables. Pure."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ _CHARACTERS = {
 
 
 def odd_character(text: str) -> str:
-    """Return the name of a character that no token, key or address has; empty if there is none.
+    """Return the name of a character that no token, key or address contains, or an empty text.
 
-    Text from a clipboard or a file often ends with one, and `docker --env-file` keeps the quotes
-    around it. Nothing else of the text is shown.
+    Text from a clipboard or a file often ends with one, and `docker --env-file` includes the
+    quotes around it. The rest of the text is not shown.
     """
     if len(text) > 1 and text[0] in "'\"" and text[0] == text[-1]:
         return "quotes"

@@ -1,4 +1,4 @@
-"""The reason of an `OSError`, worded for envkit's messages."""
+"""Word the reason of an `OSError` for envkit's messages."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ def reason_of(error: BaseException, otherwise: str = "input or output failed") -
     """Return why a call failed, in lower case: `permission denied`.
 
     Args:
-        error: an `OSError`, or another error that a call raised beside it.
-        otherwise: the reason where the system gives none.
+        error: an `OSError`, or another error that the call raised.
+        otherwise: the reason if the system gives none.
     """
     return (getattr(error, "strerror", None) or otherwise).lower()

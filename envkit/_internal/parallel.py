@@ -1,15 +1,16 @@
 """A bounded map over daemon threads that never outlives its deadline.
 
-`concurrent.futures` is not used: its threads are joined when the interpreter
-exits, so one silent server would keep the command from ending, and its
-import costs more than a whole `.env` profile.
+`concurrent.futures` is not used. The interpreter joins its threads at exit, so one
+unresponsive server would keep the command from ending. Importing it also takes longer than
+loading a `.env` profile.
 """
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
-from typing import Generic, TypeVar  # which every client of a store imports as well
+from typing import Generic, TypeVar  # every store client imports it anyway
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,20 +21,45 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 R = TypeVar("R")
 
-# Held while a store's client is imported. botocore sets the filters of warnings back to what
-# they were before its import, and with them those that requests adds in another thread.
-import_lock = threading.Lock()
+
+class ForkSafeLock:
+    """A lock of a module, which is free in the child of a fork.
+
+    Another thread of the parent may have had it; the child does not have that thread.
+    """
+
+    def __init__(self) -> None:
+        self._renew()
+        os.register_at_fork(after_in_child=self._renew)
+
+    def _renew(self) -> None:
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> None:
+        self._lock.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
+
+    def locked(self) -> bool:
+        """Return whether a thread has it."""
+        return self._lock.locked()
 
 
-# Python's own 5 ms are longer than most of what a thread does before it waits again
+# Held during the import of a store client. botocore restores the warning filters from before its
+# import, which would remove the filters that requests adds in another thread.
+import_lock = ForkSafeLock()
+
+
+# Python's default of 5 ms is longer than most threads compute between waits
 HANDOVER_SECONDS = 0.0001
 
 
 class QuickHandover:
-    """While entered, threads that alternately compute and wait hand over to each other at once.
+    """Make threads that alternate between computing and waiting hand over immediately.
 
-    Without it, a thread whose file or answer is there waits until the one that computes has
-    had its 5 ms: then eight threads are slower than one.
+    Without it, a thread whose file or response has arrived waits until the computing thread has
+    used its 5 ms. Eight threads would then be slower than one.
     """
 
     def __enter__(self) -> None:
@@ -45,10 +71,10 @@ class QuickHandover:
 
 
 class Result(Generic[R]):
-    """How one call ended: with a value, with an error, or too late.
+    """The result of one call: a value, an error, or a timeout.
 
     Attributes:
-        error: what the call raised.
+        error: the exception that the call raised.
         late: whether the deadline passed before the call ended.
     """
 
@@ -63,10 +89,10 @@ class Result(Generic[R]):
 
     @property
     def value(self) -> R:
-        """What the call returned.
+        """The return value of the call.
 
         Raises:
-            BaseException: the error, where it raised one.
+            BaseException: the exception, if the call raised one.
         """
         if self.error is not None:
             raise self.error
@@ -81,9 +107,9 @@ def map_parallel(
 
     Args:
         function: called in at most `workers` threads at once.
-        items: each is handed to one call.
+        items: `function` is called once for each.
         workers: 1 or more.
-        deadline: when it passes, every call that has not ended is abandoned as late.
+        deadline: calls that have not ended by then are abandoned and marked as late.
     """
     work = list(items)
     results: list[Result[R]] = [Result(late=True)] * len(work)
@@ -120,10 +146,10 @@ def call_in_time(
     """Call `function` in a thread, and abandon it when the deadline passes.
 
     Args:
-        function: what is called.
-        deadline: when it is given up.
-        spare_seconds: how long to wait after the deadline has passed. A process that
-            was suspended, and resumes much later, has time to undo what it did too late.
+        function: the function to call.
+        deadline: when to abandon the call.
+        spare_seconds: how long to wait after the deadline. A process that was suspended and
+            resumes much later then has time to undo what it did too late.
     """
     results: list[Result[R]] = []
     ended = threading.Event()

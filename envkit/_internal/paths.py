@@ -1,4 +1,4 @@
-"""Show paths to people."""
+"""Format paths for people."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def display_path(path: str) -> str:
-    """Return `path` as a person would write it: relative if it is below the working folder."""
+    """Return a path as a person would write it: relative if it is below the working folder."""
     try:
         relative = os.path.relpath(path)
     except (OSError, ValueError):
@@ -19,15 +19,15 @@ def display_path(path: str) -> str:
 
 
 def state_folder(environ: Mapping[str, str]) -> str:
-    """Return the absolute path of the folder for envkit's state on this host."""
+    """Return the absolute path of the folder for envkit's state on this machine."""
     state = environ.get("XDG_STATE_HOME", "")
-    if not os.path.isabs(state):  # the standard says to ignore it
+    if not os.path.isabs(state):  # the specification says to ignore relative paths
         state = os.path.join(os.path.expanduser("~"), ".local", "state")
     return os.path.join(state, "envkit")
 
 
 def has_loose_link(path: str, root: str) -> bool:
-    """Whether a link to nothing is why a file is not there: it is expected, and not absent."""
+    """Return whether a file is missing because of a dangling link, so that it should exist."""
     while path not in (root, os.path.dirname(path)):
         if os.path.islink(path) and not os.path.exists(path):
             return True

@@ -1,8 +1,8 @@
-"""Run a program with a time limit, and kill every process that it started.
+"""Run a program with a time limit and kill every process that it starts.
 
-What always holds: no shell is involved; a program has its own session, which is killed as a
-whole when it times out; no error quotes what it prints. A program that a
-profile names does not receive the user's credentials in its environment.
+Guarantees: no shell is involved; a program runs in its own session, which is killed as a
+whole on a timeout; no error quotes the program's output. A program named in a profile
+does not receive the user's credentials in its environment.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
 _STDERR = 2
-# what programs need to work as they usually do; none of it is a credential
+# variables that programs usually need; none is a credential
 PASSED_ON = ("PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "TZ", "TMPDIR")
 
 
@@ -28,8 +28,8 @@ class ProgramError(Exception):
     """A program could not be started, timed out, or failed.
 
     Attributes:
-        message: for people, in envkit's own words; `hint` what to do about it.
-        late: whether it was killed because it timed out.
+        message: the error in envkit's words; `hint` says how to fix it.
+        late: whether the program timed out and was killed.
     """
 
     def __init__(self, message: str, hint: str | None = None, *, late: bool = False) -> None:
@@ -40,11 +40,11 @@ class ProgramError(Exception):
 
 
 class Finished(NamedTuple):
-    """How a program ended.
+    """The result of a program.
 
     Attributes:
-        status: its exit status; negative is the signal that ended it.
-        output: what it printed on stdout, where that was captured.
+        status: the exit status; negative if a signal ended the program.
+        output: its stdout, if captured.
     """
 
     status: int
@@ -59,18 +59,18 @@ def run_program(
     stdin: bytes | None = None,
     capture: bool = False,
 ) -> Finished:
-    """Run a program and wait for it.
+    """Run a program and wait for it to end.
 
     Args:
         command: the program and its arguments.
-        environ: all of its environment.
-        timeout_seconds: until it is killed.
-        stdin: what it reads; None for nothing.
-        capture: whether to return what it prints on stdout and drop its stderr; otherwise
-            both go to stderr.
+        environ: the complete environment of the program.
+        timeout_seconds: when to kill it.
+        stdin: its input; None for no input.
+        capture: True returns its stdout and discards its stderr; False sends both to
+            stderr.
 
     Raises:
-        ProgramError: it cannot be started, or timed out.
+        ProgramError: the program cannot be started, or timed out.
     """
     name = command[0]
     try:
@@ -84,11 +84,11 @@ def run_program(
         )
     except (OSError, ValueError) as error:
         reason = reason_of(error, "it is not a command")
-        raise ProgramError(f"cannot run '{name}': {reason}", f"run 'command -v {name}'") from None
+        raise ProgramError(f"cannot run '{name}': {reason}", f"run: command -v {name}") from None
     try:
         output, _ = process.communicate(stdin, timeout_seconds)
     except BaseException as error:
-        with contextlib.suppress(ProcessLookupError):  # it may have exited, and its children not
+        with contextlib.suppress(ProcessLookupError):  # it may have exited without its children
             os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
         if not isinstance(error, subprocess.TimeoutExpired):
@@ -102,11 +102,11 @@ def run_program(
 
 
 def passed_on(environ: Mapping[str, str], names: Collection[str] = ()) -> dict[str, str]:
-    """Return the part of an environment that envkit passes to a program that a profile names.
+    """Return the variables that envkit passes to a program named in a profile.
 
     Args:
         environ: the process environment.
-        names: of variables that it receives in addition to PASSED_ON and `LC_*`.
+        names: variables to pass in addition to PASSED_ON and `LC_*`.
     """
     return {
         name: text
@@ -122,16 +122,16 @@ def run_command(
     environment: Collection[str] = (),
     timeout_seconds: float,
 ) -> None:
-    """Run a command that a profile names, and raise unless it succeeds.
+    """Run a command named in a profile, and raise an error unless it succeeds.
 
     Args:
         command: the program and its arguments.
-        facts: variables that are added to its environment.
-        environment: the names of variables that it receives; see `passed_on`.
-        timeout_seconds: until it is killed.
+        facts: variables to add to its environment.
+        environment: the names of variables to pass; see `passed_on`.
+        timeout_seconds: when to kill it.
 
     Raises:
-        ProgramError: it cannot be started, failed, or timed out.
+        ProgramError: the command cannot be started, failed, or timed out.
     """
     name = command[0]
     environ = {**passed_on(os.environ, environment), **facts}

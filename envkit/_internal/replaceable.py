@@ -1,8 +1,8 @@
-"""Decide which files a write may replace, before anything is changed.
+"""Decide which files a write may replace, before it changes anything.
 
-A write creates a new file and gives it the name of the old one. That does not work for a file
-that has a second name, that is mounted by itself, or that is marked as immutable: each is refused,
-with a hint.
+A write creates a new file and renames it to the name of the old one. That does not work for a
+file with a second hard link, a file that is a mount point, or an immutable file. These
+are refused with a hint.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from envkit._internal.paths import display_path
 from envkit.errors import WriteRefusedError
 
 _MOUNTS = "/proc/self/mountinfo"
-_MOUNT_POINT = 4  # the field, counted from 0
+_MOUNT_POINT = 4  # index of the field in mountinfo
 _GETFLAGS = 0x80086601  # FS_IOC_GETFLAGS of ext4, xfs, btrfs and others
 _FLAGS = ((0x10, "immutable", "i"), (0x20, "append-only", "a"))
-# what does not go away by itself, and what to do about it
+# errors that do not go away by themselves, with the remedy
 _REMEDIES = {
     errno.EROFS: "mount its file system writable, or change the file where it comes from",
     errno.EBUSY: "stop the process that uses it; if it is mounted as a single file, mount "
@@ -35,12 +35,12 @@ def check_replaceable(path: str) -> None:
     """Refuse a file that a write cannot replace. Changes nothing.
 
     Args:
-        path: absolute and without links; a file that is not there yet can be written.
+        path: absolute and without links; the file may not exist yet.
 
     Raises:
         WriteRefusedError: a person must change something first.
-        FileRefusedError: it is not a regular file.
-        OSError: its folder cannot be written.
+        FileRefusedError: the path is not a regular file.
+        OSError: the folder cannot be written.
     """
     folder = os.path.dirname(path)
     if not stat.S_ISDIR(os.stat(folder).st_mode):
@@ -58,12 +58,12 @@ def check_replaceable(path: str) -> None:
 
 
 def check_own(path: str) -> None:
-    """Refuse a name that envkit chose if it is taken by something else. Changes nothing.
+    """Refuse a name that envkit chose if something else has that name. Changes nothing.
 
     Raises:
-        LinkRefusedError: a link has it.
-        FileRefusedError: it is not a regular file.
-        WriteRefusedError: a person must remove it first.
+        LinkRefusedError: the path is a link.
+        FileRefusedError: the path is not a regular file.
+        WriteRefusedError: a person must remove the file first.
     """
     try:
         state = os.stat(path, follow_symlinks=False)
@@ -72,7 +72,7 @@ def check_own(path: str) -> None:
     refuse_links(path, state)
     shown = display_path(path)
     if is_mount_point(path):
-        raise _refused(path, "it is mounted as a single file", f"run 'umount {shown}'")
+        raise _refused(path, "it is mounted as a single file", f"run: umount {shown}")
     _refuse_marked(path, path)
     folder = os.stat(os.path.dirname(path))
     users = (0, state.st_uid, folder.st_uid)
@@ -81,15 +81,15 @@ def check_own(path: str) -> None:
         reason = (
             f"it belongs to {name}, and in this folder (sticky bit) only its owner can replace it"
         )
-        raise _refused(path, reason, f"run 'sudo -u {name} rm {shown}'")
+        raise _refused(path, reason, f"run: sudo -u {name} rm {shown}")
 
 
 def refuse_links(path: str, state: os.stat_result) -> None:
-    """See `check_own`.
+    """Refuse a link; see `check_own`.
 
     Args:
         path: the file.
-        state: its own, not that of what a link leads to.
+        state: the state of the path itself, not of a link's target.
     """
     if stat.S_ISLNK(state.st_mode):
         raise link_refused(path)
@@ -99,7 +99,7 @@ def refuse_links(path: str, state: os.stat_result) -> None:
 
 
 def refuse_irreplaceable(path: str, state: os.stat_result) -> None:
-    """Refuse a file that is there; see `check_replaceable`."""
+    """Refuse an existing file that cannot be replaced; see `check_replaceable`."""
     _refuse_irregular(path, state)
     shown = display_path(path)
     if is_mount_point(path):
@@ -115,7 +115,7 @@ def refuse_irreplaceable(path: str, state: os.stat_result) -> None:
             f"find them with 'find . -samefile {shown}', and remove all but one",
         )
     if not state.st_mode & (stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH):
-        raise _refused(path, "it is read-only", f"run 'chmod u+w {shown}'")
+        raise _refused(path, "it is read-only", f"run: chmod u+w {shown}")
     if os.geteuid() not in (0, state.st_uid):
         raise owner_refused(path, state.st_uid)
     _refuse_marked(path, path)
@@ -124,11 +124,11 @@ def refuse_irreplaceable(path: str, state: os.stat_result) -> None:
 
 
 def owner_refused(path: str, uid: int) -> WriteRefusedError:
-    """Return the error for a file that would change its owner after a write.
+    """Return the error for a file whose owner would change with a write.
 
     Args:
         path: the file.
-        uid: whom it belongs to.
+        uid: the owner of the file.
     """
     return _refused(
         path,
@@ -138,7 +138,7 @@ def owner_refused(path: str, uid: int) -> WriteRefusedError:
 
 
 def user_name(uid: int) -> str:
-    """Return the name of a user as `sudo -u` takes it; `#1000` for one without a name."""
+    """Return the name of a user for `sudo -u`; `#1000` for a user without a name."""
     from pwd import getpwuid
 
     try:
@@ -148,12 +148,12 @@ def user_name(uid: int) -> str:
 
 
 def lasting_failure(error: OSError, shown: str, verb: str = "write") -> WriteRefusedError | None:
-    """Return the error for a failure that a retry cannot fix; None for others.
+    """Return the error for a failure that a retry cannot fix; None for other failures.
 
     Args:
-        error: of the system.
-        shown: the file, for people.
-        verb: what was tried.
+        error: the error from the system.
+        shown: the file's path for messages.
+        verb: the operation that failed.
     """
     from envkit._internal.os_errors import reason_of
 
@@ -164,9 +164,9 @@ def lasting_failure(error: OSError, shown: str, verb: str = "write") -> WriteRef
 
 
 def is_mount_point(path: str) -> bool:
-    """Return whether something is mounted on a path, which may be a single file.
+    """Return whether a path is a mount point; a single file can be one.
 
-    (`os.path.ismount` finds no file of the same file system.)
+    (`os.path.ismount` does not detect mounts from the same file system.)
 
     Args:
         path: absolute and without links.
@@ -179,33 +179,33 @@ def is_mount_point(path: str) -> bool:
 
 
 def mount_points(table: bytes) -> set[bytes]:
-    """Return where things are mounted, from the text of a `mountinfo`. Pure.
+    """Return the mount points from the text of a `mountinfo` file. Pure.
 
-    Reference: proc_pid_mountinfo(5): blanks and backslashes are three octal digits there.
+    Reference: proc_pid_mountinfo(5): blanks and backslashes are escaped as three octal digits.
     """
     found = set()
     for line in table.splitlines():
         fields = line.split(b" ")
         if len(fields) > _MOUNT_POINT:
             point = fields[_MOUNT_POINT]
-            for code in (b"040", b"011", b"012", b"134"):  # the last one last
+            for code in (b"040", b"011", b"012", b"134"):  # the backslash last
                 point = point.replace(b"\\" + code, bytes([int(code, 8)]))
             found.add(point)
     return found
 
 
 def _refuse_marked(marked: str, path: str) -> None:
-    """Refuse what `chattr` has marked: the file, or its folder."""
+    """Refuse a path that `chattr` has marked: the file or its folder."""
     from fcntl import ioctl
 
     try:
         descriptor = os.open(marked, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
     except OSError:
-        return  # it may be written and not read
+        return  # the path is writable but not readable
     try:
         flags = int.from_bytes(ioctl(descriptor, _GETFLAGS, bytes(8))[:4], "little")
     except OSError:
-        return  # the file system has no such marks
+        return  # the file system does not support these flags
     finally:
         os.close(descriptor)
     for bit, kind, letter in _FLAGS:

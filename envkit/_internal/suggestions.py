@@ -1,4 +1,4 @@
-"""Hints for mistyped words. Imported only after an error."""
+"""Suggest corrections for mistyped words. Imported only after an error."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ MAX_NAMES = 20  # in one hint
 
 
 class Meant(str):
-    """The hint for a mistyped word; the command line corrects what was typed with it.
+    """The hint for a mistyped word; the command line uses it to correct the arguments.
 
     Attributes:
-        wrong: the word as it was written; `right`: what was probably meant.
+        wrong: the word as written; `right`: the word that was probably meant.
     """
 
     __slots__ = ("right", "wrong")
@@ -28,25 +28,25 @@ class Meant(str):
         return hint
 
     def __reduce__(self) -> tuple[type[Meant], tuple[str, str]]:
-        """Return what a copy of it is made from."""
+        """Return the arguments that recreate the hint in a copy."""
         return Meant, (self.wrong, self.right)
 
 
 def closest(word: str, known: Iterable[str]) -> str | None:
-    """Return the one of `known` that `word` was probably meant to be, or None."""
+    """Return the known word that `word` was probably meant to be, or None."""
     from difflib import get_close_matches
 
     names = list(known)
     matches = get_close_matches(word, names, n=1, cutoff=0.6)
     if matches:
         return matches[0]
-    folded = {name.casefold(): name for name in names}  # PROD, where there is prod
+    folded = {name.casefold(): name for name in names}  # matches `PROD` with `prod`
     matches = get_close_matches(word.casefold(), folded, n=1, cutoff=0.6)
     return folded[matches[0]] if matches else None
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str | None:
-    """Return the hint for a mistyped `word`: the closest known one, or the list of all."""
+    """Return the hint for a mistyped word: the closest known word, or a list of all."""
     names = sorted(known)
     match = closest(word, names)
     if match is not None:

@@ -1,6 +1,6 @@
-"""Sort names so that each follows those that it needs. Pure, without recursion.
+"""Sort names so that each follows its dependencies. Pure; not recursive.
 
-Profiles need those that they extend, variables those that their values name.
+Used for profiles that extend others, and for variables whose values name others.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ def topological_order(
     needs: Callable[[str], Collection[str]],
     circle_error: Callable[[list[str]], EnvkitError],
 ) -> list[str]:
-    """Return `wanted` and all that they need, each once and after what it needs.
+    """Return `wanted` and all their dependencies, each once and after its own dependencies.
 
     Args:
-        wanted: names, in the order in which they come as far as nothing needs another one.
-        needs: the names that a name needs, in their order.
-        circle_error: returns the error for names that form a cycle, the first one
+        wanted: names; their order is preserved unless a dependency requires another.
+        needs: returns the dependencies of a name, in order.
+        circle_error: returns the error for names that form a cycle, with the first one
             repeated at the end: `["a", "b", "a"]`.
     """
     done: dict[str, None] = {}
@@ -30,10 +30,10 @@ def topological_order(
         if start in done:
             continue
         found = needs(start)
-        if not found:  # as for most
+        if not found:  # the common case
             done[start] = None
             continue
-        path: dict[str, None] = {start: None}  # from `start` down to where we are
+        path: dict[str, None] = {start: None}  # from `start` to the current name
         stack = [(start, True), *((need, False) for need in reversed(list(found)))]
         while stack:
             name, needs_are_done = stack.pop()

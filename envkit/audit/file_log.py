@@ -1,16 +1,16 @@
 """The audit log as a file of chained lines, appended by one process at a time.
 
-Each line is one JSON object. It ends with its number, the hash of the line before and
-its own hash, which is SHA-256 over all of the line that stands before `,"hash":`
+Each line is one JSON object. It ends with its sequence number, the hash of the previous line
+and its own hash, which is SHA-256 over everything in the line before `,"hash":`
 
     {"time":"2026-11-25T09:30:00.000Z",...,"seq":2,"previous":"5f0c...","hash":"9ab1..."}
 
-What always holds: a line is added under a lock and as a whole; the partial line of a writer
-that died stays in the file, and the next line records its hash (`interrupted`); the chain
-continues from file to file. `audit.jsonl` is the newest; a full one is renamed to
-the next number, `audit.1.jsonl` first, and the oldest of too many is removed.
+Guarantees: a line is added as a whole, under a lock. The partial line of a writer that
+died stays in the file, and the next line records its hash (`interrupted`). The chain continues
+from file to file. `audit.jsonl` is the newest file; a full one is renamed to the next number,
+starting with `audit.1.jsonl`, and the oldest file beyond the limit is removed.
 
-The hashes have no key: a process that may write the file can rewrite all of it. An anchor
+The hashes have no key: a process that can write the file can rewrite all of it. An anchor
 that is stored elsewhere detects that (see `verify`).
 """
 
@@ -38,19 +38,19 @@ else:
         except ImportError:
             from hashlib import sha256
 
-MAX_BYTES = 8 * 1024 * 1024  # of one file, before another is begun
-MAX_FULL_FILES = 12  # full ones
+MAX_BYTES = 8 * 1024 * 1024  # size at which a file is full
+MAX_FULL_FILES = 12  # how many of them stay beside the newest
 LOCK_SECONDS = 5.0
 _LOCK_PAUSE_SECONDS = 0.002
-_TAIL_BYTES = 512  # more than the end of a line has that `parse_link` looks at
+_TAIL_BYTES = 512  # longer than the part of a line that `parse_link` reads
 _HASH_LENGTH = 64
 _LINK_HINT = "remove the link, or name another file with ENVKIT_AUDIT=/PATH/audit.jsonl"
 
-BEGINNING = "0" * _HASH_LENGTH  # what the first line of all names as the one before
+BEGINNING = "0" * _HASH_LENGTH  # the first line of a log has no predecessor and names this one
 
 
 class Link(NamedTuple):
-    """What chains a line to the others."""
+    """The fields that chain a line to its predecessor."""
 
     seq: int
     previous: str
@@ -58,12 +58,12 @@ class Link(NamedTuple):
 
 
 def append(path: str, text: str, *, max_bytes: int = MAX_BYTES) -> None:
-    """Add one line to the log, making its folder and file where they are not there.
+    """Add one line to the log, and create its folder and file if they do not exist.
 
     Args:
         path: absolute path of the newest file.
         text: a JSON object without its closing brace.
-        max_bytes: a file that has as many is full.
+        max_bytes: size from which a file is full.
 
     Raises:
         AuditError: nothing was added.
@@ -74,16 +74,16 @@ def append(path: str, text: str, *, max_bytes: int = MAX_BYTES) -> None:
             if _append(descriptor, path, text) >= max_bytes:
                 _begin_another(path)
         finally:
-            os.close(descriptor)  # which unlocks it
+            os.close(descriptor)  # this also unlocks it
     except OSError as error:
         raise _unwritten(path, error) from None
 
 
 def check(path: str) -> None:
-    """See whether a line could be added, making folder and file where they are not there.
+    """Check that a line can be added, and create the folder and file if they do not exist.
 
     Raises:
-        AuditError: it could not.
+        AuditError: no line can be added.
     """
     try:
         os.close(_open_locked(path))
@@ -92,7 +92,7 @@ def check(path: str) -> None:
 
 
 def parse_link(line: bytes) -> Link | None:
-    """Return the link of a line, or of a line's end; None where it is not a whole one."""
+    """Return the link of a line, or of the end of a line; None if the line is not complete."""
     body, mark, own = line.rpartition(b',"hash":"')
     rest, second_mark, previous = body.rpartition(b',"previous":"')
     _, third_mark, number = rest.rpartition(b',"seq":')
@@ -107,17 +107,17 @@ def parse_link(line: bytes) -> Link | None:
 
 
 def hash_of(line: bytes) -> str:
-    """Return the hash that a line must have."""
+    """Return the hash that this line should have."""
     return sha256(line.rpartition(b',"hash":"')[0]).hexdigest()
 
 
 def hash_of_rest(rest: bytes) -> str:
-    """Return the hash by which a line vouches for what stands before it and is no line."""
+    """Return the hash under which a line records the incomplete lines before it."""
     return sha256(rest.removesuffix(b"\n")).hexdigest()
 
 
 def full_files(path: str) -> list[tuple[int, str]]:
-    """Return number and path of the full files of a log, the oldest first.
+    """Return the number and path of each full file of a log, oldest first.
 
     Raises:
         OSError: the folder cannot be read.
@@ -133,17 +133,17 @@ def full_files(path: str) -> list[tuple[int, str]]:
 
 
 def open_shared(path: str) -> int:
-    """Open the newest file of the log while no process adds a line to it.
+    """Open the newest file of the log under a lock, so that no process adds a line to it.
 
     Raises:
         OSError: it cannot be opened.
-        AuditError: other processes added lines all the time.
+        AuditError: other processes did not release the lock in time.
     """
     while True:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         try:
             _lock(descriptor, path, fcntl.LOCK_SH)
-            if _is_still(path, os.fstat(descriptor)):  # else another process has started a new file
+            if _is_still(path, os.fstat(descriptor)):  # else another process has rotated it
                 return descriptor
         except BaseException:
             os.close(descriptor)
@@ -152,7 +152,7 @@ def open_shared(path: str) -> int:
 
 
 def unlock(descriptor: int) -> None:
-    """Let others add lines to a file that `open_shared` has opened."""
+    """Unlock a file that `open_shared` has opened, so that other processes can add lines."""
     fcntl.flock(descriptor, fcntl.LOCK_UN)
 
 
@@ -167,7 +167,7 @@ def _open_locked(path: str) -> int:
             _lock(descriptor, path, fcntl.LOCK_EX)
             state = os.fstat(descriptor)
             _refuse_strange(state, path)
-            if _is_still(path, state):  # else another process has started a new file
+            if _is_still(path, state):  # else another process has rotated it
                 return descriptor
         except BaseException:
             os.close(descriptor)
@@ -185,9 +185,7 @@ def _open(path: str) -> int:
         state = os.stat(folder)
     open_to_others = state.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
     if open_to_others and not state.st_mode & stat.S_ISVTX:
-        raise _failed(
-            path, "other users can write to its folder", hint=f"run 'chmod go-w {folder}'"
-        )
+        raise _failed(path, "other users can write to its folder", hint=f"run: chmod go-w {folder}")
     try:
         return os.open(path, flags, 0o600)
     except OSError as error:
@@ -201,10 +199,10 @@ def _make_folder(folder: str) -> None:
     parent = os.path.dirname(folder)
     if not os.path.isdir(parent):
         _make_folder(parent)
-    try:  # noqa: SIM105 - importing contextlib takes longer than all of this
+    try:  # noqa: SIM105 - importing contextlib takes longer than this function
         os.mkdir(folder, 0o700)
     except FileExistsError:
-        pass  # another process was faster; if it is no folder, opening a file in it says so
+        pass  # another process was faster; if it is not a folder, opening a file in it fails
 
 
 def _lock(descriptor: int, path: str, kind: int) -> None:
@@ -228,7 +226,7 @@ def _refuse_strange(state: os.stat_result, path: str) -> None:
     if state.st_nlink > 1:
         raise _failed(path, "it has a second name (a hard link)", hint=_LINK_HINT)
     if state.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-        raise _failed(path, "other users can write to it", hint=f"run 'chmod go-w {path}'")
+        raise _failed(path, "other users can write to it", hint=f"run: chmod go-w {path}")
 
 
 def _is_still(path: str, state: os.stat_result) -> bool:
@@ -239,9 +237,9 @@ def _is_still(path: str, state: os.stat_result) -> bool:
 
 
 def _begin_another(path: str) -> None:
-    """Give the newest file, which we have locked, a number; remove what is too old.
+    """Rename the newest file, which is locked, to the next number; remove files beyond the limit.
 
-    The line has been added by now: if this fails, the file keeps growing.
+    The line has already been added. If the renaming fails, the file keeps growing.
     """
     stem, extension = os.path.splitext(path)
     try:
@@ -254,7 +252,7 @@ def _begin_another(path: str) -> None:
 
 
 def _append(descriptor: int, path: str, text: str) -> int:
-    """Add a line to the locked file, and return the size that the file has then."""
+    """Add a line to the locked file, and return the new size of the file."""
     size = os.fstat(descriptor).st_size
     last, rest, start = _end(descriptor, size)
     if last is None:
@@ -277,8 +275,8 @@ def _end(descriptor: int, size: int) -> tuple[Link | None, bytes, str]:
     """Return how a file ends.
 
     Returns:
-        the link of its last whole line, what stands behind that, and the newline that is
-        missing at the end.
+        the link of its last complete line, the bytes after that line, and the newline that is
+        missing at the end, if any.
     """
     if not size:
         return None, b"", ""

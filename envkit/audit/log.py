@@ -1,9 +1,9 @@
 r"""The audit log: who used or changed which secrets, when, and why. Never a value.
 
-    ENVKIT_AUDIT=off                     nothing is recorded
-    ENVKIT_AUDIT=syslog                  to the system's log, facility authpriv
+    ENVKIT_AUDIT=off                     record nothing
+        ENVKIT_AUDIT=syslog                  to the system log, facility authpriv
     ENVKIT_AUDIT=/var/log/envkit.jsonl   to this file, mode 0600
-    (unset)                              $XDG_STATE_HOME/envkit/audit.jsonl, else
+    (unset)                              $XDG_STATE_HOME/envkit/audit.jsonl, or
                                          ~/.local/state/envkit/audit.jsonl
 
 Each line is one access or change. It is JSON in ASCII: a newline or another control
@@ -34,7 +34,7 @@ else:
 
 VARIABLE = "ENVKIT_AUDIT"
 OFF, SYSLOG = "off", "syslog"
-OK = "ok"  # the outcome of what succeeded; of what failed it is the error's code
+OK = "ok"  # the outcome of a success; the outcome of a failure is the code of the error
 
 
 class Entry(NamedTuple):
@@ -42,10 +42,10 @@ class Entry(NamedTuple):
 
     Attributes:
         command: `exec`, `set`, ...
-        profiles: their names.
+        profiles: the names of the profiles.
         names: the variables.
-        versions: per variable those of the secrets that were read or written.
-        reason: what the user gave, or None.
+        versions: per variable, the versions of the secrets that were read or written.
+        reason: the reason that the user gave, or None.
         outcome: `ok`, or the code of the error.
     """
 
@@ -61,7 +61,7 @@ def record(entry: Entry, environ: Mapping[str, str]) -> None:
     """Add an entry to the log that `environ` names.
 
     Raises:
-        UsageError: `ENVKIT_AUDIT` names no log.
+        UsageError: `ENVKIT_AUDIT` does not name a log.
         AuditError: the log cannot be written.
     """
     where = destination(environ)
@@ -79,10 +79,10 @@ def record(entry: Entry, environ: Mapping[str, str]) -> None:
 
 
 def check(environ: Mapping[str, str]) -> None:
-    """See whether an entry could be added.
+    """Check that an entry can be added to the log that `environ` names.
 
     Raises:
-        UsageError: `ENVKIT_AUDIT` names no log.
+        UsageError: `ENVKIT_AUDIT` does not name a log.
         AuditError: the log cannot be written.
     """
     where = destination(environ)
@@ -100,7 +100,7 @@ def destination(environ: Mapping[str, str]) -> str:
     """Return `off`, `syslog`, or the absolute path of the newest file.
 
     Raises:
-        UsageError: `ENVKIT_AUDIT` is something else.
+        UsageError: `ENVKIT_AUDIT` has another value.
     """
     wanted = environ.get(VARIABLE, "")
     if wanted in (OFF, SYSLOG) or os.path.isabs(wanted):
@@ -114,7 +114,7 @@ def destination(environ: Mapping[str, str]) -> str:
 
 
 def versions_of(variables: Iterable[Variable]) -> dict[str, list[str]]:
-    """Return per variable the versions of the secrets that it was made from."""
+    """Return, per variable, the versions of the secrets from which its value was built."""
     found: dict[str, list[str]] = {}
     for variable in variables:
         for origin in variable.origins:
@@ -124,9 +124,9 @@ def versions_of(variables: Iterable[Variable]) -> dict[str, list[str]]:
 
 
 def line(entry: Entry) -> str:
-    """Return the JSON of an entry, made by this process now, without the closing brace."""
+    """Return an entry of this process at this time as JSON, without the closing brace."""
     uid = os.getuid()
-    # a file has one version for all of its variables
+    # the variables of a file all have the same version
     lists = {all_: _list(all_) for all_ in set(map(tuple, entry.versions.values()))}
     versions = ",".join(
         [f"{_text(name)}:{lists[tuple(all_)]}" for name, all_ in entry.versions.items()]
@@ -148,7 +148,7 @@ def _now() -> str:
 
 
 def _user(uid: int) -> str:
-    """Return the name that the system has for a user; the environment could say anything."""
+    """Return the user's name as the system has it; the environment could contain any name."""
     import pwd
 
     try:
@@ -163,5 +163,5 @@ def _list(texts: Iterable[str]) -> str:
 
 def _text(text: str) -> str:
     if not text.isascii():
-        text = text.encode("utf-8", "replace").decode()  # JSON has no raw bytes
+        text = text.encode("utf-8", "replace").decode()  # JSON cannot represent raw bytes
     return _quoted(text)

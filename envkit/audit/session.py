@@ -1,14 +1,14 @@
-"""How one command uses secrets: it needs a reason for some profiles, and leaves an audit record.
+"""One command's use of secrets: requires a reason for protected profiles, and is audited.
 
     with Access("get", reason=reason) as access:
         prepared = prepare(["prod"], ...)
         access.begin(prepared)
         environment = resolve_prepared(prepared, deadline)
         access.succeed(environment.variables())
-    ...                                          # only now the values may go out
+    ...                                          # the values may leave envkit from here on
 
-What always holds: no store is asked for a protected profile before a reason is given; each
-access is recorded once, whether it succeeded or failed; no value of a protected profile
+Guarantees: envkit contacts no store for a protected profile before it has a reason.
+Each access is recorded once, whether it succeeded or failed. No value of a protected profile
 leaves envkit unrecorded.
 """
 
@@ -29,18 +29,18 @@ if TYPE_CHECKING:
     from envkit.resolution.prepare import PreparedProfile
 
 REASON = "ENVKIT_REASON"
-INTERRUPTED, UNCHANGED = "interrupted", "unchanged"  # outcomes that are no error's code
+INTERRUPTED, UNCHANGED = "interrupted", "unchanged"  # outcomes that are not error codes
 
 
 class Access:
-    """What one command does with secrets; a context manager that is used once.
+    """One command's use of secrets; a context manager that can be used once.
 
     Args:
         command: `exec`, `set`, ...
-        reason: what the user gave; else that of `ENVKIT_REASON`.
-        ask: called for a reason with the names of the protected profiles, where neither
-            is given; returns an empty text if it cannot ask.
-        environ: the process environment; `os.environ` unless given.
+        reason: the reason that the user gave; default: `ENVKIT_REASON`.
+        ask: called with the names of the protected profiles if there is no reason; returns
+            the user's reason, or an empty text if it cannot ask.
+        environ: the process environment; default: `os.environ`.
     """
 
     def __init__(
@@ -65,22 +65,22 @@ class Access:
 
     def __exit__(self, _: object, error: BaseException | None, trace: TracebackType | None) -> None:
         if error is not None and not self._recorded:
-            try:  # noqa: SIM105 - importing contextlib takes longer than all of this
+            try:  # noqa: SIM105 - importing contextlib takes longer than this method
                 self._record(outcome_of(error), self._names, {})
             except EnvkitError:
-                pass  # the error that is on its way says more
+                pass  # the error that is being raised says more
 
     def begin(self, prepared: Sequence[PreparedProfile]) -> None:
-        """Note what is about to be asked of stores; see `allow`."""
+        """Announce the values that the stores will be asked for; see `allow`."""
         names = [name for one in prepared for name in one.plan.selected]
         self.allow([one.profile for one in prepared], names)
 
     def allow(self, profiles: Iterable[Profile], names: Sequence[str]) -> None:
-        """Note what is about to be used or changed, and refuse it without a reason.
+        """Announce what will be used or changed; refuse protected profiles without a reason.
 
         Raises:
-            ReasonMissingError: a profile is protected: a reason is required.
-            UsageError: `ENVKIT_AUDIT` names no log.
+            ReasonMissingError: a profile is protected and there is no reason.
+            UsageError: `ENVKIT_AUDIT` does not name a log.
             AuditError: a profile is protected, and the log cannot be written.
         """
         log.destination(self._environ)
@@ -95,7 +95,7 @@ class Access:
         self._recorded = False
 
     def succeed(self, variables: Iterable[Variable]) -> None:
-        """Record that values were read, before they go out.
+        """Record that values were read, before they leave envkit.
 
         Raises:
             AuditError: a profile is protected, and the log cannot be written.
@@ -105,15 +105,15 @@ class Access:
         self.record(list(names), log.versions_of(found))
 
     def expect(self, names: Sequence[str]) -> None:
-        """Note what is done next, where one command does several things."""
+        """Announce the next step of a command that does several things."""
         self._names = names
         self._recorded = False
 
     def changed(self, names: Sequence[str], version: str | None) -> None:
-        """Record that one value, which these variables have, was written.
+        """Record that one value, which all of these variables have, was written.
 
         Raises:
-            AuditError: a profile is protected, and the log cannot be written any more.
+            AuditError: a profile is protected, and the log can no longer be written.
         """
         try:
             self.record(names, {name: [version] for name in names} if version else {})
@@ -124,7 +124,7 @@ class Access:
             ) from None
 
     def unchanged(self, names: Sequence[str]) -> None:
-        """Record that it was looked at one value, and nothing was written.
+        """Record that one value was examined and nothing was written.
 
         Raises:
             AuditError: a profile is protected, and the log cannot be written.
@@ -167,7 +167,7 @@ class Access:
 
 
 def outcome_of(error: BaseException) -> str:
-    """Return how an error is called in the log: by the code of what must be fixed first."""
+    """Return the outcome for an error in the log: the code of the cause to fix first."""
     if isinstance(error, ResolutionError):
         causes = (failure.error for failure in error.failures)
         first = (cause.code for cause in causes if cause.exit_status == error.exit_status)

@@ -1,9 +1,9 @@
-"""The audit log as messages to the system's log.
+"""The audit log as messages to the system log.
 
 `syslog(3)` does not report whether a daemon listens, and a protected profile must not be
-used unrecorded: so the message is sent to the socket of the system's log directly.
+used unrecorded. So the message is sent directly to the socket of the system log.
 
-Reference: RFC 3164, as `/dev/log` takes it
+Reference: RFC 3164, as `/dev/log` accepts it
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def send(text: str, sockets: tuple[str, ...] = SOCKETS) -> None:
 
     Args:
         text: one line.
-        sockets: where the system's log may listen; the first that is there counts.
+        sockets: where the system log may listen; the first one that exists is used.
 
     Raises:
         AuditError: the system log does not accept it.
@@ -38,7 +38,7 @@ def check(sockets: tuple[str, ...] = SOCKETS) -> None:
     """Check that the system log accepts messages.
 
     Raises:
-        AuditError: it does not.
+        AuditError: the system log does not accept messages.
     """
     _reach(sockets, None)
 

@@ -1,11 +1,11 @@
 """Read the audit log, and verify that its chain is complete.
 
-A line that was removed, changed or moved breaks the chain. A tail that was cut off, or a
-log that was rewritten from some line on, does not: these are detected by an anchor, which is
-the number and hash of one record, stored where those who can write the log cannot write.
+A line that was removed, changed or moved breaks the chain. A tail that was cut off, or a log
+that was rewritten from some line on, does not break it. An anchor detects these: the number and
+hash of one record, stored where those who can write the log cannot write.
 
-The partial line of a writer that died does not break the chain if the next line has its
-hash, or if it is the last one; `verify` notes it.
+The partial line of a writer that died does not break the chain if the next line has its hash,
+or if it is the last line; `verify` reports it as a note.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 _BUFFER_BYTES = 1024 * 1024
 _HASH_MARK = b',"hash":"'
-_END = len(BEGINNING) + len(b'"}\n')  # what a line has behind _HASH_MARK
+_END = len(BEGINNING) + len(b'"}\n')  # the length of a line after _HASH_MARK
 _KEYS = frozenset(("time", "user", *Entry._fields))
 
 
@@ -49,14 +49,14 @@ class Line(NamedTuple):
     path: str
     number: int
     content: bytes
-    ended: bool  # by a newline
+    ended: bool  # whether it ends with a newline
 
     def __str__(self) -> str:
         return f"{self.path}:{self.number}"
 
 
 class Anchor(NamedTuple):
-    """One record of a log, to know it again; `seq` is None where only the hash was kept."""
+    """The identity of one record of a log; `seq` is None if only the hash was stored."""
 
     seq: int | None
     hash: str
@@ -69,11 +69,11 @@ class Verdict(NamedTuple):
     """What `verify` found.
 
     Attributes:
-        records: how many there are.
-        first: the number of the first; 1, unless full files were removed by rotation.
-        last: the anchor of the last one.
-        problems: what is wrong, each with its place; empty for a log that is whole.
-        notes: what is not wrong and should be known.
+        records: the number of records.
+        first: the number of the first record; 1, unless rotation has removed full files.
+        last: the anchor of the last record.
+        problems: each problem with its place; empty for a complete log.
+        notes: facts that are not problems but that a reader should know.
     """
 
     records: int
@@ -88,7 +88,7 @@ def verify(path: str, anchor: Anchor | None = None) -> Verdict:
 
     Args:
         path: absolute path of the newest file.
-        anchor: of a record that the log must have.
+        anchor: the anchor of a record that the log must contain.
 
     Raises:
         AuditError: the log cannot be read.
@@ -103,7 +103,7 @@ def verify(path: str, anchor: Anchor | None = None) -> Verdict:
 
 
 def records(path: str) -> Iterator[dict[str, Any]]:
-    """Yield the records of a log, the oldest first; other lines are left out.
+    """Yield the records of a log, oldest first; skip other lines.
 
     Raises:
         AuditError: the log cannot be read.
@@ -122,17 +122,17 @@ def records(path: str) -> Iterator[dict[str, Any]]:
 
 
 def parse_anchor(text: str) -> Anchor:
-    """Return the anchor that is written as `SEQ:HASH` or as the hash alone.
+    """Return the anchor for a text of the form `SEQ:HASH` or `HASH`.
 
     Raises:
-        UsageError: it is neither.
+        UsageError: the text has another form.
     """
     number, colon, own = text.rpartition(":")
     is_hash = len(own) == len(BEGINNING) and not own.strip("0123456789abcdef")
     if not is_hash or (colon and not (number.isascii() and number.isdigit())):
         raise UsageError(
-            "not an anchor: an anchor is the number and hash of a record",
-            hint="use the output of 'envkit audit anchor'",
+            "the anchor is not NUMBER:HASH",
+            hint="pass what 'envkit audit anchor' printed, or a file with it",
         )
     return Anchor(int(number) if colon else None, own)
 
@@ -141,7 +141,7 @@ _OPEN = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 class _File(NamedTuple):
-    """One open file of a log, with its length at a moment when no process added a line."""
+    """One open file of a log, with its length when no process was adding a line."""
 
     number: int | None  # None for the newest
     path: str
@@ -151,10 +151,10 @@ class _File(NamedTuple):
 
 @contextmanager
 def _snapshot(path: str) -> Iterator[list[_File]]:
-    """Open all files, the oldest first, at a moment when no process adds a line.
+    """Open all files, oldest first, at a moment when no process adds a line.
 
-    They are read afterwards, while writers go on: a line is only ever added behind the size
-    that a file has here, and a file that is renamed or removed stays what it is.
+    They are read afterwards, while writers continue. That is safe: writers only append after
+    the recorded size, and an open file stays readable when it is renamed or removed.
     """
     with ExitStack() as stack:
         try:
@@ -196,10 +196,10 @@ def _file(number: int | None, path: str, descriptor: int, stack: ExitStack) -> _
 
 
 def _numbered_lines(file: _File) -> Iterator[tuple[int, bytes]]:
-    """Yield number and text of each line, with its newline."""
+    """Yield the number and the content of each line, with its newline."""
     left = file.size
     for number, content in enumerate(file.stream, start=1):
-        if len(content) > left:  # what was added since
+        if len(content) > left:  # a writer has added lines since
             if left:
                 yield number, content[:left]
             return
@@ -213,13 +213,13 @@ def _line(file: _File, number: int, content: bytes) -> Line:
 
 
 def _is_rotated(numbers: Sequence[int | None]) -> bool:
-    """Return whether rotation has removed files: it does when there are too many, and only so."""
+    """Return whether rotation has removed files, which it does only when there are too many."""
     full = [number for number in numbers if number is not None]
     return bool(full) and 1 < full[0] <= full[-1] - MAX_FULL_FILES + 1
 
 
 class _Walk:
-    """Goes from line to line and remembers what it must."""
+    """Follows the chain line by line, with the state that this needs."""
 
     def __init__(self, anchor: Anchor | None, *, rotated: bool) -> None:
         self.rotated = rotated
@@ -230,14 +230,14 @@ class _Walk:
         self.anchor_seq = None if anchor is None else anchor.seq
         self.anchor_hash = b"" if anchor is None else anchor.hash.encode()
         self.seq, self.hash = 0, BEGINNING.encode()  # of the last record
-        self.rest: list[Line] = []  # other lines since the last record
+        self.rest: list[Line] = []  # lines that are not records, since the last record
         self.problems: list[str] = []
         self.notes: list[str] = []
 
     def continues(self, content: bytes) -> bool:
-        """Take a line, with its newline, that is the next record; return whether it is.
+        """Accept a line, with its newline, if it is the next record; return whether it is.
 
-        Nearly all are, and a log of 1 GiB has some three million. All others are for `add`.
+        This is the fast path: a log of 1 GiB has about three million lines. `add` takes all others.
         """
         seq = self.seq + 1
         link = b',"seq":%d,"previous":"%b","hash":"' % (seq, self.hash)
@@ -262,7 +262,7 @@ class _Walk:
             return
         if hash_of(line.content) != link.hash:
             self.problems.append(f"{line}: record {link.seq} was changed")
-        self.look_at_rest(line)
+        self.judge_rest(line)
         if not self.count:
             self.begin(line, link)
         elif link.seq > self.seq + 1:
@@ -274,7 +274,7 @@ class _Walk:
                 f"{line}: record {link.seq} does not follow record {self.seq}, which was changed "
                 "or replaced"
             )
-        self.look_at_anchor(line, link)
+        self.compare_with_anchor(line, link)
         self.count += 1
         self.seq, self.hash = link.seq, link.hash.encode()
 
@@ -287,24 +287,24 @@ class _Walk:
         elif link.previous != BEGINNING:
             self.problems.append(f"{line}: record 1 is the continuation of another log")
 
-    def look_at_rest(self, line: Line) -> None:
-        """Decide on the other lines before this record."""
+    def judge_rest(self, line: Line) -> None:
+        """Decide what the lines between the last record and this one mean."""
         if not self.rest:
             return
-        vouched = hash_of_rest(b"\n".join(one.content for one in self.rest))
-        if f',"interrupted":"{vouched}","seq":'.encode() in line.content:
+        recorded = hash_of_rest(b"\n".join(one.content for one in self.rest))
+        if f',"interrupted":"{recorded}","seq":'.encode() in line.content:
             self.notes.append(f"{self.rest[0]}: a write was interrupted here")
         else:
             self.problems.append(f"{self.rest[0]}: this is not a record")
         self.rest = []
 
-    def look_at_anchor(self, line: Line, link: Link) -> None:
+    def compare_with_anchor(self, line: Line, link: Link) -> None:
         if self.anchor is None:
             return
         if link.hash == self.anchor.hash and self.anchor.seq in (None, link.seq):
             self.anchored = True
         elif link.seq == self.anchor.seq:
-            self.anchored = True  # as much as it can be
+            self.anchored = True  # the record was found, although it has another hash
             self.problems.append(f"{line}: record {link.seq} is not the record of the anchor")
 
     def verdict(self) -> Verdict:

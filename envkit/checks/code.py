@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def find(inspection: Inspection) -> Iterator[Problem]:
-    """Yield where the program and the profiles disagree."""
+    """Yield the differences between the program and the profiles."""
     if not inspection.code:
         return
     names = {name for profile in inspection.profiles for name in profile.variables}
@@ -34,7 +34,7 @@ def find(inspection: Inspection) -> Iterator[Problem]:
 
 
 def _undefined(inspection: Inspection, code: Code) -> Iterator[Problem]:
-    """Yield the variables that the program reads, and an environment does not define."""
+    """Yield the variables that the program reads and that an environment does not define."""
     uses: dict[str, list[Use]] = {}
     for use in code.uses:
         if use.read.name and not is_given(use.read.name):
@@ -43,7 +43,7 @@ def _undefined(inspection: Inspection, code: Code) -> Iterator[Problem]:
         lacking = [profile for profile in inspection.profiles if name not in profile.variables]
         needed = next((use for use in places if use.read.needed), None)
         if not lacking or (needed is None and len(lacking) < len(inspection.profiles)):
-            continue  # what the program can do without may be in some environments only
+            continue  # some environments may lack a variable that the program does not require
         do_not = "does not" if len(lacking) == 1 else "do not"
         verb = "needed" if needed else "read"
         file, read = needed or places[0]
@@ -61,7 +61,7 @@ def _undefined(inspection: Inspection, code: Code) -> Iterator[Problem]:
 
 
 def _unused(inspection: Inspection, code: Code) -> Iterator[Problem]:
-    """Yield the variables that are defined, and named nowhere."""
+    """Yield the variables that profiles define and that nothing mentions."""
     parts = {
         need
         for one in inspection.prepared
@@ -82,7 +82,7 @@ def _unused(inspection: Inspection, code: Code) -> Iterator[Problem]:
 
 
 def _unresolved(inspection: Inspection, code: Code) -> Iterator[Problem]:
-    """Yield what cannot be checked."""
+    """Yield the reads that cannot be checked."""
     dynamic: dict[str, list[int]] = {}
     for use in code.uses:
         if not use.read.name:

@@ -3,8 +3,8 @@
     for check in examine(("staging",)).checks:
         print(check.status, check.subject, check.message)
 
-What always holds: no value is part of any check; one failure stops no other check; nothing
-waits beyond the deadline; only the stores of the selected environments are read.
+Guarantees: no check contains a value. One failure does not stop another check. Nothing waits
+beyond the deadline. envkit reads only the stores of the selected environments.
 """
 
 from __future__ import annotations
@@ -126,7 +126,7 @@ def examine(
 
 
 def _variables(environ: Mapping[str, str]) -> Iterator[Check]:
-    """Report which of envkit's variables are set, and which only look like one."""
+    """Report which of envkit's variables are set, and which names resemble one by mistake."""
     for word, wanted in (("set", True), ("not set", False)):
         names = [name for name in VARIABLES if bool(environ.get(name)) is wanted]
         if names:
@@ -141,7 +141,7 @@ def _variables(environ: Mapping[str, str]) -> Iterator[Check]:
 
 
 def _audit_log(environ: Mapping[str, str]) -> Iterator[Check]:
-    """Report whether accesses are not recorded, which only a protected profile forbids."""
+    """Report if accesses are not recorded, which is an error only for a protected profile."""
     try:
         log.check(environ)
     except EnvkitError as error:
@@ -172,7 +172,7 @@ def _chosen(
     folder: str,
     checks: list[Check],
 ) -> list[_Loaded]:
-    """Return the environments whose stores are asked."""
+    """Return the environments whose stores are contacted."""
     valid = [one for one in loaded.values() if one is not None]
     if not wanted:
         extended = {path for one in valid for path in one.profile.files if path != one.profile.path}
@@ -189,7 +189,7 @@ def _chosen(
 def _ask_stores(
     chosen: Sequence[_Loaded], environ: Mapping[str, str], deadline: Deadline
 ) -> Iterator[Check]:
-    """Ask each source of each environment, all at once."""
+    """Ask each source of each environment, all in parallel."""
     targets = [(one, name) for one in chosen for name in _sources(one)]
 
     def ask(target: tuple[_Loaded, str]) -> Examined:
@@ -203,14 +203,19 @@ def _ask_stores(
     for (one, name), answer in zip(targets, answers, strict=True):
         place = {"profile": one.profile.name, "source": name}
         if warning := own_address_warning(one.profile, name, environ):
-            yield Check(CheckStatus.WARNING, warning, **place, hint="use https")
+            yield Check(
+                CheckStatus.WARNING,
+                warning,
+                **place,
+                hint="change http:// to https:// in the address",
+            )
         if answer.late:
             seconds = f"{deadline.timeout_seconds:g}"
             hint = "check the store's address, or set a longer --timeout"
             yield Check(CheckStatus.ERROR, f"no answer within {seconds} s", **place, hint=hint)
         elif isinstance(answer.error, EnvkitError):
             yield from errors_of(answer.error, **place)
-        elif answer.error is not None:  # what a bug says may show a value
+        elif answer.error is not None:  # the message of a bug may contain a value
             yield Check(
                 CheckStatus.ERROR, f"the source crashed: {type(answer.error).__name__}", **place
             )
@@ -224,7 +229,7 @@ def _ask_stores(
 def _rotations(
     folder: str, chosen: Iterable[_Loaded], environ: Mapping[str, str], deadline: Deadline
 ) -> Iterator[Check]:
-    """Report rotations that cannot continue; their modules are imported only for that."""
+    """Report rotations that cannot continue; import their modules only if there are any."""
     from envkit.checks.doctor_rotations import examine_rotations
 
     names = {one.profile.name for one in chosen}
@@ -236,7 +241,7 @@ def _rotations(
 
 
 def _sources(one: _Loaded) -> list[str]:
-    """Return the sources that a profile uses or sets up; the others are only predeclared."""
+    """Return the sources that a profile uses or configures; others are only predeclared."""
     return [
         name
         for name, spec in one.profile.sources.items()

@@ -1,4 +1,4 @@
-"""What `envkit doctor` reports about rotations: what this host lacks, and orphaned records."""
+"""The findings of `envkit doctor` about rotations: tools missing on this host, orphaned records."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ def examine_rotations(
 
     Args:
         folder: absolute path of the folder of profiles.
-        profiles: the names of those whose stores are asked.
+        profiles: the names of the profiles whose stores are contacted.
         environ: the process environment.
-        deadline: nothing waits beyond it.
+        deadline: limits every wait.
     """
     surveyed = survey(folder, environ=environ, deadline=deadline)
     rotations = [group[0] for group in surveyed.groups if group[0].profile.name in profiles]

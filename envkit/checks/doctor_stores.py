@@ -1,7 +1,7 @@
-"""What `envkit doctor` finds out about one store, and what it did not check.
+"""The findings of `envkit doctor` about one store, and what it did not check.
 
-What always holds: `ok` is said only of what was looked at. A store behind a network is asked
-who it is and what we may do there, and gives no value; `envkit check` reads them.
+Guarantees: `ok` is reported only for things that were checked. envkit asks a remote store
+for its identity and permissions and reads no value; `envkit check` reads the values.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from envkit.errors import (
     WriteRefusedError,
 )
 from envkit.profile.placeholder import Literal
+from envkit.resolution.evaluate import how_to_set
 from envkit.sources.dotenv import DotenvSource
 from envkit.sources.model import Absent, Reading
 from envkit.sources.protocols import Probe, ReadCheck, WriteCheck
@@ -50,10 +51,10 @@ class Check(NamedTuple):
     """One check.
 
     Attributes:
-        status: how it is.
-        profile: the profile's name; empty for what concerns none.
-        source: the name of a source of it; empty for what concerns none.
-        hint: what to do about it; empty where there is nothing to do.
+        status: the result.
+        profile: the profile's name; empty if the check concerns none.
+        source: the name of one of its sources; empty if the check concerns none.
+        hint: what to do about it; empty if there is nothing to do.
     """
 
     status: CheckStatus
@@ -67,8 +68,8 @@ class Examined(NamedTuple):
     """The result of examining one store.
 
     Attributes:
-        checks: to show.
-        outcomes: of the values that were looked at.
+        checks: the checks to show.
+        outcomes: the outcomes of the values that were read.
     """
 
     checks: list[Check]
@@ -91,7 +92,7 @@ def examine_store(source: Source, planned: Plan, source_type: str) -> Examined:
     if isinstance(source, Probe):
         try:
             checks += _probe(source, source.name, planned, client)
-        except EnvkitError as error:  # a warning below may be the reason
+        except EnvkitError as error:  # one of the warnings below may be the cause
             checks += errors_of(error, **place)
     else:
         outcomes = source.fetch(references)
@@ -115,7 +116,7 @@ def examine_store(source: Source, planned: Plan, source_type: str) -> Examined:
 
 
 def _probe(source: Probe, name: str, planned: Plan, client: str) -> Iterator[Check]:
-    """Ask a store for its identity and our rights; read no value."""
+    """Ask a store for its identity and for envkit's permissions; read no value."""
     place = {"profile": planned.environment, "source": name}
     references = planned.references.get(name, ())
     facts = [*filter(None, (client, *source.probe()))]
@@ -132,11 +133,11 @@ def _probe(source: Probe, name: str, planned: Plan, client: str) -> Iterator[Che
 
 
 def absent_variables(planned: Plan, outcomes: Mapping[Reference, Outcome]) -> Iterator[Check]:
-    """Yield an error for each required variable that none of the stores that were read has.
+    """Yield an error for each required variable that is in none of the stores that were read.
 
     Args:
         planned: the environment.
-        outcomes: of all values that were looked at; nothing is said of others.
+        outcomes: the outcomes of all values that were read; other values are not reported.
     """
     for variable in planned.order:
         declaration = variable.declaration
@@ -148,12 +149,12 @@ def absent_variables(planned: Plan, outcomes: Mapping[Reference, Outcome]) -> It
                 CheckStatus.ERROR,
                 f"{variable.name} is not set: {'; '.join(reasons)}",
                 planned.environment,
-                hint="set it in the store, give it a 'default', or set 'required = false'",
+                hint=how_to_set(planned.environment, _sources_of(variable)),
             )
 
 
 def errors_of(error: EnvkitError, *, profile: str = "", source: str = "") -> Iterator[Check]:
-    """Return a check for an error, or for each one that it consists of."""
+    """Return a check for an error, or for each error that it consists of."""
     if isinstance(error, ResolutionError):
         for failure in error.failures:
             yield Check(CheckStatus.ERROR, str(failure), profile, source, failure.error.hint or "")
@@ -162,7 +163,7 @@ def errors_of(error: EnvkitError, *, profile: str = "", source: str = "") -> Ite
 
 
 def _absences(variable: PlannedVariable, outcomes: Mapping[Reference, Outcome]) -> Iterator[str]:
-    """Yield why the parts of a value are absent; of those that were looked at everywhere."""
+    """Yield why parts of a value are absent, if all of their stores were read."""
     for placeholder in variable.declaration.template.placeholders:
         operand = placeholder.operand
         if isinstance(operand, Literal) or placeholder.fallback is not None:
@@ -173,8 +174,12 @@ def _absences(variable: PlannedVariable, outcomes: Mapping[Reference, Outcome]) 
             yield from (absence.reason or f"no {operand}" for absence in absences)
 
 
+def _sources_of(variable: PlannedVariable) -> set[str]:
+    return {reference.source for refs in variable.references.values() for reference in refs}
+
+
 def _not_read(planned: Plan, source: str) -> Check:
-    """Name the variables whose values in a remote store were not looked at."""
+    """Return a check that names the variables whose values in a remote store were not read."""
     names = [
         variable.name
         for variable in planned.order
@@ -192,7 +197,7 @@ def _not_read(planned: Plan, source: str) -> Check:
 
 
 def warnings_of(problems: Iterable[Problem], *, profile: str, source: str = "") -> Iterator[Check]:
-    """Yield a warning for each problem of a file's text."""
+    """Yield a warning for each problem in the text of a file."""
     for one in problems:
         message = f"{display_path(one.file)}:{one.line}: {one.message}"
         yield Check(CheckStatus.WARNING, message, profile, source, one.hint)
@@ -205,7 +210,7 @@ def _hard_to_write(
         return
     refused = {str(e): e for e in source.check_write(references).values()}
     for error in refused.values():
-        if isinstance(error, LinkRefusedError | WriteRefusedError):  # others say it by ls -l
+        if isinstance(error, LinkRefusedError | WriteRefusedError):  # `ls -l` shows other causes
             yield Check(CheckStatus.WARNING, error.message, **place, hint=error.hint or "")
 
 

@@ -1,7 +1,6 @@
-"""Check for lines of `.env` files that other readers take for something else, or cannot read.
+"""Check for lines of `.env` files that other tools read differently or cannot read.
 
-Files with values are looked at as far as they are regular files; a pipe can be read once, and
-that is for its source.
+Only regular files are read. A pipe can be read once, and that is reserved for its source.
 """
 
 from __future__ import annotations
@@ -37,7 +36,7 @@ CODES = (ODD_LINE, ESCAPE, DOLLAR, BACKTICK, ORDER, IN_PROFILE)
 
 
 def find(inspection: Inspection) -> Iterator[Problem]:
-    """Yield the lines of `.env` files in use, and of profiles in that form."""
+    """Yield problem lines of the `.env` files in use, and of profiles in that format."""
     users: dict[str, dict[str, None]] = {}
     for profile in inspection.profiles:
         for path in profile.files:
@@ -50,21 +49,21 @@ def find(inspection: Inspection) -> Iterator[Problem]:
 
 
 def of_profile(path: str) -> Iterator[Problem]:
-    """Yield what the file of a valid profile says that has no meaning in one."""
+    """Yield the lines of a valid profile that have no effect in a profile."""
     if not path.endswith(".env"):
         return
     try:
         text = read_text(path)
     except ProfileError:
-        return  # it was there when the profile was loaded
+        return  # it existed when the profile was loaded
     yield from (_problem(finding, path) for finding in in_profile(text, path=path))
 
 
 def of_store(path: str, root: str) -> Iterator[Problem]:
-    """Yield what other readers understand differently in a file with values.
+    """Yield the lines of a file with values that other tools read differently.
 
     Args:
-        path: absolute; there or not.
+        path: absolute; the file may not exist.
         root: the project's folder.
     """
     try:
@@ -72,7 +71,7 @@ def of_store(path: str, root: str) -> Iterator[Problem]:
             return
         text = decode(read_in_project(path, root, LIMIT_BYTES)[0], path=path)
     except (OSError, DotenvError, UntrustedError):
-        return  # which its source says
+        return  # its source reports the failure
     yield from (_problem(finding, path) for finding in in_store(text, path=path))
 
 

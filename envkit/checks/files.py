@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from envkit._internal.git import Repository
     from envkit.checks.inspection import Inspection
 
-# `FILE_SUFFIX` of `rotation_state.stores.naming`, which a project without rotations never loads
+# `FILE_SUFFIX` of `rotation_state.stores.naming`, which projects without rotations never load
 ROTATION_SUFFIX = ".envkit-rotation"
 _READABLE = stat.S_IRGRP | stat.S_IROTH
 _WRITABLE = stat.S_IWGRP | stat.S_IWOTH
@@ -47,11 +47,11 @@ def find(inspection: Inspection) -> Iterator[Problem]:
 
 
 def in_use(inspection: Inspection, *, beside: bool = True) -> Mapping[str, tuple[str, ...]]:
-    """Return the files in which environments look values up, there or not, with their names.
+    """Return the files in which environments look up values, existing or not, with their names.
 
     Args:
-        inspection: what is inspected.
-        beside: whether to include the files that envkit has left beside them.
+        inspection: the input of the checks.
+        beside: whether to include the files that envkit has created beside them.
     """
     found: dict[str, dict[str, None]] = {}
     for one in inspection.prepared:
@@ -66,7 +66,7 @@ def in_use(inspection: Inspection, *, beside: bool = True) -> Mapping[str, tuple
 
 
 def _files_beside(path: str) -> Iterator[str]:
-    """Yield the files with values that envkit has left beside a file."""
+    """Yield the files with values that envkit has created beside a file."""
     folder, name = os.path.split(path)
     try:
         others = sorted(os.listdir(folder))
@@ -85,13 +85,13 @@ def _exposed(path: str) -> list[Problem]:
         return []
     shown = display_path(path)
     message = f"{shown} can be {listed(rights)} by other users"
-    return [Problem("file-exposed", message, path, hint=f"run 'chmod 600 {shown}'")]
+    return [Problem("file-exposed", message, path, hint=f"run: chmod 600 {shown}")]
 
 
 def _tracked(path: str, project: str) -> Iterator[Problem]:
     clear = _clear_names(path, project)
     if clear == []:
-        return  # a file of ciphertext is made to be kept in git
+        return  # encrypted files are meant to be committed
     shown = display_path(path)
     which = f", with the values of {listed(clear)} in clear text" if clear else ""
     yield Problem(
@@ -105,7 +105,7 @@ def _tracked(path: str, project: str) -> Iterator[Problem]:
 
 
 def _clear_names(path: str, project: str) -> list[str] | None:
-    """Return the variables of a file that are not encrypted; None where it cannot be read."""
+    """Return the variables of a file that are not encrypted; None if it cannot be read."""
     try:
         text = decode(read_in_project(path, project, LIMIT_BYTES)[0], path=path)
         file = parse(text, path=path, expand=False)
@@ -124,6 +124,6 @@ def _not_ignored(repository: Repository, paths: Sequence[str]) -> Iterator[Probl
         yield Problem(
             "file-not-ignored",
             f"git does not ignore {listed(names)}",
-            os.path.join(repository.root, ".gitignore"),  # there or not: what is to be written
+            os.path.join(repository.root, ".gitignore"),  # the file to be written, existing or not
             hint=f"add {'.env.*' if usual else listed(names)} to .gitignore",
         )

@@ -6,9 +6,9 @@
     METRICS_TOKEN reused       # one account, by the vendor's terms
     src/legacy/* dynamic-read  # a problem of `envkit check`, by its file
 
-A line has a glob, what it accepts for the variables that match, and why. By default it
-accepts `missing` and `different`: a reused secret and a store that cannot be read must be
-named. `envkit diff` matches a line by status, `envkit check` by code.
+A line has a glob, what it accepts for the matching variables, and the reason. By default it
+accepts `missing` and `different`; to accept a reused secret or an unreadable store, name that
+status. `envkit diff` matches a line by status, `envkit check` by code.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ _KNOWN = tuple(dict.fromkeys((*DIFFERENCES, *KINDS)))
 
 
 class Rule(NamedTuple):
-    """One line: which variables, what of them, why, and where it is written."""
+    """One line: the variables, what it accepts about them, the reason, and its place."""
 
     glob: str
     statuses: tuple[str, ...]
@@ -53,7 +53,7 @@ class Rule(NamedTuple):
     location: str
 
     def accepts(self, entry: Entry) -> bool:
-        """Return whether the line means this difference, or a part of it."""
+        """Return whether the line accepts this difference, or a part of it."""
         some = not set(self.statuses).isdisjoint(entry.statuses)
         return some and fnmatchcase(entry.name, self.glob)
 
@@ -61,20 +61,20 @@ class Rule(NamedTuple):
         """Return whether the line accepts this problem, by its variables or by its file.
 
         Args:
-            problem: of `envkit check`.
-            root: the folder where the path of the file begins.
+            problem: a problem of `envkit check`.
+            root: the folder to which the problem's path is made relative.
         """
         names = problem.variables or (os.path.relpath(problem.file or root, root),)
         return problem.code in self.statuses and all(fnmatchcase(n, self.glob) for n in names)
 
 
 class Accepted(NamedTuple):
-    """What `accept` made of a diff.
+    """The result of `accept`.
 
     Attributes:
-        diff: without the accepted differences. Of a variable that is reused here and
-            missing there, one may be accepted and the other stay.
-        ignored: those, each with the line that accepts it.
+        diff: without the accepted differences. If a variable is reused here and missing there, one
+            may be accepted and the other stay.
+        ignored: the accepted differences, each with the line that accepts it.
         idle: the lines that accept nothing.
     """
 
@@ -88,11 +88,11 @@ def load_rules(path: str, project: str | None = None) -> list[Rule]:
 
     Args:
         path: the file.
-        project: the folder of the project that brings it; None where the user named it.
+        project: the project's folder, if the file is the project's own; None if the user named it.
 
     Raises:
-        ProfileError: it cannot be read, or a line of it; with file and line.
-        UntrustedError: it leads out of the project, and the user has not allowed that.
+        ProfileError: the file or a line of it cannot be read; the error names file and line.
+        UntrustedError: it is a link out of the project that the user has not allowed.
     """
     shown = display_path(path)
     try:
@@ -132,7 +132,7 @@ def _rule(line: str, place: str) -> Rule:
 
 
 def accept(diff: EnvDiff, rules: Sequence[Rule]) -> Accepted:
-    """Take the accepted differences out of a diff. Pure."""
+    """Remove the accepted differences from a diff. Pure."""
     remaining: list[Entry] = []
     ignored: list[tuple[Entry, Rule]] = []
     for entry in diff.entries:
@@ -154,7 +154,7 @@ def accept(diff: EnvDiff, rules: Sequence[Rule]) -> Accepted:
 
 
 def _only(entry: Entry, statuses: Sequence[DiffStatus]) -> Entry:
-    """Return an entry with fewer statuses, and without what is found of the others."""
+    """Return an entry with fewer statuses, and without the findings of the removed ones."""
     findings = (
         f for f in entry.findings if f.kind != FindingKind.REUSED or DiffStatus.REUSED in statuses
     )
@@ -165,12 +165,12 @@ def _only(entry: Entry, statuses: Sequence[DiffStatus]) -> Entry:
 def accept_problems(
     problems: Sequence[Problem], rules: Sequence[Rule], root: str
 ) -> tuple[list[Problem], list[tuple[Problem, Rule]]]:
-    """Return the problems that are left, and the accepted ones with their lines. Pure.
+    """Return the remaining problems, and the accepted ones with their lines. Pure.
 
     Args:
-        problems: of `envkit check`.
-        rules: what is accepted.
-        root: the folder where the paths of files begin, which holds `profiles/`.
+        problems: the problems of `envkit check`.
+        rules: the lines of the ignore file.
+        root: the folder that contains `profiles/`; paths of files are relative to it.
     """
     remaining: list[Problem] = []
     ignored: list[tuple[Problem, Rule]] = []

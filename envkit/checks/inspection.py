@@ -1,7 +1,7 @@
 """The input of the checks, loaded and read once: profiles, plans, values.
 
-A profile that cannot be loaded or planned is a problem by itself, and stops no other
-environment.
+A profile that cannot be loaded or planned is a problem by itself. It does not stop the checks of
+other environments.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class Answer(NamedTuple):
     """The answers of the stores of one environment.
 
     Attributes:
-        outcomes: of its references, and for each pinned one of the same without a version.
+        outcomes: of its references, and for each pinned one also without its version.
     """
 
     prepared: PreparedProfile
@@ -67,14 +67,14 @@ class Inspection(NamedTuple):
     Attributes:
         folder: the folder of profiles.
         environ: the process environment.
-        profiles: the environments, as far as their profiles can be loaded.
-        prepared: those of them whose placeholders are sound.
+        profiles: the environments whose profiles could be loaded.
+        prepared: those of them whose placeholders are valid.
         answers: the answers of their stores; empty if no store was read.
-        rotations: of the environments, and of others that share a secret with them; None
-            where they have none.
+        rotations: the rotations of the environments, and of others that share a secret with them;
+            None if they have none.
         code: absolute paths of the folders with the program's code.
         deadline: for all stores together; None if no store is read.
-        replaced: the names of sources that are not those of the profiles.
+        replaced: the names of sources that replace those of the profiles.
         progress: called with the activity, the amount done, and the total.
     """
 
@@ -91,25 +91,25 @@ class Inspection(NamedTuple):
 
     @property
     def root(self) -> str:
-        """The folder that holds `profiles/`, and the `.env` files."""
+        """The folder that contains `profiles/` and the `.env` files."""
         return os.path.dirname(self.folder)
 
 
 def load_profiles(
     names: Sequence[str], folder: str, *, everything: bool
 ) -> tuple[list[Profile], list[Problem]]:
-    """Load the profiles of the environments that are checked.
+    """Load the profiles of the environments to check.
 
     Args:
-        names: of profiles, or aliases.
+        names: names or aliases of profiles.
         folder: absolute path of the folder of profiles.
-        everything: also all other profiles, except those that only others extend.
+        everything: load all other profiles as well, except those that others only extend.
 
     Returns:
-        the profiles, each once, and what is wrong with others.
+        the profiles, each once, and the problems of those that cannot be loaded.
 
     Raises:
-        ProfileNotFoundError: one that is named is not there, or there is none at all.
+        ProfileNotFoundError: a named profile does not exist, or there are no profiles.
     """
     known = profile_names(folder) if everything else []
     if everything and not known:
@@ -139,7 +139,7 @@ def load_profiles(
 
 
 def _file_of(name: str, folder: str) -> str:
-    """Return the file of a profile that cannot be loaded, the folder where there is none."""
+    """Return the file of a profile that cannot be loaded, or the folder if it does not exist."""
     files = (os.path.join(folder, f"{name}{form}") for form in FORMS)
     return next(filter(os.path.isfile, files), folder)
 
@@ -147,7 +147,7 @@ def _file_of(name: str, folder: str) -> str:
 def find_rotations(
     profiles: Sequence[Profile], folder: str, *, environ: Mapping[str, str], deadline: Deadline
 ) -> Survey | None:
-    """Return the rotations of environments; None where they have none. No store is asked."""
+    """Return the rotations of environments; None if they have none. Contacts no store."""
     if not any(profile.rotations for profile in profiles):
         return None
     from envkit.rotation.catalog import survey
@@ -164,14 +164,14 @@ def prepare_all(
     sources: Mapping[str, Source] | None = None,
     offline: bool = False,
 ) -> tuple[list[PreparedProfile], list[Problem]]:
-    """Plan environments and open their sources, which asks no store.
+    """Plan environments and open their sources, without contacting a store.
 
     Raises:
-        UntrustedError: an environment needs trust; not where it is `offline`.
+        UntrustedError: an environment needs trust; not raised if `offline`.
 
     Returns:
-        the environments without what is wrong with them, and that. One that cannot be
-        planned at all is left out.
+        the environments without their invalid variables, and the problems found. An environment
+        that cannot be planned at all is left out.
     """
     prepared = []
     problems: list[Problem] = []
@@ -191,7 +191,7 @@ def _prepare_sound_part(
     *,
     offline: bool,
 ) -> tuple[PreparedProfile | None, list[Problem]]:
-    """Prepare a profile without the variables that have invalid references, if there are any."""
+    """Prepare a profile without the variables that have invalid references."""
     problems: list[Problem] = []
     unsound: set[str] = set()
     while True:
@@ -223,7 +223,7 @@ def _prepare_sound_part(
 
 
 def _needing(profile: Profile, names: set[str]) -> set[str]:
-    """Return these variables, and all that are made from them."""
+    """Return these variables and all variables that depend on them."""
     while True:
         more = {
             variable.name
@@ -237,7 +237,7 @@ def _needing(profile: Profile, names: set[str]) -> set[str]:
 
 
 def of_failure(profile: Profile, failure: VariableFailure) -> Problem:
-    """Return the problem for a variable that has no value, at its place in the profile."""
+    """Return the problem for a variable without a value, at its place in the profile."""
     return Problem(
         code_of(failure.error),
         f"{failure.name}: {failure.error.message}",
@@ -248,7 +248,7 @@ def of_failure(profile: Profile, failure: VariableFailure) -> Problem:
 
 
 def ask_stores(prepared: Sequence[PreparedProfile], deadline: Deadline) -> list[Answer]:
-    """Read all environments side by side, each as far as its stores allow."""
+    """Read all environments in parallel, each as far as its stores allow."""
     outcomes = fetch([_with_newest(one) for one in prepared], deadline)
     return [
         Answer(one, _side(one, found), found) for one, found in zip(prepared, outcomes, strict=True)
@@ -261,7 +261,7 @@ def newest(reference: Reference) -> Reference:
 
 
 def _with_newest(prepared: PreparedProfile) -> PreparedProfile:
-    """Add to each pinned reference the same without a version, to be read along with it."""
+    """Add to each pinned reference the same reference without a version, to read both at once."""
     references = {
         source: tuple(dict.fromkeys((*refs, *map(newest, refs))))
         for source, refs in prepared.plan.references.items()
@@ -282,14 +282,15 @@ def _side(one: PreparedProfile, outcomes: Mapping[Reference, Outcome]) -> Side:
 
 
 def placed(code: str, text: str, path: str, *, root: str = "", hint: str | None = None) -> Problem:
-    """Return the problem for a message that begins with a place, if it does.
+    """Return the problem for a message that may begin with its place.
 
     Args:
-        code: of the problem.
+        code: the code of the problem.
         text: `profiles/prod.toml:12: PORT: unknown type`.
-        path: the file that is to blame where the message names none.
-        root: where the path of a `.env` file begins; others begin in the working directory.
-        hint: what to do about it.
+        path: the file to report if the message names none.
+        root: the folder for relative paths of `.env` files; other paths are relative to the
+            working directory.
+        hint: how to fix the problem.
     """
     found = _PLACE.fullmatch(text)
     if found is not None:

@@ -1,6 +1,6 @@
-"""Find secrets that are written into profiles: in values, settings and comments.
+"""Find secrets that are written into profiles, in values, settings and comments.
 
-A file is checked as it was written, also a value that another profile replaces.
+A file is checked as it is written, including values that another profile overrides.
 `secret = false` means that the value of a variable may be public.
 """
 
@@ -37,12 +37,12 @@ _REMOVE = "remove it, and change the secret: the old value remains in git histor
 
 
 class _Text(NamedTuple):
-    """A text of a file.
+    """A text in a file.
 
     Attributes:
-        name: of the variable, or of the setting of a source.
+        name: the name of the variable, or of the setting of a source.
         means: the name by which the text is judged.
-        variable: whether it is one.
+        variable: whether the text is the value of a variable.
     """
 
     name: str
@@ -66,7 +66,7 @@ def find(inspection: Inspection) -> Iterator[Problem]:
 
 def _in_texts(texts: Sequence[_Text], profiles: Sequence[Profile]) -> Iterator[Problem]:
     for text in texts:
-        if text.variable and _may_be_seen(text.name, profiles):
+        if text.variable and _is_public(text.name, profiles):
             continue
         called = text.name if text.variable else f"'{text.name}'"
         for written in _written(text.text):
@@ -75,19 +75,19 @@ def _in_texts(texts: Sequence[_Text], profiles: Sequence[Profile]) -> Iterator[P
                 yield Problem(
                     "literal-secret" if suspicion.certain else "possible-secret",
                     f"{called} contains {suspicion.what}",
-                    hint=_REPLACE + _way_out(text),
+                    hint=_REPLACE + _alternative(text),
                     variables=(text.name,) if text.variable else (),
                 ).at(text.location)
 
 
-def _way_out(text: _Text) -> str:
+def _alternative(text: _Text) -> str:
     if not text.variable:
         return ""
     return _ACCEPT if text.location.path.endswith(".env") else _SAY
 
 
-def _may_be_seen(name: str, profiles: Sequence[Profile]) -> bool:
-    """Return whether a profile says so, or what it demands of the value leaves no room."""
+def _is_public(name: str, profiles: Sequence[Profile]) -> bool:
+    """Return whether a profile declares a value public, or its rules exclude a secret."""
     declared = (profile.variables.get(name) for profile in profiles)
     return any(
         d is not None and (d.secret is False or d.choices or d.type in _HARMLESS_TYPES)
@@ -96,7 +96,7 @@ def _may_be_seen(name: str, profiles: Sequence[Profile]) -> bool:
 
 
 def _in_comments(path: str, texts: Sequence[_Text]) -> Iterator[Problem]:
-    """Yield the tokens that stand in a file, and in none of its texts."""
+    """Yield the tokens in a file that are not in any of its texts."""
     everything = "\0".join(text.text for text in texts)
     for number, line in enumerate(read_text(path).splitlines(), start=1):
         for what, token in find_tokens(line):
@@ -106,7 +106,7 @@ def _in_comments(path: str, texts: Sequence[_Text]) -> Iterator[Problem]:
 
 
 def _written(text: str) -> Iterator[str]:
-    """Yield what of a value is written out: the whole, and each alternative in it."""
+    """Yield the literal texts in a value: the whole value, and each alternative in it."""
     template = parse(text)
     yield "".join(part if isinstance(part, str) else PLACEHOLDER for part in template.parts)
     for placeholder in template.placeholders:
@@ -134,6 +134,6 @@ def _settings(table: dict[str, Any], place: Location) -> Iterator[_Text]:
         if isinstance(value, dict):
             yield from _settings(value, place.at(key))
         elif isinstance(value, str):
-            # Vault's `secret_id` is a password, however it is called
+            # Vault's `secret_id` is a password despite its name
             means = "secret" if key == "secret_id" else key
             yield _Text(key, value, place.at(key), means, variable=False)

@@ -12,11 +12,11 @@ if TYPE_CHECKING:
 
     from envkit.checks.inspection import Inspection
 
-_SHORT = 8  # characters of a version that people count by; those of AWS and of files are longer
+_SHORT = 8  # longest version number that people count by; versions of AWS and of files are longer
 
 
 def find(inspection: Inspection) -> Iterator[Problem]:
-    """Yield each pinned reference whose secret has another version now."""
+    """Yield each pinned reference whose secret has a newer version."""
     for answer in inspection.answers:
         profile = answer.prepared.profile
         for variable in answer.prepared.plan.order:
@@ -26,7 +26,7 @@ def find(inspection: Inspection) -> Iterator[Problem]:
                 pinned = answer.outcomes[reference]
                 now = answer.outcomes[newest(reference)]
                 if not isinstance(pinned, Reading) or not isinstance(now, Reading):
-                    continue  # why not is told by `values`, or it was deleted on purpose
+                    continue  # `values` reports the failure, or the version was deleted on purpose
                 if now.version != pinned.version:
                     known = now.version is not None and len(now.version) <= _SHORT
                     version = f"version {now.version}" if known else "a newer one"

@@ -1,4 +1,4 @@
-"""A problem that `envkit check` finds: what, where, and how to fix it. Never a value.
+"""The problems that `envkit check` finds: what, where, and how to fix it. Never a value.
 
 The codes are stable and documented in docs/reference/checks.md; severity and exit status follow
 from the code. `reused` and `missing` mean the same as in `envkit diff`.
@@ -28,11 +28,11 @@ class Severity(StrEnum):
 
 
 class Kind(NamedTuple):
-    """What one code means.
+    """The meaning of one code.
 
     Attributes:
         title: a sentence without a full stop.
-        exit_status: of a check that finds such an error.
+        exit_status: the exit status of a check that finds such an error.
     """
 
     severity: Severity
@@ -110,13 +110,12 @@ class Problem(NamedTuple):
 
     Attributes:
         code: a key of KINDS.
-        message: what is wrong, with the names of variables, lower case and without a full
-            stop.
-        file: absolute path; empty where no file is to blame.
-        line: from 1; 0 where the file as a whole is meant.
-        hint: what to do about it, in the imperative.
-        environments: those that it concerns.
-        variables: those that it concerns.
+        message: the problem, with the names of variables, in lower case and without a full stop.
+        file: absolute path; empty if the problem is not in a file.
+        line: from 1; 0 for the file as a whole.
+        hint: how to fix it, in the imperative.
+        environments: the environments that it concerns.
+        variables: the variables that it concerns.
     """
 
     code: str
@@ -129,7 +128,7 @@ class Problem(NamedTuple):
 
     @property
     def severity(self) -> Severity:
-        """How severe it is."""
+        """The severity of its code."""
         return KINDS[self.code].severity
 
     def at(self, location: Location) -> Problem:
@@ -138,14 +137,14 @@ class Problem(NamedTuple):
 
 
 def code_of(error: EnvkitError) -> str:
-    """Return the code for an error that a store or a value gave; its own where that is one."""
+    """Return the code of a problem for an error of a store or a value; default: the error's own."""
     if error.code in KINDS:
         return error.code
     return {5: "store-error", 6: "access-denied"}.get(error.exit_status, "value-invalid")
 
 
 def merge_problems(problems: Iterable[Problem]) -> tuple[Problem, ...]:
-    """Return each problem once, for all its environments, by severity and then by place."""
+    """Return each problem once, for all its environments, sorted by severity and place."""
     merged: dict[Problem, dict[str, None]] = {}
     for problem in problems:
         environments = merged.setdefault(problem._replace(environments=()), {})
@@ -163,7 +162,7 @@ def exit_status(problems: Iterable[Problem], *, strict: bool = False) -> int:
     """Return the exit status of a check: 6 or 5 if a store failed, otherwise 1 or 0.
 
     Args:
-        problems: all that were found.
+        problems: all problems that were found.
         strict: whether warnings count as errors.
     """
     failing = (Severity.ERROR, Severity.WARNING) if strict else (Severity.ERROR,)
@@ -172,7 +171,7 @@ def exit_status(problems: Iterable[Problem], *, strict: bool = False) -> int:
 
 
 def listed(words: Iterable[str]) -> str:
-    """Return `a, b and c`; of many only the first, and how many there are more."""
+    """Return `a, b and c`; of many words, only the first ones and the number of the others."""
     shown = list(words)
     if len(shown) > _MAX_LISTED:
         shown = [*shown[:_MAX_LISTED], f"{len(shown) - _MAX_LISTED} more"]

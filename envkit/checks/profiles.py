@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def find_warnings(inspection: Inspection) -> Iterator[Problem]:
-    """Yield what the files of profiles say and probably do not mean."""
+    """Yield the lines of profiles that are probably mistakes."""
     for profile in inspection.profiles:
         for warning in profile.warnings:
             problem = placed("profile-warning", warning, profile.path)
@@ -24,7 +24,7 @@ def find_warnings(inspection: Inspection) -> Iterator[Problem]:
         for name in sources:
             warning = own_address_warning(profile, name, inspection.environ)
             if warning:
-                hint = "use https"
+                hint = "change http:// to https:// in the address"
                 problem = placed("profile-warning", warning, profile.path, hint=hint)
                 yield problem._replace(environments=(profile.name,))
 

@@ -1,4 +1,4 @@
-"""Find secrets that environments share, where each should have its own."""
+"""Find secrets that environments share although each should have its own."""
 
 from __future__ import annotations
 
@@ -11,18 +11,20 @@ if TYPE_CHECKING:
 
     from envkit.checks.inspection import Inspection
     from envkit.comparison.model import Place
+    from envkit.resolution.environment import Variable
 
 
 def find(inspection: Inspection) -> Iterator[Problem]:
-    """Yield each secret that two environments have, under one name or several."""
+    """Yield each secret that is used in two environments, under one name or several."""
     sides = {answer.side.label: answer.side for answer in inspection.answers}
     found = find_reused(list(sides.values()))
     distinct = dict.fromkeys(finding.places for findings in found.values() for finding in findings)
     for places in distinct:
         first = places[0]
         hint = f"give {first.environment} its own {first.part or 'value'}"
-        if not first.part:
-            hint += f": envkit set {first.name} --env {first.environment}"
+        variable = sides[first.environment].environment.variable(first.name)
+        if (changed := _what_to_set(variable, first.part)) is not None:
+            hint += f": envkit set {changed} --env {first.environment}"
         problem = Problem(
             "reused",
             _sentence(places),
@@ -30,8 +32,17 @@ def find(inspection: Inspection) -> Iterator[Problem]:
             environments=tuple(dict.fromkeys(place.environment for place in places)),
             variables=tuple(dict.fromkeys(place.name for place in places)),
         )
-        location = sides[first.environment].environment.variable(first.name).location
+        location = variable.location
         yield problem if location is None else problem.at(location)
+
+
+def _what_to_set(variable: Variable, part: str) -> str | None:
+    """Return what `envkit set` takes to change a value or its part; None if that is not clear."""
+    if not part:
+        return variable.name
+    if len(variable.origins) != 1 or variable.origins[0].reference.startswith("env:"):
+        return None
+    return f"--ref '{variable.origins[0].reference}'"
 
 
 def _sentence(places: Sequence[Place]) -> str:

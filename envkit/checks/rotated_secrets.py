@@ -1,7 +1,7 @@
 """Find rotations of secrets that no profile uses.
 
-Such a secret is unused, or is read without envkit. All profiles are looked at, whichever are
-checked. Where one of them cannot be planned, nothing is reported: it might refer to it.
+Such a secret is unused, or is read without envkit. All profiles are considered, not only the
+checked ones. If one cannot be planned, nothing is reported, because it might use the secret.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ if TYPE_CHECKING:
     from envkit.profile.model import Profile
     from envkit.rotation.catalog import Rotation, Survey
 
-    Place: TypeAlias = tuple[object, str]  # a store, and where a value is in it
+    Place: TypeAlias = tuple[object, str]  # a store, and the place of a value in it
 
 
 def find(inspection: Inspection, survey: Survey) -> Iterator[Problem]:
-    """Yield the rotations of secrets that no variable of any profile has."""
+    """Yield the rotations of secrets that no variable of any profile uses."""
     try:
         used = {
             place for profile in survey.profiles for place in _places(profile, inspection.environ)
@@ -52,7 +52,7 @@ def find(inspection: Inspection, survey: Survey) -> Iterator[Problem]:
 
 
 def _places(profile: Profile, environ: Mapping[str, str]) -> Iterator[Place]:
-    """Yield where the values are that a profile names, also to log in or to rotate."""
+    """Yield the places of all values that a profile reads, also to log in or to rotate."""
     named = [ref for refs in plan(profile, profile.variables).references.values() for ref in refs]
     for settings in (
         *(spec.settings for spec in profile.sources.values()),
@@ -76,7 +76,7 @@ def _places(profile: Profile, environ: Mapping[str, str]) -> Iterator[Place]:
 
 
 def _rotated(rotation: Rotation) -> Iterator[Place]:
-    """Yield each place that a rotation changes, and those of which it is a part."""
+    """Yield each place that a rotation changes, and the places that contain it."""
     policy = rotation.policy
     store = store_key(rotation.profile, policy.secret.source)
     location = rotation.location.removeprefix(f"{policy.secret.source}:")
@@ -89,6 +89,6 @@ def _rotated(rotation: Rotation) -> Iterator[Place]:
     try:
         kind = rotator_type(policy.rotator, policy.strategy, policy.table.place_of)
     except ProfileError:
-        return  # told of the table itself
+        return  # the check of the table reports it
     for changed in kind.fields(field, policy.target):
         yield store, f"{secret}#{changed}"

@@ -1,7 +1,7 @@
 """Find rotations that are overdue or stuck, or whose state cannot be read.
 
-Their records are read from the stores, several at once. Rotations whose records cannot be
-read for the same reason are one problem.
+Their records are read from the stores in parallel. Rotations whose records cannot be read for the
+same reason are reported as one problem.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class _Unread(NamedTuple):
 
 
 def find(inspection: Inspection, survey: Survey, deadline: Deadline) -> Iterator[Problem]:
-    """Yield the rotations that are overdue or stuck, as their stores say."""
+    """Yield the rotations that are overdue or stuck, according to their stores."""
     inspection.progress("looking at rotations", 0, 0)
     rotations = [
         group[0]
@@ -60,7 +60,7 @@ def find(inspection: Inspection, survey: Survey, deadline: Deadline) -> Iterator
     for full_name, error in survey.broken.items():
         environment, _, name = full_name.partition("/")
         place = checked[environment].rotations[name].place_of("secret")
-        if isinstance(error, AbsentError):  # of what the source needs to log in
+        if isinstance(error, AbsentError):  # a value that the source needs to log in is absent
             error = AuthError(error.message, hint=error.hint)  # noqa: PLW2901
         if isinstance(error, SourceError):
             unread.append(_Unread(full_name, place, (environment,), error))
@@ -70,7 +70,7 @@ def find(inspection: Inspection, survey: Survey, deadline: Deadline) -> Iterator
 
 def _of_status(status: RotationStatus) -> Iterator[Problem]:
     name, why = status.rotation, f": {status.error}" if status.error else ""
-    hint = f"{status.hint}; see 'envkit rotate status'"
+    hint = status.hint
     if status.state == RotationState.OVERDUE:
         since = datetime.fromtimestamp(status.overdue_at, UTC).strftime("%Y-%m-%d %H:%M UTC")
         yield Problem("rotation-overdue", f"{name} has been overdue since {since}{why}", hint=hint)
@@ -91,7 +91,7 @@ def _of_status(status: RotationStatus) -> Iterator[Problem]:
 
 
 def _orphaned(inspection: Inspection, survey: Survey, deadline: Deadline) -> Iterator[Problem]:
-    """Yield the unfinished rotations that no profile names."""
+    """Yield the unfinished rotations that no profile declares."""
     checked = {profile.name: profile for profile in inspection.profiles}
     found = find_orphans(survey, environ=inspection.environ, deadline=deadline)
     for orphan in found.orphans:

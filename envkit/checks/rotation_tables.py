@@ -1,7 +1,7 @@
 """Check the tables `[rotation.*]`, and that the grace period outlasts the caches of programs.
 
-No store and no target is asked. Each table is checked by itself, so that an error in one does
-not hide another; a table that several profiles inherit is reported once.
+This contacts no store and no target. Each table is checked by itself, so that an error in one does
+not hide another. A table that several profiles inherit is reported once.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def _of_policy(policy: Policy) -> Iterator[Problem]:
     """Yield a problem if programs may cache an old value for longer than it is valid.
 
     Raises:
-        ProfileError: there is no such rotator, or it does not take these settings.
+        ProfileError: the rotator does not exist, or does not accept these settings.
     """
     place_of = policy.table.place_of
     kind = rotator_type(policy.rotator, policy.strategy, place_of)
@@ -95,7 +95,7 @@ def _of_policy(policy: Policy) -> Iterator[Problem]:
 
 
 def _without_after(policy: Policy) -> Iterator[Problem]:
-    """Yield a problem if nothing restarts programs that read the value at their start."""
+    """Yield a problem if nothing restarts programs that read the value only when they start."""
     if not policy.after and policy.cache_age_seconds is None:
         yield Problem(
             "rotation-without-after",
@@ -108,7 +108,7 @@ def _without_after(policy: Policy) -> Iterator[Problem]:
 
 
 def _missing_tools(policy: Policy) -> Iterator[Problem]:
-    """Yield the programs that this host lacks; another host may rotate."""
+    """Yield the programs that are missing on this host; another host may run the rotation."""
     for missing in missing_tools(policy):
         yield Problem(
             "rotation-tools",
@@ -119,10 +119,10 @@ def _missing_tools(policy: Policy) -> Iterator[Problem]:
 
 
 def _open(inspection: Inspection, profile: Profile, policy: Policy) -> None:
-    """Check whether the store can save the rotation record, as far as that needs no login.
+    """Check whether the store can save the rotation record, as far as possible without a login.
 
     Raises:
-        EnvkitError: it could not.
+        EnvkitError: it cannot.
     """
     rotation = Rotation(policy, profile, (profile.name,), "")
     try:
@@ -130,7 +130,7 @@ def _open(inspection: Inspection, profile: Profile, policy: Policy) -> None:
     except (AbsentError, SourceError) as error:
         if isinstance(error, ProfileError):
             raise
-        # it cannot be opened here: to be told where it is needed
+        # it cannot be opened here; the checks of values and states report that
 
 
 def _problem(profile: Profile, name: str, error: EnvkitError) -> Problem:

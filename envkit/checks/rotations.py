@@ -1,4 +1,4 @@
-"""The checks of rotations; their modules are imported only where a profile has a rotation."""
+"""The checks of rotations; their modules are imported only if a profile has a rotation."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from envkit.checks.problem import Problem
     from envkit.rotation.catalog import Survey
 
-# what only the stores can tell
+# the codes that only the stores can decide
 OF_STORES = (
     *("rotation-overdue", "rotation-quarantined", "rotation-stopped"),
     *("rotation-unreadable", "rotation-failing", "rotation-orphaned", "unknown-passwords"),
@@ -45,7 +45,7 @@ def find(inspection: Inspection) -> Iterator[Problem]:
 
 
 def find_unused(inspection: Inspection) -> Iterator[Problem]:
-    """Yield the rotations of secrets that no variable of any profile has."""
+    """Yield the rotations of secrets that no variable of any profile uses."""
     if inspection.rotations is not None:
         from envkit.checks import rotated_secrets
 
@@ -53,7 +53,7 @@ def find_unused(inspection: Inspection) -> Iterator[Problem]:
 
 
 def find_late(inspection: Inspection) -> Iterator[Problem]:
-    """Yield the rotations that are overdue or stuck, as their stores say."""
+    """Yield the rotations that are overdue or stuck, according to their stores."""
     if inspection.rotations is not None and inspection.deadline is not None:
         from envkit.checks import rotation_states
 

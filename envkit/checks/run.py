@@ -4,9 +4,9 @@
     for problem in report.problems:
         print(problem.file, problem.line, problem.message, problem.hint)
 
-What always holds: no problem has a value or leads to one; an error in one environment hides
-nothing in another; a store that cannot be read is not the same as an absent value. Nothing
-is changed.
+Guarantees: no problem contains a value or reveals one. An error in one environment hides
+nothing in another. A store that cannot be read is not the same as an absent value. Nothing is
+changed.
 """
 
 from __future__ import annotations
@@ -39,19 +39,19 @@ if TYPE_CHECKING:
 
 
 class Family(NamedTuple):
-    """Checks that run together.
+    """A group of checks that run together.
 
     Attributes:
-        find: yields what it finds in an inspection.
-        codes: those of the problems that it alone may find; where all of them are
-            skipped, it is not asked.
+        find: yields the problems in an inspection.
+        codes: the codes of the problems that only this group finds; if all of them are skipped,
+            the group does not run.
     """
 
     find: Callable[[Inspection], Iterable[Problem]]
     codes: tuple[str, ...] = ()
 
 
-# each looks at everything that was loaded and read; one more is added by adding it here
+# each group sees everything that was loaded and read; add a new group here
 FAMILIES = (
     Family(find_warnings, ("profile-warning",)),
     Family(find_missing, ("missing",)),
@@ -78,8 +78,8 @@ class Report(NamedTuple):
     """The result of a check.
 
     Attributes:
-        environments: the names of the profiles that were checked.
-        offline: whether no store was read.
+        environments: the names of the checked profiles.
+        offline: whether the stores were left out.
         problems: the most severe first.
     """
 
@@ -109,25 +109,25 @@ def check(
     sources: Mapping[str, Source] | None = None,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> Report:
-    """Check environments.
+    """Check environments before a deployment.
 
     Args:
         environments: names or aliases of profiles; default: `ENVKIT_ENV`, then every profile.
         profiles: the folder of profiles; default: `ENVKIT_PROFILES`, then a search upwards.
-        everything: all profiles but those that only others extend.
+        everything: check all profiles except those that others only extend.
         offline: read no store.
-        code: folders with the program's code, to compare what it reads with the profiles.
+        code: folders with the program's code, to compare its variables with the profiles.
         skip: the codes of problems that are not looked for.
         timeout_seconds: for all stores together.
         environ: the process environment; default: `os.environ`.
-        sources: used in place of the profiles' sources of these names.
+        sources: replacements for the profiles' sources of these names.
         progress: called with the activity, the amount done, and the total.
 
     Returns:
-        the report; problems are part of it.
+        the report, which contains the problems.
 
     Raises:
-        ProfileNotFoundError: no such profile, or none at all.
+        ProfileNotFoundError: a profile does not exist, or there are no profiles.
         UntrustedError: the user has not trusted what reading the stores needs.
     """
     environ = os.environ if environ is None else environ
@@ -163,6 +163,6 @@ def check(
 
 
 def _without_echoes(problems: Sequence[Problem]) -> list[Problem]:
-    """Drop "missing" for a variable if a problem of the code already reports it."""
+    """Remove "missing" problems of variables that a problem of the code already reports."""
     undefined = {p.variables for p in problems if p.code == "undefined-variable"}
     return [p for p in problems if p.code != "missing" or p.variables not in undefined]

@@ -1,7 +1,7 @@
 """Check that every variable has a value of the declared type and form.
 
-An absent value is a problem of its variable; a store that cannot be read is one problem,
-however many variables it has.
+An absent value is a problem of its variable. A store that cannot be read is one problem for all of
+its variables.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _OF_THE_STORE = (
 def find(inspection: Inspection) -> Iterator[Problem]:
     """Yield why variables have no value, or an invalid one.
 
-    Where no store was asked, only the literals are looked at.
+    If no store was read, only the literals are checked.
     """
     answered = {answer.prepared.profile.name: answer for answer in inspection.answers}
     for one in inspection.prepared:
@@ -49,7 +49,7 @@ def find(inspection: Inspection) -> Iterator[Problem]:
 
 
 def _literal_names(planned: Plan) -> list[str]:
-    """Return the variables that need no store, not even through another variable."""
+    """Return the variables that need no store, directly or through another variable."""
     names: dict[str, None] = {}
     for variable in planned.order:
         if not variable.references and all(need in names for need in variable.variables.values()):
@@ -64,7 +64,7 @@ def _problems(
     for failure in failures:
         error = failure.error
         if isinstance(error, NeedFailedError):
-            continue  # the variable that it needs is reported separately
+            continue  # the variable that it needs is reported by itself
         code = code_of(error)
         if code in _OF_THE_STORE:
             together.setdefault((code, error.message), (error, []))[1].append(failure.name)

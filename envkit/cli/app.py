@@ -131,4 +131,11 @@ def _invoke(group: Any, arguments: list[str]) -> int:
         path = error.ctx.command_path if error.ctx else f"{PROGRAM} {arguments[0]}"
         message = message.replace("a valid int range", "a whole number")
         message = re.sub(r"not in the range (\d+)<=x<=(\d+)", r"not between \1 and \2", message)
-        raise UsageError(message[:1].lower() + message[1:], hint=f"run '{path} --help'") from None
+        hint = f"run: {path} --help"
+        wanted = re.search(r"'(\w+)' is not one of ", message)
+        if path == f"{PROGRAM} show" and wanted:
+            from envkit.launch.export import FORMATS
+
+            if wanted[1] in FORMATS:
+                hint = f"to print the values, use envkit export --format {wanted[1]}"
+        raise UsageError(message[:1].lower() + message[1:], hint=hint) from None

@@ -90,7 +90,7 @@ def _guard_of_one_run() -> Callable[[], Guard]:
 def _replace_closed_streams() -> None:
     """Replace each standard stream that the caller has closed.
 
-    Using it fails as the closed one would, except for stderr, which discards its text.
+    Using the replacement fails like the closed stream, except for stderr, which discards text.
     Programs that envkit starts do not inherit it.
     """
     for name, mode, flags in (

@@ -12,13 +12,14 @@ from envkit.errors import UsageError
 
 HELP_FLAGS = {"help_option_names": ["-h", "--help"]}
 
-_RANGE = re.compile(r" +\[\d+<=x<=\d+\]$")  # click adds it; our help says it in words
+_RANGE = re.compile(r" +\[\d+<=x<=\d+\]$")  # added by click; our help says it in words
 
 
 def help_record(parameter: Any, ctx: Any) -> tuple[str, str] | None:
-    """Return the two columns of a parameter in the help; None if it is hidden."""
+    """Return the two columns for a parameter in the help; None if it is hidden."""
     columns = parameter.get_help_record(ctx)
-    return columns and (columns[0], _RANGE.sub("", columns[1]))
+    # a value that must be behind `=` is not apart from its option
+    return columns and (columns[0].replace(" [=", "[="), _RANGE.sub("", columns[1]))
 
 
 def parameter_sections(command: Any, context: Any) -> dict[str, list[Any]]:
@@ -61,25 +62,25 @@ class _Shown:
 
 
 class ShownCommand(_Shown, TyperCommand):
-    """A command whose epilog is an example: a line as a person would type it."""
+    """A command whose epilog is an example, written as a person would type it."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Parse the arguments; refuse a surplus one with envkit's own message."""
+        """Parse the arguments; refuse a surplus argument with envkit's own message."""
         ctx.allow_extra_args = True
         rest = super().parse_args(ctx, args)
         if ctx.args and not ctx.resilient_parsing:
             raise UsageError(
                 f"{ctx.command_path} takes no argument '{ctx.args[0]}'",
-                hint=f"run '{ctx.command_path} --help'",
+                hint=f"run: {ctx.command_path} --help",
             )
         return rest
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
-        """Return the words that follow the name in the usage, without the hidden ones."""
+        """Return the words after the name in the usage line, without hidden options."""
         shown = [one for one in self.get_params(ctx) if not getattr(one, "hidden", False)]
         pieces = [piece for one in shown for piece in one.get_usage_pieces(ctx)]
         return [self.options_metavar or "", *(piece.strip("{}") for piece in pieces)]
 
 
 class ShownGroup(_Shown, TyperGroup):
-    """Several commands below one word, with an example of one of them."""
+    """A group of commands, with an example of one of them."""

@@ -1,7 +1,7 @@
 """The completions of `--env`, `--only`, `export --format` and `envkit get`.
 
-Completion contacts no store and never fails: an unreadable profile offers nothing. zsh
-evaluates the completions, so descriptions have no special characters of a shell or of rich.
+Completion contacts no store and never fails: an unreadable profile offers no completions. zsh
+evaluates the completions, so descriptions contain no special characters of a shell or of rich.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def environments(ctx: Any, args: list[str], incomplete: str) -> list[str]:  # no
 
 def variables(ctx: Any, args: list[str], incomplete: str) -> list[tuple[str, str]]:
     """Return the variables of the chosen environments, or of all, with their descriptions."""
-    default = _given(ctx, "source") or os.environ.get("ENVKIT_ENV")  # `source` is of promote
+    default = _given(ctx, "source") or os.environ.get("ENVKIT_ENV")  # `promote` has `source`
     chosen = _given(ctx, "env") or ([default] if default else environments(ctx, args, incomplete))
     found: dict[str, str] = {}
     for name in chosen:
@@ -66,8 +66,19 @@ def _harmless(description: str) -> str:
     return line if len(line) <= DESCRIPTION_LENGTH else line[: DESCRIPTION_LENGTH - 3] + "..."
 
 
+def ways(ctx: Any, args: list[str], incomplete: str) -> list[str]:  # noqa: ARG001
+    """Return the ways of `envkit exec --watch`."""
+    return ["restart", "signal:", "run:"]
+
+
 # by the key of an option
-COMPLETERS = {"env": environments, "format": formats, "only": variables, "except": variables}
+COMPLETERS = {
+    "env": environments,
+    "format": formats,
+    "only": variables,
+    "except": variables,
+    "watch": ways,
+}
 
 
 def _folder(ctx: Any) -> str:
@@ -75,5 +86,5 @@ def _folder(ctx: Any) -> str:
 
 
 def _given(ctx: Any, option: str) -> Any:
-    """Return the value of an option on the line so far; None if it is not there."""
+    """Return the value of an option in the command line so far; None if it is not given."""
     return ctx.params.get(option) or None

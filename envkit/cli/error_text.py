@@ -1,7 +1,7 @@
 """Render an error on stderr: the message with its code, the variables, the hints.
 
-Text from a profile cannot control the terminal. `ENVKIT_DEBUG=1` adds a traceback: frames and
-types, and messages only of envkit's own errors, because others might quote a value.
+Text from a profile cannot control the terminal. `ENVKIT_DEBUG=1` adds a traceback with frames and
+types. It has only the messages of envkit's own errors, because others might quote a value.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-# errors that the command line may have caused
+# errors that a corrected command line may fix
 _OF_COMMAND_LINES = (UsageError, ProfileNotFoundError, CommandNotFoundError)
 
 
@@ -48,14 +48,14 @@ def print_error(
 
 
 def _code(error: EnvkitError) -> str:
-    """Return the code that all failures of an error have, else the error's own."""
+    """Return the code that all failures of an error share, or else the error's own code."""
     failures = error.failures if isinstance(error, ResolutionError) else ()
     codes = {failure.error.code for failure in failures}
     return codes.pop() if len(codes) == 1 else error.code
 
 
 def _coded(error: EnvkitError) -> list[str]:
-    """Return the lines of an error with its code, and the code of each failure if they differ."""
+    """Return the lines of an error with its code, or with the code of each failure if they vary."""
     summary, *details = error.lines()
     code = _code(error)
     if isinstance(error, ResolutionError) and code == error.code:
@@ -81,8 +81,8 @@ def _corrections(error: EnvkitError, arguments: Sequence[str]) -> list[str]:
         line = ""
     if not line:
         return []
-    told = isinstance(error.hint, Meant) and error.hint.right in line
-    return [f"{error.hint} run: {line}" if told else f"run: {line}"]
+    has_word = isinstance(error.hint, Meant) and error.hint.right in line
+    return [f"{error.hint} run: {line}" if has_word else f"run: {line}"]
 
 
 def print_labelled(kind: str, text: str) -> None:
@@ -111,7 +111,7 @@ def _coloured() -> bool:
 
 
 def print_trace(error: BaseException) -> None:
-    """Write a traceback without values, if `ENVKIT_DEBUG` is set."""
+    """Write a traceback without values if `ENVKIT_DEBUG` is set."""
     if os.environ.get("ENVKIT_DEBUG") not in ("1", "true", "yes"):
         return
     import traceback

@@ -1,4 +1,4 @@
-"""What `--help` says about a command beside its options: one table.
+"""The sections, examples and exit statuses that `--help` shows: one table.
 
 `command_help` shows it at the end of `--help`, and `scripts/cli_reference.py` writes it to
 docs/reference/cli.md. An example is the EXAMPLE of the command's module.
@@ -13,6 +13,9 @@ REFERENCE = "docs/reference/cli.md"
 # the section of `--help` for each option; the others are listed first, under "Options"
 PANELS = {
     "Environment": ("--env", "--profiles", "--only", "--except", "--set", "--pristine"),
+    "Watching": (
+        *("--watch", "--supervise", "--stop-signal", "--stop-timeout", "--debounce", "--splay"),
+    ),
     "Output": ("--format", "--output", "--reveal"),
     "General": (
         *(
@@ -39,7 +42,7 @@ STATUSES = {
     127: "The program was not found.",
 }
 
-# the variables that envkit itself reads
+# environment variables that envkit reads
 VARIABLES = {
     "ENVKIT_ENV": "Environment to use if there is no `--env`.",
     "ENVKIT_PROFILES": "Folder with the profiles if there is no `--profiles`.",
@@ -54,12 +57,12 @@ VARIABLES = {
 
 
 class Notes(NamedTuple):
-    """The notes on one command.
+    """The notes on a command.
 
     Attributes:
-        page: path of its documentation in the repository.
-        statuses: the exit statuses that it can end with, each a key of STATUSES or of `own`.
-        own: what a status means for this command, if not what STATUSES says.
+        page: the path of its documentation in the repository.
+        statuses: its possible exit statuses, each a key of STATUSES or of `own`.
+        own: the meaning of a status for this command, if it differs from STATUSES.
     """
 
     page: str
@@ -68,7 +71,7 @@ class Notes(NamedTuple):
 
     @property
     def meanings(self) -> dict[int, str]:
-        """What each exit status means."""
+        """The meaning of each exit status."""
         return {status: self.own.get(status) or STATUSES[status] for status in self.statuses}
 
 
@@ -79,7 +82,7 @@ _INSPECTION = "docs/guides/inspect.md"
 _CHANGES = "docs/guides/changing-values.md"
 _AUDIT = "docs/guides/audit.md"
 
-# by the words behind `envkit`, in the order of the help
+# by the words after `envkit`, in the order of the help
 NOTES = {
     "": Notes(REFERENCE, ()),
     "exec": Notes(

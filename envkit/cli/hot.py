@@ -8,14 +8,14 @@ import sys
 from envkit._internal.clock import Deadline
 from envkit.audit.session import Access
 from envkit.cli.boundary import guarded
-from envkit.cli.options import COMMANDS, parse
+from envkit.cli.options import COMMANDS, WATCHING, parse
 from envkit.errors import AbsentError, IncompleteError, UsageError
 from envkit.resolution.prepare import prepare
 from envkit.resolution.resolve import resolve_prepared
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Container, Sequence
     from typing import NoReturn
 
     from envkit.cli.options import Arguments
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from envkit.resolution.prepare import PreparedProfile
 
 
-# the app replaces the process next; freeing 10,000 variables before that takes 5 ms
+# exec replaces the process soon, and freeing 10,000 variables first would take 5 ms
 _kept: list[object] = []
 
 
@@ -41,7 +41,7 @@ def run(command: str, arguments: Sequence[str]) -> int:
 
 
 def asks_for_help(command: str, arguments: Sequence[str]) -> bool:
-    """Return whether `--help` is for envkit, and not an argument of the app."""
+    """Return whether `--help` is meant for envkit and not for the app."""
     options = {flag: o for o in COMMANDS[command].options for flag in o.flags}
     words = iter(arguments)
     for word in words:
@@ -49,7 +49,7 @@ def asks_for_help(command: str, arguments: Sequence[str]) -> bool:
             return True
         if word == "--" or (command == "exec" and not word.startswith("-")):
             return False
-        if word in options and options[word].kind != "flag":
+        if word in options and options[word].kind in ("one", "many"):
             next(words, None)
     return False
 
@@ -73,9 +73,9 @@ def _prepare(
 def _resolve(
     command: str, given: Arguments, name: str | None = None, *, into: str = ""
 ) -> Environment:
-    """Resolve one variable or all, and record the access.
+    """Resolve one or all variables and record the access.
 
-    `into` is where programs get the values from: a `process`, or a `shell`, where they stay.
+    `into` says what receives the values: a `process`, or a `shell`, where they remain set.
     """
     deadline = Deadline(given.timeout_seconds)
     with Access(command, reason=given.one("reason"), ask=_ask_reason) as access:
@@ -95,7 +95,7 @@ def _resolve(
 def _require_loading(
     prepared: Sequence[PreparedProfile], deadline: Deadline, *, lasting: bool
 ) -> None:
-    """Refuse variables that load code into programs, unless the user trusts them."""
+    """Refuse variables that load code into programs unless the user trusts them."""
     from envkit.launch.loaders import loading_variables
 
     names = [name for one in prepared for name in one.plan.selected]
@@ -113,31 +113,64 @@ def _ask_reason(protected: Sequence[str]) -> str:
 
 
 def _exec(given: Arguments) -> int:
+    if any(given.flag(option.key) for option in WATCHING):
+        return _watch_app(given)
     return _dry_run(given) if given.flag("dry-run") else _run_app(given)
 
 
-def _run_app(given: Arguments) -> NoReturn:
+def _command_of(given: Arguments) -> list[str]:
     command = given.rest
     if not command:
         raise IncompleteError(
-            "no command given", hint="write envkit exec --env NAME -- COMMAND [ARGS]..."
+            "no command given", hint="run: envkit exec --env NAME -- COMMAND [ARGS]..."
         )
     if not command[0]:
         raise UsageError(
             "the command is empty: your shell expanded a variable before envkit ran",
             hint="let a shell in the environment expand it: envkit exec ... -- sh -c '\"$APP\"'",
         )
+    return command
+
+
+def _run_app(given: Arguments) -> NoReturn:
+    command = _command_of(given)
     from envkit.launch.exec import end_on_signals, overlay, parent_environment, replace_process
 
     if os.getpid() == 1:
         end_on_signals()
     environment = _resolve("exec", given, into="process")
     passed = overlay(environment, parent_environment(), pristine=given.flag("pristine"))
-    if sys.stderr.isatty() and any("$" in argument for argument in command):
-        from envkit.cli.literal_arguments import warn
-
-        warn(command, environment)
+    _warn_of_literals(command, environment)
     replace_process(command, passed)
+
+
+def _warn_of_literals(command: Sequence[str], names: Container[str]) -> None:
+    if sys.stderr.isatty() and any("$" in argument for argument in command):
+        from envkit.cli.exec.literal_arguments import warn
+
+        warn(command, names)
+
+
+def _watch_app(given: Arguments) -> int:
+    """Run the app as `_run_app` does, and stay its parent."""
+    from envkit.cli.exec.watching import plan_of, supervise, watcher_of
+    from envkit.launch.exec import end_on_signals
+
+    plan = plan_of(given)
+    if given.flag("dry-run"):
+        return _dry_run(given)
+    command = _command_of(given)
+    if os.getpid() == 1:
+        end_on_signals()
+    watcher = watcher_of(given, command)
+    with Access("exec", reason=given.one("reason"), ask=_ask_reason) as access:
+        prepared = watcher.prepare()
+        _require_loading(prepared, watcher.deadline, lasting=False)
+        access.begin(prepared)
+        first = watcher.first()
+        access.record(first.names, first.versions)
+    _warn_of_literals(command, first.names)
+    return supervise(command, first, watcher, plan, access)
 
 
 def _dry_run(given: Arguments) -> int:
@@ -161,7 +194,7 @@ def _dry_run(given: Arguments) -> int:
 def _get(given: Arguments) -> int:
     if len(given.rest) != 1:
         raise UsageError(
-            "envkit get needs exactly one variable", hint="write envkit get NAME --env ENV"
+            "envkit get needs exactly one variable", hint="run: envkit get NAME --env ENV"
         )
     name = given.rest[0]
     environment = _resolve("get", given, name)
@@ -180,7 +213,7 @@ def _export(given: Arguments) -> int:
     if format_name is None:
         format_name = "dotenv"
     check_format(format_name)
-    # a shell evaluates it, and GitHub gives it to all later steps: it reaches programs at once
+    # a shell evaluates it, and GitHub passes it to all later steps: programs get the values at once
     into = "shell" if format_name in ("shell", "github") else ""
     environment = _resolve("export", given, into=into)
     text = render(format_name, environment, name=given.one("name") or environment.name)
@@ -194,14 +227,14 @@ def _export(given: Arguments) -> int:
         warn_of_export(environment)
     from envkit.cli.result import append_result, write_result
 
-    # a step adds to the variables of earlier steps
+    # append to the variables of earlier steps
     write = append_result if format_name == "github" else write_result
     write(text.encode("utf-8", "surrogateescape"), given.one("output"), mode=0o600)
     return 0
 
 
 def _fail_shell(arguments: Sequence[str], status: int) -> int:
-    """Write a line that ends the shell that evaluates a failed export.
+    """Print a command that exits the shell which evaluates a failed export.
 
     `eval "$(envkit export --format shell)"` does not see the exit status.
     """
@@ -209,7 +242,7 @@ def _fail_shell(arguments: Sequence[str], status: int) -> int:
         given = parse("export", arguments)
         from envkit.launch.export import meant_format
 
-        meant = meant_format(given.one("format") or "dotenv")  # `bash` is evaluated, too
+        meant = meant_format(given.one("format") or "dotenv")  # `bash` is also evaluated
         to_shell = meant == "shell" and given.one("output") in (None, "-")
     except UsageError:
         to_shell = any(word.endswith(("shell", "sh")) for word in arguments)

@@ -1,7 +1,7 @@
-"""`exec`, `get` and `export` for typer, which shows their help and completes them.
+"""`exec`, `get` and `export` for typer, which only shows their help and completes them.
 
-Their options are those of `options.COMMANDS`, and `hot.run` gets the arguments unparsed:
-there is one table and one parser.
+Their options come from `options.COMMANDS`, and `hot.run` gets the arguments unparsed, so
+that there is only one table and one parser.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class HotCommand(ShownCommand):
-    """One command of the table."""
+    """One command in the table."""
 
     def __init__(self, name: str, spec: Command, context_settings: Mapping[str, Any]) -> None:
         self.spec = spec
@@ -38,7 +38,7 @@ class HotCommand(ShownCommand):
             params=parameters,
             help=spec.summary,
             epilog=spec.example,
-            # the words after the command of `exec` are its own arguments
+            # words after the command of `exec` are arguments of that command
             context_settings={
                 **context_settings,
                 "allow_interspersed_args": spec.positional != "command",
@@ -47,11 +47,11 @@ class HotCommand(ShownCommand):
         )
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:  # noqa: ARG002
-        """Return the words that follow the name in the usage."""
+        """Return the words after the name in the usage line."""
         return [self.spec.usage.removeprefix(f"envkit {self.hot_name} ")]
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Parse only for a shell that completes, and for the help that `__main__` asks for."""
+        """Parse only for shell completion and for the help that `__main__` requests."""
         if ctx.resilient_parsing or args == ["--help"]:
             return super().parse_args(ctx, args)
         ctx.args = args
@@ -63,7 +63,7 @@ class HotCommand(ShownCommand):
 
 
 def hot_command(name: str, context_settings: Mapping[str, Any]) -> HotCommand:
-    """Return the command `name` of the table."""
+    """Return a command of the table."""
     return HotCommand(name, COMMANDS[name], context_settings)
 
 

@@ -13,8 +13,8 @@ from envkit.cli.command_help import HELP_FLAGS, ShownCommand
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-# in the order of the help; each is a function of that name in envkit/cli/commands/NAME.py, or
-# a group of them in envkit/cli/commands/NAME/group.py
+# in the order of the help; each is a function with that name in envkit/cli/commands/NAME.py, or
+# a group of commands in envkit/cli/commands/NAME/group.py
 GROUPS = ("rotate",)
 LAZY = (
     *("list", "show", "diff", "check"),
@@ -24,7 +24,7 @@ LAZY = (
 
 
 def lazy_command(name: str) -> Any:
-    """Return the command `name` of LAZY, or the group of that name."""
+    """Return a command of LAZY or a group of commands."""
     module = import_module(f"envkit.cli.commands.{name}{'.group' if name in GROUPS else ''}")
     function: Callable[..., int] | typer.Typer = getattr(module, name)
     if isinstance(function, typer.Typer):

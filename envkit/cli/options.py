@@ -1,7 +1,7 @@
 """The options of the hot commands: one table, parsed here and shown by typer.
 
-`exec`, `get` and `export` parse their arguments from this table without typer;
-`hot_commands` builds the same commands from it for `--help` and completion, and
+`exec`, `get` and `export` parse their arguments from this table without typer.
+`hot_commands` builds the same commands from it for `--help` and completion.
 `parameters` declares the options that other commands share with them.
 """
 
@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 
 
 class Option(NamedTuple):
-    """One option; `kind` is `flag`, `one` (the last wins) or `many`."""
+    """One option; `kind` is `flag`, `one` (the last wins), `many` or `optional`.
+
+    An `optional` one has a value only behind `=`: it never takes the next word.
+    """
 
     flags: tuple[str, ...]
     kind: str
@@ -26,7 +29,7 @@ class Option(NamedTuple):
 
     @property
     def key(self) -> str:
-        """The key of its value: the long flag without dashes."""
+        """The key of the value: the long flag without dashes."""
         return self.flags[0].removeprefix("--")
 
 
@@ -73,6 +76,46 @@ SET = Option(
     "Set a variable to a literal value. Overrides the profile. Repeatable.",
 )
 
+# `exec` with one of these stays the parent of the app: see `watching`
+WATCHING = (
+    Option(
+        ("--watch",),
+        "optional",
+        "[=HOW]",
+        "When a value changes: restart, signal:NAME or run:COMMAND. [default: restart]",
+    ),
+    Option(
+        ("--supervise",),
+        "flag",
+        "",
+        "Stay the parent of COMMAND, and report changes without a restart.",
+    ),
+    Option(
+        ("--stop-signal",),
+        "one",
+        "NAME",
+        "Signal that asks COMMAND to stop. [default: TERM]",
+    ),
+    Option(
+        ("--stop-timeout",),
+        "one",
+        "SECONDS",
+        "Time from the stop signal to KILL. [default: 10]",
+    ),
+    Option(
+        ("--debounce",),
+        "one",
+        "SECONDS",
+        "Wait until nothing has changed for this long, at most 10. [default: 2]",
+    ),
+    Option(
+        ("--splay",),
+        "one",
+        "SECONDS",
+        "Delay each change by a random time up to this. [default: 0]",
+    ),
+)
+
 COMMANDS = {
     "exec": Command(
         "envkit exec [OPTIONS] -- COMMAND [ARGS]...",
@@ -95,6 +138,7 @@ COMMANDS = {
                 "",
                 "List the variables and their sources. Does not run COMMAND or contact a store.",
             ),
+            *WATCHING,
             REASON,
             TIMEOUT,
             PROFILES,
@@ -158,7 +202,7 @@ class Arguments:
         self._given.setdefault(key, []).append(value)
 
     def one(self, key: str) -> str | None:
-        """Return the last value given."""
+        """Return the last value given, or None."""
         values = self._given.get(key)
         return values[-1] if values else None
 
@@ -175,7 +219,7 @@ class Arguments:
         """The value of `--timeout`.
 
         Raises:
-            UsageError: it is not a positive number.
+            UsageError: the value is not a positive number.
         """
         return timeout_seconds(self.one("timeout"))
 
@@ -184,7 +228,7 @@ class Arguments:
         """The values of `--set`.
 
         Raises:
-            UsageError: one is not `K=V` with a variable's name.
+            UsageError: a value is not `K=V` with a valid variable name.
         """
         from envkit._internal.names import is_name
 
@@ -192,16 +236,16 @@ class Arguments:
         for text in self.many("set"):
             name, equals, value = text.partition("=")
             if not equals or not is_name(name):
-                raise UsageError("--set is not NAME=VALUE", hint="write --set LOG_LEVEL=debug")
+                raise UsageError("--set is not NAME=VALUE", hint="use --set LOG_LEVEL=debug")
             found[name] = value
         return found
 
 
 def timeout_seconds(text: str | None) -> float:
-    """Return the seconds of `--timeout`, such as `30` or `2.5s`; the default for None.
+    """Return the seconds in a text such as `30` or `2.5s`; the default for None.
 
     Raises:
-        UsageError: it is not a positive number.
+        UsageError: the text is not a positive number.
     """
     if text is None:
         return DEFAULT_TIMEOUT_SECONDS
@@ -210,7 +254,7 @@ def timeout_seconds(text: str | None) -> float:
     except ValueError:
         seconds = 0.0
     if not 0 < seconds < 86_400:
-        raise UsageError("--timeout is not a positive number of seconds", hint="write --timeout 30")
+        raise UsageError("--timeout is not a positive number of seconds", hint="use --timeout 30")
     return seconds
 
 
@@ -219,11 +263,11 @@ def parse(command: str, arguments: Sequence[str]) -> Arguments:
 
     Args:
         command: a key of COMMANDS.
-        arguments: the words that follow it. Options may precede or follow a name, and
-            must precede the command that `exec` runs.
+        arguments: the words after the command. Options may precede or follow a name, but must
+            precede the command that `exec` runs.
 
     Raises:
-        UsageError: an argument is wrong; the hint has the nearest correct spelling.
+        UsageError: an argument is wrong; the hint has the closest correct spelling.
     """
     spec = COMMANDS[command]
     found = Arguments()
@@ -260,8 +304,13 @@ def _take_option(command: str, word: str, queue: list[str], found: Arguments) ->
     if option.kind == "flag":
         if equals:
             raise UsageError(f"{flag} takes no value")
+    elif option.kind == "optional":
+        if equals and not value:
+            raise UsageError(
+                f"{flag}= has no value", hint=f"write {flag}, or a value behind the '='"
+            )
     elif not equals:
         if not queue:
-            raise UsageError(f"{flag} needs a value", hint=f"write {flag} {option.metavar}")
+            raise UsageError(f"{flag} needs a value", hint=f"use {flag} {option.metavar}")
         value = queue.pop(0)
     found.add(option.key, value)

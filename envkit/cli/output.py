@@ -1,7 +1,7 @@
 """Print results: tables for people, JSON for programs.
 
-On a terminal a table has colors, fits the width and breaks no word. In a pipe it is plain text
-in aligned columns, one line per row, never wrapped. NO_COLOR disables colors.
+On a terminal, a table has colors, fits the width and breaks no word. In a pipe, it is plain text
+in aligned columns with one line per row, never wrapped. NO_COLOR disables colors.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-SHORT = 8  # characters of a version that fits into a table
+SHORT = 8  # characters of a version that fit in a table
 NARROWEST = 40  # columns
 
 
@@ -41,12 +41,12 @@ def printable(text: str) -> str:
 
 
 def short_version(version: str | None) -> str:
-    """Return a version if it is short enough for a table; long ones are only in the JSON."""
+    """Return a version if it is short enough for a table; longer ones are only in the JSON."""
     return version if version and len(version) <= SHORT else ""
 
 
 def print_table(headers: Sequence[str], rows: Sequence[Sequence[str | Cell]]) -> None:
-    """Print rows under their headers, without the columns that are empty in all rows.
+    """Print rows under their headers, without columns that are empty in all rows.
 
     Args:
         headers: one per column.
@@ -100,7 +100,7 @@ def print_lines(lines: Callable[[int], Iterable[Sequence[tuple[str, str]]]]) -> 
 
 
 def print_json(document: object) -> None:
-    """Print a document for programs: JSON in ASCII, which is the same in every locale."""
+    """Print a document for programs: JSON in ASCII, the same in every locale."""
     import json
 
     print(json.dumps(document, indent=2))

@@ -49,7 +49,7 @@ Output = Annotated[
         "--output", "-o", metavar="FILE", help="Write to FILE instead of standard output."
     ),
 ]
-Name = Annotated[  # optional, because a command also accepts --ref
+Name = Annotated[  # optional, because commands also accept --ref
     str | None,
     typer.Argument(metavar="NAME", help="Name of the variable.", autocompletion=variables),
 ]

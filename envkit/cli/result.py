@@ -1,8 +1,8 @@
-"""Write a result to stdout, or to the file of `--output`.
+"""Write a result to stdout or to the file in `--output`.
 
-A file on the disk is replaced as a whole, or appended to if its readers expect that. An open
-file (`/dev/stdout`, `/dev/fd/3`), a pipe or a device is written to as a shell would do it, and
-loses nothing.
+A file on disk is replaced atomically, or appended to if its readers expect that. An open
+file (`/dev/stdout`, `/dev/fd/3`), a pipe or a device is written to as a shell would do it, without
+losing existing content.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _DESCRIPTORS = re.compile(r"/dev/fd|/proc/([0-9]+)(/task/[0-9]+)?/fd")
-_MAX_LINKS = 40  # the limit of the kernel
-_STANDARD = 3  # descriptors: stdin, stdout and stderr
+_MAX_LINKS = 40  # the limit in the kernel
+_STANDARD = 3  # file descriptors: stdin, stdout and stderr
 _MAX_DESCRIPTOR = 2**31 - 1
 _OPEN = os.O_WRONLY | os.O_NOCTTY | os.O_CLOEXEC
 _APPEND = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 def write_result(data: bytes, output: str | None, *, mode: int | None = None) -> None:
-    """Write a result to stdout, or replace the file of `--output`.
+    """Write a result to stdout, or replace the file in `--output`.
 
     Args:
         data: the whole result.
@@ -52,7 +52,7 @@ def write_result(data: bytes, output: str | None, *, mode: int | None = None) ->
 
 
 def append_result(data: bytes, output: str | None, *, mode: int = 0o600) -> None:
-    """Append a result to the file of `--output`, or write it to stdout.
+    """Append a result to the file in `--output`, or write it to stdout.
 
     Args:
         data: the whole result, which starts a new line.
@@ -89,15 +89,21 @@ def _write(data: bytes, output: str | None, to_file: Callable[[str], object]) ->
     except BrokenPipeError:
         raise
     except OSError as error:
+        from shlex import quote
+
         from envkit._internal.os_errors import reason_of
         from envkit._internal.replaceable import lasting_failure
 
         lasting = lasting_failure(error, output)
-        raise lasting or UsageError(f"cannot write {output}: {reason_of(error)}") from None
+        folder = os.path.dirname(output)
+        missing = isinstance(error, FileNotFoundError) and not os.path.lexists(folder)
+        hint = f"run: mkdir -p {quote(folder)}" if missing and folder else None
+        message = f"cannot write {output}: {reason_of(error)}"
+        raise lasting or UsageError(message, hint=hint) from None
 
 
 def _append(path: str, data: bytes, mode: int) -> None:
-    """Append to a file: all or nothing."""
+    """Append to a file completely or not at all."""
     descriptor = os.open(path, _APPEND, mode)
     try:
         state = os.fstat(descriptor)
@@ -117,7 +123,7 @@ def _append(path: str, data: bytes, mode: int) -> None:
 
 
 def _open_as_it_is(output: str) -> int | None:
-    """Return a descriptor if the path is an open file, a pipe or a device, else None."""
+    """Return a descriptor if the path is an open file, a pipe or a device; None otherwise."""
     path = _descriptor_path(output)
     if path is not None:
         folder, number = os.path.split(path)
@@ -140,7 +146,7 @@ def _open_as_it_is(output: str) -> int | None:
 
 
 def _descriptor_path(output: str) -> str | None:
-    """Return the path in `/proc/PID/fd` or `/dev/fd` that a path leads to, else None."""
+    """Return the path in `/proc/PID/fd` or `/dev/fd` that a path leads to; None otherwise."""
     path = os.path.abspath(output)
     for _ in range(_MAX_LINKS):
         folder, name = os.path.split(path)
@@ -157,7 +163,7 @@ def _descriptor_path(output: str) -> str | None:
 
 
 def _real_path(output: str) -> str:
-    """Return the real path of a file; a link in a repository must not choose it."""
+    """Return the real path of a file; refuse a link in a repository that leads out of it."""
     from envkit._internal.files import resolved
 
     target, folder = resolved(output), _working_folder()

@@ -1,4 +1,4 @@
-"""What the commands that change values do about values that are rotated."""
+"""How the commands that change values treat values that are rotated."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def look_at(editable: Editable, variable: EditableVariable) -> Rotated | None:
 def allow_change(
     editable: Editable, variables: Iterable[EditableVariable], *, force: bool = False
 ) -> None:
-    """Warn of values that are rotated, before they are changed.
+    """Warn about values that are rotated before they are changed.
 
     Args:
         editable: the result of `find`.
@@ -65,7 +65,7 @@ def allow_change(
 
 
 def without_rotating(editable: Editable) -> Editable:
-    """Refuse the variables of which a rotation is in progress, and return the others."""
+    """Refuse the variables with a rotation in progress and return the others."""
     find = rotations_of(editable.profile, editable.deadline)
     variables, refused = dict(editable.variables), dict(editable.refused)
     for name, variable in editable.variables.items():
@@ -77,5 +77,5 @@ def without_rotating(editable: Editable) -> Editable:
             refused[name] = error
             del variables[name]
         except EnvkitError:
-            continue  # reported if the value is changed
+            continue  # reported if the value changes
     return editable._replace(variables=variables, refused=refused)

@@ -1,9 +1,9 @@
 """Completion for bash, zsh and fish: typer's own, with three fixes.
 
-- zsh loads a file of `fpath` by its first line, and the first use of it must complete, too.
-- `--env=d` is one word for zsh and fish, and three for bash; a completion must start with
+- zsh loads a file of `fpath` based on its first line, and must complete on the first use as well.
+- `--env=d` is one word in zsh and fish and three in bash; a completion must start with
   the typed text, or the shell drops it.
-- `-ed` is `-e d`.
+- `-ed` means `-e d`.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from typer import _completion_classes, _completion_shared
 
+from envkit.cli.options import COMMANDS
 from envkit.errors import EnvkitError
 
 if TYPE_CHECKING:
@@ -36,20 +37,27 @@ else
 fi
 """
 _SHORT_WITH_VALUE = ("-e", "-f", "-o")
+_OPTIONAL_VALUE = frozenset(
+    flag
+    for command in COMMANDS.values()
+    for option in command.options
+    if option.kind == "optional"
+    for flag in option.flags
+)
 
 
 def complete_words(args: list[str], incomplete: str) -> tuple[list[str], str, str]:
-    """Return the words of a line with each option apart from its value.
+    """Return the words of a command line with options and values separated.
 
     Args:
         args: the words before the cursor, as the shell splits them.
         incomplete: the word at the cursor.
 
     Returns:
-        the words; the word at the cursor; what each offer must have in front of it.
+        the words; the word at the cursor; the prefix that each completion needs.
     """
     words = list(_without_equals(args))
-    if args and args[-1] == "=":  # as bash splits `--env=d`
+    if args and args[-1] == "=":  # bash splits `--env=d` here
         return words, incomplete, ""
     if incomplete == "=" and words and words[-1].startswith("--"):
         return words, "", ""
@@ -61,19 +69,21 @@ def complete_words(args: list[str], incomplete: str) -> tuple[list[str], str, st
     return words, incomplete, ""
 
 
-def _without_equals(args: Iterable[str]) -> Iterable[str]:
+def _without_equals(args: list[str]) -> Iterable[str]:
     before = ""
-    for word in args:
-        if word != "=" or not before.startswith("--"):
+    for word, after in zip(args, [*args[1:], ""], strict=False):
+        # typer would take the next word for the value of one that is not followed by `=`
+        alone = word in _OPTIONAL_VALUE and after != "="
+        if not alone and (word != "=" or not before.startswith("--")):
             yield word
         before = word
 
 
 class _WholeWords:
-    """Of a shell's class: offers words as the shell has them."""
+    """Mixin for a shell's class: completes words as the shell splits them."""
 
     def get_completions(self, args: list[str], incomplete: str) -> list[Any]:
-        if "--" in args:  # what follows is the app's own
+        if "--" in args:  # the rest belongs to the app
             return []
         words, rest, prefix = complete_words(args, incomplete)
         try:
@@ -98,7 +108,7 @@ class _Fish(_WholeWords, _completion_classes.FishComplete):
 
 
 def register() -> None:
-    """Make these what typer answers with, and what it installs."""
+    """Register these classes with typer for completion and its installation."""
     for one in (_Bash, _Zsh, _Fish):
         _registry.add_completion_class(one, one.name)
     _completion_shared._completion_scripts["zsh"] = _ZSH  # noqa: SLF001 - it has no other way

@@ -1,11 +1,11 @@
-"""Text is UTF-8 whatever the locale says: envkit starts again in Python's UTF-8 mode.
+"""Use UTF-8 in every locale: envkit restarts itself in Python's UTF-8 mode.
 
-Python decodes arguments, variables and file names by the locale, and a running interpreter
-cannot change that. In a locale that is not UTF-8, a value would be encoded twice, and a
+Python decodes arguments, variables and file names with the locale, and a running interpreter
+cannot change that. In a locale that is not UTF-8, values would be encoded twice, and a
 profile with a name that is not ASCII would not be found.
 
-What always holds: the process, its environment and its streams stay the same, and the
-arguments arrive byte for byte. Programs that envkit starts are not in UTF-8 mode by it.
+Guarantees: the process, its environment and its streams stay the same, and arguments arrive
+byte for byte. Programs that envkit starts do not inherit UTF-8 mode.
 
 Reference: PEP 540
 """
@@ -25,13 +25,13 @@ _OPTION = (b"-X", b"utf8")
 
 
 def restart(arguments: Sequence[str]) -> None:
-    """Start this command again in UTF-8 mode; exit with status 126 where that fails.
+    """Restart this command in UTF-8 mode; exit with status 126 if that fails.
 
-    Returns only in a program that calls envkit with arguments that are not its own: there is
-    nothing to start again.
+    Returns only if a program calls envkit with arguments other than those of its process, because
+    there is no command to restart.
 
     Args:
-        arguments: of the command, as in `sys.argv[1:]`.
+        arguments: the arguments of the command, as in `sys.argv[1:]`.
     """
     if not _are_its_own(arguments):
         return
@@ -55,24 +55,24 @@ def _are_its_own(arguments: Sequence[str]) -> bool:
     """Return whether this process was started as envkit with these arguments."""
     end = len(sys.orig_argv) - len(arguments)
     before, after = sys.orig_argv[:end], sys.orig_argv[end:]
-    # a script is its own name; `-m envkit` and `-c CODE` are not
+    # `sys.argv` starts with the name of a script, but not with `-m envkit` or `-c CODE`
     started = before[-1:] == sys.argv[:1] or any(word[:1] == "-" for word in before[-2:])
     return started and after == list(arguments)
 
 
 def _command_line() -> list[bytes]:
-    """Return the interpreter's path, and the arguments of this process as the kernel has them.
+    """Return the interpreter's path and the arguments of this process from the kernel.
 
-    Python decodes them with the C library and encodes them with its own codec. The two do not
-    agree on every character of EUC-JP, GB18030 or Big5.
+    Python decodes arguments with the C library and encodes them with its own codec. The two
+    disagree on some characters of EUC-JP, GB18030 and Big5.
     """
     try:
         with open("/proc/self/cmdline", "rb") as file:
             words = file.read().split(b"\0")[:-1]
-    except OSError:  # not Linux, or not allowed
+    except OSError:  # not Linux, or not permitted
         words = []
     if len(words) != len(sys.orig_argv):
         words = [*map(os.fsencode, sys.orig_argv)]
-    # without a folder it was found in PATH
+    # a path without a folder was found in PATH
     python = words[0] if b"/" in words[0] else os.fsencode(sys.executable)
     return [python, *words[1:]]

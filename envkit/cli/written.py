@@ -1,4 +1,4 @@
-"""The warnings of the commands that change values, after they have written."""
+"""Print the warnings of commands that change values, after they have written."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def print_warnings(slots: Iterable[ValueSlot]) -> None:
 
 
 def print_each(warnings: Iterable[str]) -> None:
-    """Print warnings after the output so far."""
+    """Print warnings after all earlier output."""
     for warning in warnings:
-        sys.stdout.flush()  # if both go to the same file, this follows it
+        sys.stdout.flush()  # keeps the order if both go to the same file
         print_labelled("warning", warning)

@@ -1,4 +1,4 @@
 """Find the environment variables that a program's code reads, without running it.
 
-`scan` walks the files; each language has a module.
+`scan` walks the files; there is one module per language.
 """

@@ -1,7 +1,7 @@
 """Find the files of a program in a folder, and the language of each.
 
 In a git repository, files that git ignores are left out. Third-party code (`node_modules`,
-`vendor`, a virtual environment) always is.
+`vendor`, a virtual environment) is always left out.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _TESTS = re.compile(
     r"|(?:^|/)(?:test_|conftest\.)[^/]*$|[._-](?:spec|test)s?\.\w+$",
     re.IGNORECASE,
 )
-# what lists variables without using them
+# files that list variables without using them
 _NO_USE = (
     ".env*",
     ".envkit-ignore",
@@ -93,7 +93,7 @@ def _walk(folder: str) -> Iterator[str]:
 
 
 def _is_environment(path: str, name: str) -> bool:
-    """Return whether a folder is a virtual environment of Python, however it is called."""
+    """Return whether a folder is a virtual environment of Python, whatever its name."""
     return os.path.exists(os.path.join(path, name, "pyvenv.cfg"))
 
 
@@ -105,12 +105,12 @@ def _is_own(relative: str) -> bool:
 
 
 def is_test(relative: str) -> bool:
-    """Return whether a path is that of a test, by the customs of all languages."""
+    """Return whether a path is that of a test, by the conventions of any language."""
     return _TESTS.search(relative.replace(os.sep, "/")) is not None
 
 
 def language_of(path: str, content: bytes) -> str:
-    """Return the language of a file, by its name or its first line; empty where none is known."""
+    """Return the language of a file, by its name or its first line; empty if unknown."""
     name = os.path.basename(path)
     extension = os.path.splitext(name)[1]
     if extension or name in _NAMED:

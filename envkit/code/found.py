@@ -1,4 +1,4 @@
-"""What a parser found in one source file."""
+"""The result of parsing one source file."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ class Read(NamedTuple):
     """One place where a program reads an environment variable.
 
     Attributes:
-        name: the variable's; empty if it is computed at run time.
+        name: the name of the variable; empty if it is computed at run time.
         line: from 1.
-        needed: whether the program requires it: it has no default and no test.
+        needed: whether the program requires it: it has no default and is not tested.
     """
 
     name: str
@@ -31,4 +31,4 @@ class Found(NamedTuple):
 
 
 class UnreadableError(Exception):
-    """A file is not in the language that its name suggests."""
+    """A file is not written in the language that its name suggests."""

@@ -1,8 +1,8 @@
 """Environment variables that Go reads: `os.Getenv`, `os.LookupEnv` and `env:"NAME"` tags.
 
-A name may be a constant of the file. `Getenv` returns an empty text for a missing variable, so a
-read is `needed` unless its result, or the variable that holds it, is compared with an empty
-text. A tag says whether its name is `needed`. Names below a prefix are incomplete, and left out.
+A name may be a constant of the file. `Getenv` returns an empty text for a missing variable. So a
+read is `needed` unless its result, or the variable with its result, is compared with an empty
+text. A tag says whether its name is `needed`. Names below a prefix are incomplete and left out.
 
 Reference: https://github.com/caarlos0/env, https://github.com/ilyakaznacheev/cleanenv
 """
@@ -27,7 +27,7 @@ _EMPTY = ('""', "``")
 
 
 def find(source: bytes) -> Found:
-    """Return what a file reads.
+    """Return the reads of a file.
 
     Raises:
         ExtraMissingError: the parser is not installed.
@@ -42,7 +42,7 @@ def find(source: bytes) -> Found:
 
 class _File:
     def __init__(self, root: Node) -> None:
-        self.packages: set[str] = set()  # what `os` is called here
+        self.packages: set[str] = set()  # the names of the package `os` in this file
         self.constants: dict[str, str] = {}
         self.compared: set[str] = set()
         self.given: set[str] = set()
@@ -59,7 +59,7 @@ class _File:
                 self.compared.add(text(node.child_by_field_name("left")))
 
     def reads(self, node: Node) -> Iterator[Read]:
-        """Yield what this node itself reads; record what it sets."""
+        """Yield the reads of this node itself; record the variables that it sets."""
         if node.type == "field_declaration":
             tag = text(node.child_by_field_name("tag"))
             found = None if self.prefixed else _TAG.search(tag)
@@ -90,6 +90,6 @@ class _File:
 
 
 def _is_comparison(node: Node) -> bool:
-    """Whether a node is `x == ""` or `x != ""`."""
+    """Return whether a node is `x == ""` or `x != ""`."""
     operator = text(node.child_by_field_name("operator"))
     return operator in ("==", "!=") and text(node.child_by_field_name("right")) in _EMPTY

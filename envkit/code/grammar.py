@@ -1,4 +1,4 @@
-"""Parse languages other than Python with tree-sitter, which the extra `check` brings."""
+"""Parse languages other than Python with tree-sitter, which the extra `check` installs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from tree_sitter import Node, Parser
 
-# a language -> the package, and the function in it that gives the grammar
+# a language -> the package, and the function of the package that returns the grammar
 _GRAMMARS = {
     "JavaScript": ("tree_sitter_javascript", "language"),
     "TypeScript": ("tree_sitter_typescript", "language_typescript"),
@@ -27,7 +27,7 @@ _GRAMMARS = {
 
 
 def syntax(language: str, source: bytes) -> Node:
-    """Return the root of the syntax tree of a file; a part with errors is also a node.
+    """Return the root of a file's syntax tree; parts with errors are also nodes.
 
     Raises:
         ExtraMissingError: the parser is not installed.
@@ -50,7 +50,7 @@ def _parser(language: str) -> Parser:
 
 
 def nodes(root: Node) -> Iterator[Node]:
-    """Yield each named node below and with `root`, in the order of the text."""
+    """Yield `root` and each named node below it, in the order of the text."""
     stack = [root]
     while stack:
         node = stack.pop()
@@ -59,12 +59,12 @@ def nodes(root: Node) -> Iterator[Node]:
 
 
 def text(node: Node | None) -> str:
-    """Return the text of a node; empty for none."""
+    """Return the text of a node; empty for None."""
     return "" if node is None or node.text is None else node.text.decode(errors="replace")
 
 
 def variable(node: Node | None) -> str:
-    """Return the variable that a quoted text names; empty where it is no such text."""
+    """Return the variable that a quoted text names; empty if the node is not such a text."""
     name = text(node)[1:-1]
     return name if node is not None and "string" in node.type and is_name(name) else ""
 

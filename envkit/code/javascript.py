@@ -1,8 +1,8 @@
 """Environment variables that JavaScript and TypeScript read.
 
-Known are `process.env`, `import.meta.env` and `Bun.env`, aliases of them and what is taken
-out of them by destructuring, and `Deno.env.get`. An absent variable is `undefined`
-whichever way it is read, so `needed` is every read that has no default and is not a test.
+This finds `process.env`, `import.meta.env` and `Bun.env`, their aliases, variables destructured
+from them, and `Deno.env.get`. A missing variable is `undefined` in all of these, so a read is
+`needed` unless it has a default or is a test.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ _AROUND = (
     "parenthesized_expression",
     "satisfies_expression",
 )
-_LONGEST = 200  # bytes of what may be an environment, so that long chains are not read in full
+_LONGEST = 200  # bytes of a node that may be an environment; longer chains are not read in full
 _ALTERNATIVES = ("||", "??")
 _TESTS = ("&&", "==", "===", "!=", "!==")
 
 
 def find(source: bytes, language: str = "JavaScript") -> Found:
-    """Return what a file reads.
+    """Return the reads of a file.
 
     Args:
         source: its content.
@@ -62,7 +62,7 @@ class _File:
                     self.environments.add(text(name))
 
     def import_(self, node: Node) -> None:
-        """Note `import { env } from "node:process"` and `import proc from "process"`."""
+        """Record `import { env } from "node:process"` and `import proc from "process"`."""
         if text(node.child_by_field_name("source"))[1:-1] not in _PROCESS:
             return
         for inner in nodes(node):
@@ -83,7 +83,7 @@ class _File:
         return "".join(text(node).split()).replace("?.", ".") in self.environments
 
     def reads(self, node: Node) -> Iterator[Read]:
-        """Yield what this node itself reads; record what it sets."""
+        """Yield the reads of this node itself; record the variables that it sets."""
         if node.type in ("member_expression", "subscript_expression"):
             of_what = node.child_by_field_name("object")
             if self.is_environment(of_what):
@@ -97,7 +97,7 @@ class _File:
             whole = node.parent
             value = whole.child_by_field_name("value") or whole.child_by_field_name("right")
             if self.is_environment(value):
-                yield from _taken_out(node)
+                yield from _destructured(node)
         elif node.type == "call_expression":
             yield from _deno(node)
 
@@ -114,7 +114,7 @@ class _File:
 
 
 def _use(node: Node) -> str:
-    """Return what becomes of a variable: `set`, or a read that is `needed` or `optional`."""
+    """Return how a variable is used: `set`, or a read that is `needed` or `optional`."""
     parent = node.parent
     while parent is not None and parent.type in _AROUND:
         node, parent = parent, parent.parent
@@ -139,7 +139,7 @@ def _use(node: Node) -> str:
     return "optional" if tested else "needed"
 
 
-def _taken_out(pattern: Node) -> Iterator[Read]:
+def _destructured(pattern: Node) -> Iterator[Read]:
     """Yield the variables of `const { A, B = "default", C: c } = process.env`."""
     for part in pattern.named_children:
         if part.type == "shorthand_property_identifier_pattern":

@@ -22,7 +22,7 @@ _GIVEN = re.compile(
     | BUNDLE_\w+|RAILS_ENV|RACK_ENV|ENVKIT_\w+""",
     re.VERBOSE | re.IGNORECASE,
 )
-# read by a runtime, a framework or a vendor's library, of which the code says nothing
+# read by a runtime, a framework or a vendor's library, without being named in the code
 _READ_BY_OTHERS = re.compile(
     r"""AWS_\w+|AZURE_\w+|GOOGLE_\w+|GCP_\w+|GCLOUD_\w+|OTEL_\w+|SENTRY_\w+|DD_\w+|NEW_RELIC_\w+
     | DATADOG_\w+|HONEYCOMB_\w+|VAULT_\w+|BAO_\w+|PG\w+|MYSQL_\w+|REDIS\w*_URL|DATABASE_URL|PORT

@@ -1,10 +1,9 @@
-"""Environment variables that Python code reads, by its syntax tree.
+"""Environment variables that Python code reads, found in its syntax tree.
 
-Known are `os.environ` and `os.getenv` under whatever name they are imported, what
-`envkit.resolve` and `envkit.load` return, the readers of decouple, environs, django-environ
-and starlette, and the settings classes of pydantic.
-A name may be a constant of the module. What is `needed` is what raises where the variable
-is absent.
+This finds `os.environ` and `os.getenv` under any imported name, the results of `envkit.resolve` and
+`envkit.load`, the readers of decouple, environs, django-environ and starlette, and the settings
+classes of pydantic. A name may be a constant of the module. A read is `needed` if it raises an
+error when the variable is absent.
 """
 
 from __future__ import annotations
@@ -23,16 +22,16 @@ if TYPE_CHECKING:
 
 
 class _Kind(Enum):
-    """What a name stands for."""
+    """The meaning of a name."""
 
     MAPPING = auto()  # `os.environ`
-    GETENV = auto()  # a function as `os.getenv` is one
+    GETENV = auto()  # a function like `os.getenv`
     READER = auto()  # called with the name of a variable
-    MAKER = auto()  # called to make a reader
+    MAKER = auto()  # called to create a reader
     SETTINGS = auto()  # a class whose fields are variables
 
 
-# the full names of what is known
+# full name -> meaning
 _KNOWN = {
     "os.environ": _Kind.MAPPING,
     "os.getenv": _Kind.GETENV,
@@ -50,23 +49,23 @@ _KNOWN = {
     "pydantic.BaseSettings": _Kind.SETTINGS,
 }
 _MODULES = {name.rpartition(".")[0] for name in _KNOWN}
-# methods of readers whose first argument is not a variable
+# methods of readers whose first argument is not the name of a variable
 _NO_READS = ("dump", "parser_for", "prefixed", "read_env", "read_envfile", "seal")
 _SUBSCRIPTED = (_Kind.MAPPING, _Kind.READER)  # an `envkit.Environment` is both
 _CATCHES = ("KeyError", "LookupError", "Exception", "BaseException")
 
 
 def find(source: bytes) -> Found:
-    """Return what a module reads.
+    """Return the reads of a module.
 
     Raises:
-        UnreadableError: it is not the Python that this interpreter speaks.
+        UnreadableError: this version of Python cannot parse it.
     """
     if not any(word in source.lower() for word in (b"env", b"config", b"basesettings")):
         return Found()
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of strings in code that is not ours
+            warnings.simplefilter("ignore")  # about strings in code that is not ours
             tree = ast.parse(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         raise UnreadableError from None
@@ -80,7 +79,7 @@ def find(source: bytes) -> Found:
 
 
 def _nodes(tree: ast.AST) -> Iterator[tuple[ast.AST, bool]]:
-    """Yield each node, and whether a KeyError there is caught."""
+    """Yield each node, and whether a KeyError is caught there."""
     stack: list[tuple[ast.AST, bool]] = [(tree, False)]
     while stack:
         node, guarded = stack.pop()
@@ -98,15 +97,15 @@ def _catches(node: ast.Try) -> bool:
 
 
 class _Module:
-    """The names of one module that stand for something known."""
+    """The names in one module that have a known meaning."""
 
     def __init__(self, tree: ast.Module) -> None:
-        self.names: dict[str, str] = {}  # a name of the module -> its full name, `os.environ`
-        self.kinds = dict(_KNOWN)  # a full name, or one that was assigned -> what it is
+        self.names: dict[str, str] = {}  # a name in the module -> its full name
+        self.kinds = dict(_KNOWN)  # a full name, or an assigned name -> its meaning
         self.constants: dict[str, str] = {}
         self.given: set[str] = set()
         self.defaults: set[str] = set()
-        self.settings: dict[str, Naming] = {}  # the full name of a class -> how it names
+        self.settings: dict[str, Naming] = {}  # the full name of a class -> its naming rules
         for node in ast.walk(tree):
             if isinstance(node, ast.Import | ast.ImportFrom):
                 self.import_(node)
@@ -132,7 +131,7 @@ class _Module:
 
     def assign(self, name: str, value: ast.expr) -> None:
         if isinstance(value, ast.Constant) and isinstance(value.value, str):
-            # one that changes is not a constant
+            # a name that is assigned twice is not a constant
             self.constants[name] = value.value if name not in self.constants else ""
         elif isinstance(value, ast.Call) and self.kind(value.func) == _Kind.MAKER:
             self.names[name] = f"{name} of this module"
@@ -142,7 +141,7 @@ class _Module:
             self.names[name] = self.full_name(value)
 
     def derive(self, node: ast.ClassDef) -> None:
-        """Note a class of settings, which another one may derive from."""
+        """Record a settings class, from which others may derive."""
         bases = [self.full_name(base) for base in node.bases if self.kind(base) == _Kind.SETTINGS]
         if bases:
             full = self.names[node.name] = f"{node.name} of this module"
@@ -150,7 +149,7 @@ class _Module:
             self.settings[full] = naming(node, self.settings.get(bases[0], Naming()))
 
     def full_name(self, node: ast.expr) -> str:
-        """Return `os.environ` for what stands for it; empty for what is not known."""
+        """Return the full name of an expression, such as `os.environ`; empty if unknown."""
         if isinstance(node, ast.Name):
             return self.names.get(node.id, "")
         if isinstance(node, ast.Attribute):
@@ -161,7 +160,7 @@ class _Module:
         return self.kinds.get(self.full_name(node))
 
     def reads(self, node: ast.AST) -> Iterator[Read]:
-        """Yield what this node itself reads; record what it sets."""
+        """Yield the reads of this node itself; record the variables that it sets."""
         if isinstance(node, ast.Subscript) and self.kind(node.value) in _SUBSCRIPTED:
             if isinstance(node.ctx, ast.Load):
                 yield self.read(node.slice, needed=True)
@@ -201,7 +200,7 @@ class _Module:
         return Read(name, node.lineno, needed and bool(name))
 
     def constant(self, node: ast.expr) -> str:
-        """Return the text of a name that is written down; empty where it is made."""
+        """Return the text of a literal or constant; empty if it is computed."""
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             return node.value
         return self.constants.get(node.id, "") if isinstance(node, ast.Name) else ""

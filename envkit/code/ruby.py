@@ -1,6 +1,6 @@
 """Environment variables that Ruby reads: `ENV[...]`, `ENV.fetch` and similar.
 
-Only `fetch` without a default or a block is `needed`: the others return nil for an absent variable.
+Only `fetch` without a default or a block is `needed`: all others return nil for an absent variable.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _WRITES = ("delete", "store")
 
 
 def find(source: bytes) -> Found:
-    """Return what a file reads.
+    """Return the reads of a file.
 
     Raises:
         ExtraMissingError: the parser is not installed.
@@ -53,7 +53,7 @@ def _reads(node: Node, given: set[str]) -> Iterator[Read]:
 
 
 def _is_assigned(node: Node) -> bool:
-    """Whether a node stands left of `=` or `||=`."""
+    """Return whether a node is on the left of `=` or `||=`."""
     parent = node.parent
     if parent is None or parent.type not in ("assignment", "operator_assignment"):
         return False

@@ -1,8 +1,8 @@
-"""Find the variables that a program reads, in all files of its folders.
+"""Find the variables that a program reads in all files of its folders.
 
     code = scan(["/srv/shop/src"], names={"PORT"}, environ=os.environ)
 
-Nothing is run. Variables that the program sets itself are left out.
+No code is run. Variables that the program sets itself are left out.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from envkit.code.found import Read
 
-MAX_BYTES = 2 * 1024 * 1024  # of a file that a person wrote
+MAX_BYTES = 2 * 1024 * 1024  # more than a person writes in one file
 _WORD = re.compile(rb"[A-Za-z_][A-Za-z0-9_]*")
 _FINDERS: dict[str, Callable[[bytes], Found]] = {
     "Python": python.find,
@@ -37,7 +37,7 @@ _FINDERS: dict[str, Callable[[bytes], Found]] = {
 
 
 class Use(NamedTuple):
-    """One read of a variable, and the absolute path of the file that has it."""
+    """One read of a variable, and the absolute path of the file that contains it."""
 
     file: str
     read: Read
@@ -48,11 +48,10 @@ class Code(NamedTuple):
 
     Attributes:
         uses: the reads of the program itself, not those of its tests.
-        mentioned: which of the given names appear anywhere, as words, in
-            capitals or not.
+        mentioned: which of the given names appear anywhere, as words, in capitals or not.
         unreadable: files that are not in the language that their names suggest.
-        files: how many were in a supported language.
-        unparsed: files that take a parser that is not installed, by the error that says so.
+        files: the number of files in a supported language.
+        unparsed: the files whose parser is not installed, by the error that says so.
     """
 
     uses: tuple[Use, ...]
@@ -74,9 +73,9 @@ def scan(
 
     Args:
         folders: absolute paths.
-        names: the variables whose mention is looked for.
+        names: the variables to look for in any text.
         environ: the process environment.
-        without: a folder that is left out, absolute.
+        without: absolute path of a folder to leave out.
         progress: called with the number of files read so far, and the total.
 
     """
@@ -103,7 +102,7 @@ def scan(
             except UnreadableError:
                 unreadable.append(path)
                 continue
-            except ExtraMissingError as error:  # of this language; others are read all the same
+            except ExtraMissingError as error:  # only for this language
                 unparsed.setdefault(language, (error, []))[1].append(path)
                 continue
             by_language.setdefault(language, []).append((path, found))
@@ -120,10 +119,10 @@ def scan(
 
 
 def _content(path: str) -> bytes:
-    """Return the content of a file; nothing for what no person wrote, and what is not there."""
+    """Return the content of a file; empty if it is binary, generated or missing."""
     try:
         content = read_capped(path, MAX_BYTES)
-    except OSError:  # git lists what is deleted, and submodules; too large is generated
+    except OSError:  # git also lists deleted files and submodules
         return b""
     return b"" if b"\0" in content[:8192] else content
 

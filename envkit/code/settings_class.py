@@ -5,8 +5,8 @@
         database_url: str                                      # needs APP_DATABASE_URL
         port: int = Field(8080, validation_alias="PORT")       # looks for PORT
 
-A field without a default is `needed`. One whose name cannot be told from the class alone
-(a prefix that is computed, the parts of a nested model) is left out.
+A field without a default is `needed`. A field is left out if the class alone does not determine
+its variable (a computed prefix, the parts of a nested model).
 
 Reference: https://docs.pydantic.dev/latest/concepts/pydantic_settings/
 """
@@ -22,7 +22,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-_ALIASES = ("validation_alias", "alias", "env")  # the last one of pydantic 1
+_ALIASES = ("validation_alias", "alias", "env")  # `env` is from pydantic 1
 _DEFAULTS = ("default", "default_factory")
 
 
@@ -30,7 +30,7 @@ class Naming(NamedTuple):
     """How a class names its variables.
 
     Attributes:
-        prefix: before the name of each field; None if it is computed at run time.
+        prefix: text before the name of each field; None if it is computed at run time.
         nested: whether the fields of nested models have their own variables.
     """
 
@@ -39,7 +39,7 @@ class Naming(NamedTuple):
 
 
 def naming(node: ast.ClassDef, inherited: Naming) -> Naming:
-    """Return how a class names its variables, by `model_config` or an inner `Config`."""
+    """Return the naming rules of a class, from `model_config` or an inner `Config`."""
     found = inherited
     for name, value in _options(node):
         if name == "env_prefix":
@@ -50,7 +50,7 @@ def naming(node: ast.ClassDef, inherited: Naming) -> Naming:
 
 
 def fields(node: ast.ClassDef, names: Naming) -> Iterator[Read]:
-    """Yield the variables that the fields of a class are read from."""
+    """Yield the variables from which the fields of a class are read."""
     for statement in node.body:
         if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
             name = statement.target.id
@@ -60,7 +60,7 @@ def fields(node: ast.ClassDef, names: Naming) -> Iterator[Read]:
 
 def _options(node: ast.ClassDef) -> Iterator[tuple[str, ast.expr]]:
     for statement in node.body:
-        if isinstance(statement, ast.ClassDef) and statement.name == "Config":  # of pydantic 1
+        if isinstance(statement, ast.ClassDef) and statement.name == "Config":  # pydantic 1
             yield from filter(None, map(_assigned, statement.body))
         elif (found := _assigned(statement)) and found[0] == "model_config":
             yield from _items(found[1])
@@ -102,7 +102,7 @@ def _field(name: str, statement: ast.AnnAssign, names: Naming) -> Iterator[Read]
             yield Read(f"{names.prefix}{name}".upper(), statement.lineno, needed)
     elif text := _text(alias):
         yield Read(text.upper(), statement.lineno, needed)
-    elif isinstance(alias, ast.Call):  # AliasChoices: any of them will do
+    elif isinstance(alias, ast.Call):  # AliasChoices: any one of them is enough
         for choice in filter(None, map(_text, alias.args)):
             yield Read(choice.upper(), statement.lineno, needed=False)
 

@@ -1,8 +1,8 @@
 """Environment variables that shell scripts read: `$NAME` and `${NAME...}`.
 
-Only names in capitals count: by custom, a script's own variables are lower case. A variable
-that it assigns, reads in or declares is its own. `needed` is a read without a default
-(`${X:-...}`) that is not a test (`[ -z "$X" ]`, `${X:+...}`).
+Only names in capitals count: by convention, a script's own variables are in lower case. A variable
+that the script assigns, reads in or declares is its own. A read is `needed` if it has no default
+(`${X:-...}`) and is not a test (`[ -z "$X" ]`, `${X:+...}`).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _NAME = re.compile(r"[A-Z_][A-Z0-9_]*")
 _EXPANSION = re.compile(r"\$\{(?P<sign>[#!]?)(?P<name>\w+)(?:\[[^]]*\])?(?P<operator>:?[-=+])?")
-# what the shell itself sets
+# variables that the shell itself sets
 _OWN = re.compile(
     r"BASH\w*|COLUMNS|COMP\w*|DIRSTACK|EPOCH\w+|EUID|FUNCNAME|GROUPS|HOSTNAME|HOSTTYPE|IFS|LINENO"
     r"|LINES|MACHTYPE|OLDPWD|OPTARG|OPTERR|OPTIND|OSTYPE|PIPESTATUS|PPID|PWD|RANDOM|REPLY|SECONDS"
@@ -31,7 +31,7 @@ _DECLARING = ("declare", "local", "readonly", "typeset")
 
 
 def find(source: bytes) -> Found:
-    """Return what a script reads.
+    """Return the reads of a script.
 
     Raises:
         ExtraMissingError: the parser is not installed.
@@ -58,7 +58,7 @@ def _given(node: Node) -> Iterator[str]:
 
 
 def _reads(node: Node) -> Iterator[Read]:
-    written = text(node).lstrip()  # inside quotes, the blanks before it belong to the node
+    written = text(node).lstrip()  # inside quotes, the node includes the blanks before it
     if node.type == "simple_expansion":
         name = written[1:]
         if _NAME.fullmatch(name):
@@ -72,7 +72,7 @@ def _reads(node: Node) -> Iterator[Read]:
 
 
 def _tested(node: Node) -> bool:
-    """Whether an expansion stands in `[ ... ]` or `[[ ... ]]`."""
+    """Return whether an expansion is inside `[ ... ]` or `[[ ... ]]`."""
     parent = node.parent
     while parent is not None and parent.type in (
         "string",

@@ -2,8 +2,8 @@
 
     report = diff(staging, prod)
 
-The result is an `EnvDiff`, from which a value that may not be shown cannot be recovered. A
-variable that is secret on one side is masked on all of them.
+The result is an `EnvDiff`, from which a masked value cannot be recovered. A variable that is
+secret on one side is masked on all sides.
 """
 
 from __future__ import annotations
@@ -47,8 +47,8 @@ def diff(*sides: Side, reveal: bool = False, key: bytes | None = None) -> EnvDif
 
     Args:
         sides: as `read_sides` returns them.
-        reveal: show secrets in clear; the caller has asked the person.
-        key: of the fingerprints; drawn at random unless given, as tests do.
+        reveal: show secrets in clear; the caller has confirmed that with the user.
+        key: the key of the fingerprints, for tests; default: random.
     """
     comparison = _Comparison(sides, reveal=reveal, key=key or os.urandom(32))
     names = dict.fromkeys(name for side in sides for name in side.names())
@@ -97,7 +97,7 @@ class _Comparison:
         return Entry(name, status, cells, findings, tuple(also))
 
     def masked(self, name: str, found: Sequence[Variable | None]) -> bool:
-        """Return whether a variable is secret, because a profile says so or none says otherwise."""
+        """Return whether to mask it: a profile declares it secret, or no profile decides."""
         if name in self.secret or not self.any_assumed:
             return name in self.secret
         if any(d.secret is False or d.type in PLAIN_TYPES for d in self.declared(name) if d):
@@ -152,7 +152,7 @@ class _Comparison:
 
 
 def _statuses(cells: Sequence[Cell], values: Sequence[str], *, reused: bool) -> list[DiffStatus]:
-    """Return all statuses of a variable, the gravest first; none where it is the same."""
+    """Return all statuses of a variable, the most severe first; none if there is no difference."""
     known = [cell for cell in cells if cell.state != CellState.UNREADABLE]
     lacking = len(values) < len(known) and (values or any(cell.reason for cell in known))
     answers = {

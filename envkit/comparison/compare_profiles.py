@@ -1,4 +1,4 @@
-"""Compare profiles without their values. Pure: no store is asked.
+"""Compare profiles without their values. Pure: contacts no store.
 
     report = diff_keys({"staging": staging, "prod": prod})
 
@@ -42,12 +42,12 @@ def diff_keys(
     """Compare two or more profiles.
 
     Args:
-        sides: labels with profiles; or with the names that something else has, a file.
+        sides: by label, a profile, or the names of the variables of a file or a process.
         only: globs; variables that match none of them are left out.
         exclude: globs; variables that match one of them are left out.
 
     Raises:
-        UsageError: none has a variable that `only` or `exclude` names.
+        UsageError: no side has a variable that `only` or `exclude` names.
         ProfileError: variables refer to each other in a cycle.
         ResolutionError: references name sources that a profile does not have.
     """
@@ -99,7 +99,7 @@ def _cell(declaration: Declaration | None, *, secret: bool) -> Cell:
 
 
 def _literal(declaration: Declaration) -> str | None:
-    """Return the value that a profile itself gives, None where it is to be read."""
+    """Return the value that a profile itself contains; None if the value is read elsewhere."""
     texts = []
     for part in declaration.template.parts:
         if isinstance(part, str):
@@ -112,7 +112,7 @@ def _literal(declaration: Declaration) -> str | None:
 
 
 def _form(declared: Sequence[Declaration | None]) -> Sequence[Finding]:
-    """Find what is written into one profile, and read from elsewhere in another."""
+    """Find variables that are literals in one profile and are read from elsewhere in another."""
     forms = tuple(
         "" if each is None else "placeholder" if _literal(each) is None else "literal"
         for each in declared

@@ -1,6 +1,6 @@
-"""Sides of a comparison that no profile describes: a `.env` file, this process, another process.
+"""Sides without a profile: a `.env` file, this process, or another process.
 
-Nothing declares which of their values are secret, so all of them count as secret.
+Nothing declares which of their values are secret, so all of them are treated as secret.
 """
 
 from __future__ import annotations
@@ -32,15 +32,15 @@ def file_side(
     """Return the variables of a `.env` file.
 
     Args:
-        label: how the report calls it.
-        path: relative to the working folder; `~` is the home folder.
-        environ: where `${NAME}` is looked up that the file does not set.
-        aliases: of the profiles that are compared -> their names.
+        label: the name of the side in the report.
+        path: relative to the working directory; `~` is the home directory.
+        environ: where to look up `${NAME}` if the file does not set it.
+        aliases: aliases of the compared profiles -> their names.
 
     Raises:
-        DotenvError: nothing says which variables it sets.
-        DeniedError: it may not be read.
-        UsageError: there is no such file.
+        DotenvError: it is unclear which variables the file sets.
+        DeniedError: the file may not be read.
+        UsageError: the file does not exist.
     """
     shown = display_path(os.path.expanduser(path))
     try:
@@ -74,14 +74,14 @@ def file_side(
 
 
 def _environment_of(path: str) -> str:
-    """Return the environment that a file's name says, `prod` for `.env.prod`, else its path."""
+    """Return the environment in a file's name, `prod` for `.env.prod`, or else its path."""
     name = os.path.basename(path)
     stem = name.removeprefix(".env.") if name.startswith(".env.") else name.removesuffix(".env")
     return stem if stem and stem != name else os.path.abspath(path)
 
 
 def this_process(label: str, environ: Mapping[str, str]) -> Side:
-    """Return the variables of the environment that envkit itself runs in."""
+    """Return the variables of envkit's own process environment."""
     return _process(label, dict(environ), "env")
 
 
@@ -89,8 +89,8 @@ def other_process(label: str, pid: str) -> Side:
     """Return the variables that a running process was started with.
 
     Raises:
-        UsageError: there is no such process, or no `/proc`.
-        DeniedError: it belongs to another user.
+        UsageError: the process does not exist, or there is no `/proc`.
+        DeniedError: the process belongs to another user.
     """
     try:
         with open(f"/proc/{int(pid)}/environ", "rb") as file:

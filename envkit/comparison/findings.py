@@ -1,6 +1,6 @@
 """Find how the values, origins and rules of one variable differ. Pure.
 
-A finding names parts, places and rules; it has no value of a hidden variable.
+A finding names parts, places and rules. It never contains the value of a hidden variable.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from envkit.profile.declaration import Declaration
     from envkit.resolution.environment import Variable
 
-_SECRET_CHARACTERS = 16  # of a word with letters and digits, from which on it looks like a secret
+_SECRET_CHARACTERS = 16  # shortest word with letters and digits that looks like a secret
 _PIN = re.compile(r"\?(?:version|stage)=[^#]*")
 # the key of a variable in a profile -> its attribute in a Declaration
 _RULES = {
@@ -42,10 +42,10 @@ _rules_of = attrgetter(*_RULES.values())
 
 
 def value_findings(found: Sequence[Variable | None], *, hidden: bool) -> Iterator[Finding]:
-    """Yield in what the values of a variable differ.
+    """Yield how the values of a variable differ.
 
     Args:
-        found: per environment; None where it has no value.
+        found: per environment; None if the variable has no value there.
         hidden: whether the values may not be shown.
     """
     texts = [None if variable is None else variable.value.reveal() for variable in found]
@@ -65,7 +65,7 @@ def value_findings(found: Sequence[Variable | None], *, hidden: bool) -> Iterato
 def _parts(
     texts: Sequence[str | None], present: Sequence[str], *, hidden: bool
 ) -> Iterator[Finding]:
-    unnamed = False  # one finding for all the parts whose names may not be shown
+    unnamed = False  # one finding covers all the parts whose names may not be shown
     for part in differing_parts(present):
         if hidden and (part.structure is Structure.LIST or not is_given_name(part.name)):
             if not unnamed:
@@ -81,7 +81,7 @@ def _parts(
 
 
 def origin_findings(found: Sequence[Variable | None]) -> Iterator[Finding]:
-    """Yield that one value is written or read in different ways, if profiles say so."""
+    """Yield a finding if profiles write or read the same value in different ways."""
     present = [variable for variable in found if variable is not None and variable.location]
     if len({variable.value.reveal() for variable in present}) != 1 or len(present) < 2:
         return
@@ -98,7 +98,7 @@ def _way(variable: Variable) -> str:
 
 
 def literal_findings(found: Sequence[Variable | None]) -> Iterator[Finding]:
-    """Yield that a store gives on one side what a profile has in clear on another."""
+    """Yield a finding if a value is in a store on one side and a literal on another."""
     present = [variable for variable in found if variable is not None and variable.location]
     literals = [v.value.reveal() for v in present if not v.origins and not v.note]
     if literals and any(variable.origins and variable.secret for variable in present):
@@ -112,10 +112,10 @@ def literal_findings(found: Sequence[Variable | None]) -> Iterator[Finding]:
 
 
 def _like_a_secret(text: str) -> bool:
-    """Return whether a text in a profile should not be there.
+    """Return whether a literal looks like a secret that should not be in a profile.
 
-    A URL is harmless without a password, and so is the made-up password of a server that
-    only a developer's machine knows.
+    A URL without a password is harmless. So is the made-up password of a server that exists
+    only on a developer's machine.
     """
     if "://" in text:
         return bool(credentials_of(text)) and "." in host_of(text)
@@ -124,11 +124,11 @@ def _like_a_secret(text: str) -> bool:
 
 
 def rule_findings(declared: Sequence[Declaration | None], *, hidden: bool) -> Iterator[Finding]:
-    """Yield the rules in which profiles differ that declare the same variable.
+    """Yield the rules that differ between profiles that declare the same variable.
 
     Args:
-        declared: per environment; None where it does not know the variable.
-        hidden: whether the values may not be shown, and so no default or choice.
+        declared: per environment; None if it does not know the variable.
+        hidden: whether the values may not be shown, and therefore no default or choice either.
     """
     known = [declaration for declaration in declared if declaration is not None]
     if len(set(map(_rules_of, known))) < 2:

@@ -1,4 +1,4 @@
-"""The result of a comparison: plain data that has no secret.
+"""The result of a comparison: plain data without secrets.
 
 Programs import these types from `envkit.env_diff`, which says what fingerprints are.
 """
@@ -12,7 +12,7 @@ FINGERPRINT_DIGITS = 8
 
 
 class DiffStatus(StrEnum):
-    """How a variable differs, the gravest first: what a reader must see first."""
+    """How a variable differs, the most severe first."""
 
     REUSED = "reused"
     UNREADABLE = "unreadable"
@@ -21,15 +21,15 @@ class DiffStatus(StrEnum):
     SAME = "same"
 
 
-# those that a team may accept, and a command may fail on
+# statuses that a team may accept, and that may make a command fail
 DIFFERENCES = tuple(status for status in DiffStatus if status is not DiffStatus.SAME)
 
 
 class CellState(StrEnum):
-    """What is known of a variable in one environment.
+    """What is known about a variable in one environment.
 
     Attributes:
-        PLACEHOLDER: where profiles alone are compared.
+        PLACEHOLDER: used if profiles are compared without their values.
         ABSENT: a profile declares it and no store has it.
     """
 
@@ -41,7 +41,7 @@ class CellState(StrEnum):
 
 
 class FindingKind(StrEnum):
-    """What a finding says.
+    """The subject of a finding.
 
     Attributes:
         REUSED: the same secret is in all `places`.
@@ -51,7 +51,7 @@ class FindingKind(StrEnum):
         TYPE: one value looks like a number, another like a text.
         ORIGIN: the same value was read in different ways.
         LITERAL: read from a store in one environment, written into the profile of another.
-        RULE: the profiles demand different things, `subject` being the key.
+        RULE: the profiles have different rules; `subject` is the key of the rule.
     """
 
     REUSED = "reused"
@@ -65,18 +65,18 @@ class FindingKind(StrEnum):
 
 
 class Cell(NamedTuple):
-    """A variable in one environment: what may be shown of it.
+    """One variable in one environment, as far as it may be shown.
 
     Attributes:
         state: whether there is a value to show, and if not, why.
-        shown: the literal, or the placeholders; None where nothing may be shown.
-        secret: whether it is one here or elsewhere.
+        shown: the literal, or the placeholders; None if nothing may be shown.
+        secret: whether the variable is secret, here or in another environment.
         length: the class of its length in characters, `8-15`.
-        fingerprint: of a secret; the same for the same value inside one diff.
+        fingerprint: for a secret; equal values have equal fingerprints within one diff.
         origins: where the value was read; empty for a literal.
-        location: where the profile gives it, `profiles/prod.toml:12`.
+        location: the line of the profile that sets it, `profiles/prod.toml:12`.
         reason: why there is no value.
-        code: the error's, where it is unreadable.
+        code: the code of the error, if the variable is unreadable.
     """
 
     state: CellState
@@ -91,7 +91,7 @@ class Cell(NamedTuple):
 
 
 class Place(NamedTuple):
-    """One of the places that hold the same secret.
+    """One of the places that contain the same secret.
 
     Attributes:
         environment: its label.
@@ -105,14 +105,14 @@ class Place(NamedTuple):
 
 
 class Finding(NamedTuple):
-    """Something to know about one variable.
+    """A remark about one variable.
 
     Attributes:
-        kind: what it says; see `FindingKind`.
-        subject: which part or rule; empty where the kind says it all.
-        shown: per environment what may be shown; empty where nothing may.
+        kind: the subject of the finding; see `FindingKind`.
+        subject: which part or rule; empty if the kind says it all.
+        shown: per environment, the text that may be shown; empty if none may be shown.
         places: for `reused`.
-        dangerous: whether a person should act on it.
+        dangerous: whether the user should act on it.
     """
 
     kind: FindingKind
@@ -127,10 +127,10 @@ class Entry(NamedTuple):
 
     Attributes:
         name: the variable.
-        status: the gravest that it has.
+        status: the most severe of its statuses.
         cells: one for each environment.
-        findings: what there is to know of it.
-        also: the other statuses that it has: what two environments share, a third may lack.
+        findings: remarks about it.
+        also: its other statuses: a value that two environments share may be missing in a third.
     """
 
     name: str
@@ -141,35 +141,35 @@ class Entry(NamedTuple):
 
     @property
     def statuses(self) -> tuple[DiffStatus, ...]:
-        """All statuses that it has, the gravest first."""
+        """All its statuses, the most severe first."""
         return (self.status, *self.also)
 
 
 class EnvDiff(NamedTuple):
     """The labels of the environments, and an entry for each variable.
 
-    The gravest entries come first, those of one status by name.
+    The most severe entries come first; entries with the same status are sorted by name.
     """
 
     environments: tuple[str, ...]
     entries: tuple[Entry, ...]
 
     def with_status(self, *statuses: str) -> tuple[Entry, ...]:
-        """Return the entries of which one of these is the gravest status."""
+        """Return the entries whose most severe status is one of these."""
         return tuple(entry for entry in self.entries if entry.status in statuses)
 
     def with_any(self, *statuses: str) -> tuple[Entry, ...]:
-        """Return the entries that have one of these statuses, be it the gravest or not."""
+        """Return the entries that have one of these statuses, the most severe or not."""
         return tuple(e for e in self.entries if not set(e.statuses).isdisjoint(statuses))
 
     @property
     def counts(self) -> dict[DiffStatus, int]:
-        """How many entries have each as their gravest status, the gravest first."""
+        """The number of entries per most severe status, the most severe first."""
         return {status: len(self.with_status(status)) for status in DiffStatus}
 
     @property
     def identical(self) -> bool:
-        """Whether every variable is the same everywhere, as it should be."""
+        """Whether every variable is the same in all environments."""
         return all(entry.status is DiffStatus.SAME for entry in self.entries)
 
 

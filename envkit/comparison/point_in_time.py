@@ -1,10 +1,10 @@
-"""Read a profile as its stores had it at a version, or at a time.
+"""Read a profile with the values that its stores had at a version or a time.
 
     prod@v12           every reference reads version 12 of its secret
     prod@2026-11-01    every reference reads the version that was current then
 
-The profile itself is the current one, and references that pin a version stay pinned. Where a
-store cannot tell what it had, that is a failure, never an absent value.
+The profile itself is the current one, and references that pin a version stay pinned. If a store
+does not know its past values, that is a failure and never a missing value.
 """
 
 from __future__ import annotations
@@ -39,10 +39,10 @@ WORKERS = 8
 
 
 class Point(NamedTuple):
-    """A point in the history of stores: the one or the other.
+    """A point in the history of stores: either a version or a time.
 
     Attributes:
-        version: of every secret.
+        version: the version of every secret.
         when: seconds since the epoch.
     """
 
@@ -58,12 +58,12 @@ class Point(NamedTuple):
 
 
 class Past(NamedTuple):
-    """What `pin` made of a profile.
+    """The result of `pin`.
 
     Attributes:
-        prepared: with references that name a version.
-        known: what is said of a reference without asking for it.
-        doubtful: what is said of a reference if it turns out to be absent.
+        prepared: the profile, with references that name a version.
+        known: the outcomes of references that need no request.
+        doubtful: the outcomes of references in case they turn out to be absent.
     """
 
     prepared: PreparedProfile
@@ -71,7 +71,7 @@ class Past(NamedTuple):
     doubtful: Mapping[Reference, SourceError]
 
     def outcomes(self, fetched: Mapping[Reference, Outcome]) -> dict[Reference, Outcome]:
-        """Return all outcomes, given those of the references that were asked for."""
+        """Return all outcomes, given those of the requested references."""
         found = {**fetched, **self.known}
         for reference, error in self.doubtful.items():
             if isinstance(found[reference], Absent):
@@ -80,14 +80,14 @@ class Past(NamedTuple):
 
 
 def parse_point(text: str, now: datetime) -> Point:
-    """Return the point that stands behind `@`: `v12`, `2026-11-01`, `2026-11-01T09:30Z`.
+    """Parse the text after `@`: `v12`, `2026-11-01`, `2026-11-01T09:30Z`.
 
     Args:
-        text: a version, a day (its beginning), or a time; local unless it names a zone.
-        now: with a zone; a later time is no history.
+        text: a version, a day (meaning its start), or a time; local if it has no time zone.
+        now: the current time, with a time zone; later points are refused.
 
     Raises:
-        UsageError: it is not one of these.
+        UsageError: the text has another form, or is in the future.
     """
     from datetime import datetime
 
@@ -98,9 +98,9 @@ def parse_point(text: str, now: datetime) -> Point:
     except ValueError:
         raise UsageError(
             f"'@{text}' is not a version or a date",
-            hint="write @v12, @2026-11-01 or @2026-11-01T09:30Z",
+            hint="use @v12, @2026-11-01 or @2026-11-01T09:30Z",
         ) from None
-    moment = moment if moment.tzinfo else moment.astimezone()  # by the rules of that day
+    moment = moment if moment.tzinfo else moment.astimezone()  # with the offset of that day
     if moment > now:
         raise UsageError(
             f"'@{text}' is in the future", hint="write a date that is not in the future"
@@ -109,7 +109,7 @@ def parse_point(text: str, now: datetime) -> Point:
 
 
 def pin(prepared: PreparedProfile, point: Point, deadline: Deadline) -> Past:
-    """Make every reference of a profile name the version that counts at `point`."""
+    """Pin every reference of a profile to the version that was current at `point`."""
     pinned: dict[Reference, Reference] = {}
     known: dict[Reference, Outcome] = {}
     doubtful: dict[Reference, SourceError] = {}
@@ -127,7 +127,7 @@ def pin(prepared: PreparedProfile, point: Point, deadline: Deadline) -> Past:
                 loose.append((source, reference))
     for (_, reference), history in zip(loose, _histories(loose, deadline), strict=True):
         if point.version is not None and isinstance(history, DeniedError):
-            # a version can be read without being listed; only what is absent stays in doubt
+            # a version can be read without listing it; only an absent one stays in doubt
             pinned[reference] = reference._replace(version=point.version)
             doubtful[pinned[reference]] = history
             continue
@@ -142,7 +142,7 @@ def pin(prepared: PreparedProfile, point: Point, deadline: Deadline) -> Past:
 def _histories(
     loose: Sequence[tuple[Source, Reference]], deadline: Deadline
 ) -> Iterable[Sequence[Version] | SourceError | InvalidReferenceError]:
-    """Return the history of each reference's secret; each secret is asked once."""
+    """Return the history of each reference's secret, with one request per secret."""
     secrets = {_secret(source, ref): (source, ref) for source, ref in loose}
     answers = map_parallel(
         lambda item: _history(*item), secrets.values(), workers=WORKERS, deadline=deadline
@@ -157,7 +157,7 @@ def _histories(
 
 
 def _secret(source: Source, reference: Reference) -> tuple[str, ...]:
-    """Return what is equal for references to one secret: a file is cheap to look at again."""
+    """Return a key for the secret of a reference; files need none, they are cheap to read."""
     if source.remote:
         return source.name, reference.path
     return source.name, reference.path, reference.field or ""
@@ -166,19 +166,19 @@ def _secret(source: Source, reference: Reference) -> tuple[str, ...]:
 def _history(
     source: Source, reference: Reference
 ) -> Sequence[Version] | SourceError | InvalidReferenceError:
-    assert isinstance(source, VersionedSource)  # noqa: S101 - `pin` has looked
+    assert isinstance(source, VersionedSource)  # noqa: S101 - `pin` ensures it
     try:
         return source.history(reference)
     except (SourceError, InvalidReferenceError) as error:
         return error
-    except Exception as bug:  # noqa: BLE001 - what a bug says may show a value
+    except Exception as bug:  # noqa: BLE001 - the message of a bug may contain a value
         return ProtocolError(f"the source '{source.name}' crashed: {type(bug).__name__}")
 
 
 def _choose(
     history: Sequence[Version], point: Point, reference: Reference
 ) -> str | Absent | NoVersionError:
-    """Return the version that counts at `point`, else why there is none."""
+    """Return the version that was current at `point`, or why there is none."""
     counting = [version for version in history if _counts(version, point)]
     if not counting and _came_later(history, point):
         return Absent(f"no version {point} yet")
@@ -186,7 +186,7 @@ def _choose(
         return NoVersionError(f"{reference}: the store has no version {point}")
     chosen = max(counting, key=lambda version: version.created or 0)
     if point.when is not None and (history[0].created or 0) < (chosen.created or 0):
-        # an earlier one was made current again: before that time, or after it?
+        # an earlier version was restored, but it is unknown whether before or after that time
         return NoVersionError(f"{reference}: the store does not record when it was rolled back")
     if chosen.state in ("deleted", "destroyed"):
         return NoVersionError(f"{reference}: version {chosen.version} was {chosen.state}")
@@ -200,11 +200,11 @@ def _counts(version: Version, point: Point) -> bool:
 
 
 def _came_later(history: Sequence[Version], point: Point) -> bool:
-    """Return whether a secret, of which no version counts at `point`, was made after it."""
+    """Return whether a secret without a version at `point` was created after it."""
     if not history:
         return True
     if point.version is None:
-        return history[-1].version == "1"  # where it is not, older ones have been dropped
+        return history[-1].version == "1"  # otherwise older versions have been deleted
     return history[0].version.isdigit() and int(history[0].version) < int(point.version)
 
 

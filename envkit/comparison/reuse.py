@@ -1,8 +1,8 @@
-"""Find secrets that two environments share, where each should have its own. Pure.
+"""Find secrets that two environments share although each should have its own. Pure.
 
-A secret counts wherever it is: under the same name or another one, as a whole value or
-as the password of a URL. Short and plain values (`5432`, `info`) do not count. Two
-sides of one environment (`prod` and `prod@v12`) may share everything.
+A secret is found under the same name or another one, as a whole value or as the password of a
+URL. Short and plain values (`5432`, `info`) are not reported. Two sides of one environment
+(`prod` and `prod@v12`) may share everything.
 """
 
 from __future__ import annotations
@@ -19,28 +19,28 @@ if TYPE_CHECKING:
     from envkit.comparison.side import Side
     from envkit.resolution.environment import Variable
 
-MIN_CHARACTERS = 8  # below this, the same value twice says nothing
+MIN_CHARACTERS = 8  # shorter values are often equal by chance
 PLAIN_TYPES = frozenset(("int", "float", "bool", "port", "enum", "duration", "email"))
 
 
 class _TextPlace(NamedTuple):
-    """One place that has a text."""
+    """One place where a text occurs."""
 
     side: int
     name: str
     part: str
-    known: bool  # to be a secret, by what a profile says
+    known: bool  # whether a profile declares the value secret
 
 
 def find_reused(sides: Sequence[Side]) -> dict[str, list[Finding]]:
-    """Return for each variable that has one a finding per secret that is elsewhere too."""
-    groups: dict[str, list[_TextPlace]] = {}  # by the text; it does not leave this function
+    """Return, per variable, a finding for each of its secrets that also occurs elsewhere."""
+    groups: dict[str, list[_TextPlace]] = {}  # by the secret text; local to this function
     for index, side in enumerate(sides):
         for variable in side.environment.variables():
             for text, place in _texts(index, side, variable):
                 groups.setdefault(text, []).append(place)
     shared = [group for group in groups.values() if len(group) > 1 and _dangerous(group, sides)]
-    # whole values before parts: the password of two URLs that are the same says nothing new
+    # whole values before parts: if two URLs are equal, their passwords add nothing
     shared.sort(key=lambda group: all(place.part for place in group))
     findings: dict[str, list[Finding]] = {}
     for group in shared:
@@ -67,7 +67,7 @@ def _texts(index: int, side: Side, variable: Variable) -> Iterator[tuple[str, _T
 
 
 def _dangerous(group: Sequence[_TextPlace], sides: Sequence[Side]) -> bool:
-    """Return whether two of them are apart, and one of the two is known to be a secret."""
+    """Return whether environments that must not share a secret do, and it is a known secret."""
     known = {sides[place.side].belongs_to for place in group if place.known}
     every = {sides[place.side].belongs_to for place in group}
     return any(

@@ -1,8 +1,8 @@
-"""Parse how the environments of a comparison are named.
+"""Parse the names of the sides of a comparison.
 
 prod               a profile, by its name or an alias
 prod@v12           ... with version 12 of every secret
-prod@2026-11-01    ... with what its stores held when that day began
+prod@2026-11-01    ... with the values that its stores had at the start of that day
 file:.env.local    a `.env` file
 env:               the environment that envkit runs in
 pid:1234           the environment that a process was started with
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class SideKind(StrEnum):
-    """What a side is; all but a profile are written before a colon."""
+    """The kind of a side; every kind but a profile is written before a colon."""
 
     PROFILE = "profile"
     FILE = "file"
@@ -33,13 +33,13 @@ class SideKind(StrEnum):
 
 
 class SideName(NamedTuple):
-    """What the name of a side means.
+    """The meaning of a side's name.
 
     Attributes:
-        text: as it was given.
-        kind: what the side is.
+        text: the name as it was given.
+        kind: the kind of the side.
         target: the profile, the path or the process.
-        point: of a profile's history; None for what it is now.
+        point: in the history of a profile; None for the current values.
     """
 
     text: str
@@ -49,23 +49,23 @@ class SideName(NamedTuple):
 
 
 def parse_names(texts: Sequence[str]) -> list[SideName]:
-    """Return what the names of all sides mean.
+    """Parse the names of all sides.
 
     Raises:
-        UsageError: one means nothing, or there are fewer than two.
+        UsageError: a name is not valid, or there are fewer than two.
     """
     if len(texts) < 2:
         raise UsageError(
-            "a comparison needs at least two environments", hint="run 'envkit diff staging prod'"
+            "a comparison needs at least two environments", hint="run: envkit diff staging prod"
         )
     return [parse_name(text) for text in texts]
 
 
 def parse_name(text: str) -> SideName:
-    """Return what the name of a side means.
+    """Parse the name of a side.
 
     Raises:
-        UsageError: it means nothing.
+        UsageError: the name is not valid.
     """
     name, at, point = text.partition("@")
     prefix, colon, target = text.partition(":")
@@ -76,7 +76,7 @@ def parse_name(text: str) -> SideName:
     if ":" in name:
         raise UsageError(
             f"'{text}' names nothing to compare",
-            hint="write an environment, file:PATH, env: or pid:NUMBER",
+            hint="name an environment, file:PATH, env: or pid:NUMBER",
         )
     if not at:
         return SideName(text, SideKind.PROFILE, name)
@@ -87,8 +87,8 @@ def parse_name(text: str) -> SideName:
 
 def _check_target(text: str, kind: SideKind, target: str) -> None:
     if kind is SideKind.FILE and not target:
-        raise UsageError("'file:' names no file", hint="write file:.env.local")
+        raise UsageError("'file:' names no file", hint="name the file: file:.env.local")
     if kind is SideKind.ENV and target:
         raise UsageError(f"'{text}' is not 'env:'", hint="choose variables with --only")
     if kind is SideKind.PID and not (target.isascii() and target.isdigit()):
-        raise UsageError(f"'{text}' names no process", hint="write pid:NUMBER")
+        raise UsageError(f"'{text}' names no process", hint="name the process: pid:1234")

@@ -14,18 +14,18 @@ if TYPE_CHECKING:
 
 
 class Side(NamedTuple):
-    """One of the environments that are compared, as far as it could be read.
+    """One of the compared environments, as far as it could be read.
 
     Attributes:
         label: `prod`, `file:.env.local`, `prod@v12`.
         environment: the variables that have a value.
-        declared: what its profile says of each variable; empty for a file or a process.
-        failures: the variables that have no value and must have one.
+        declared: the profile's declaration of each variable; empty for a file or a process.
+        failures: the required variables that have no value.
         secret_names: which variables are secret, with or without a value.
         belongs_to: the environment that these values are meant for; two sides of the same
-            one may share secrets. None where it is that of the other sides.
-        assumed: whether all values count as secret only because no profile says which are.
-        left_out: how many variables it has beside those that are compared.
+            environment may share secrets. None if it is the environment of the other sides.
+        assumed: whether all values are treated as secret because no profile declares them.
+        left_out: the number of its variables that are not compared.
     """
 
     label: str
@@ -38,7 +38,7 @@ class Side(NamedTuple):
     left_out: int = 0
 
     def names(self) -> Iterable[str]:
-        """Return the names of all variables that are known of it."""
+        """Return the names of all its known variables."""
         yield from self.declared
         yield from self.environment
         for failure in self.failures:

@@ -1,7 +1,7 @@
 """Read the sides of a comparison: profiles, files, processes.
 
-All profiles are read in parallel, and what they share is read once. A store that fails
-affects only the variables that it has.
+All profiles are read in parallel, and secrets that they share are read once. A store that fails
+affects only its own variables.
 
     prepared = prepare_sides(["staging", "prod"])
     staging, prod = read_sides(prepared)
@@ -42,12 +42,12 @@ if TYPE_CHECKING:
 
 
 class PreparedSides(NamedTuple):
-    """Environments that are to be compared; no store was asked yet.
+    """Environments to be compared, before any store was contacted.
 
     Attributes:
-        names: of all sides, in their order.
-        profiles: those of them that are profiles.
-        others: files and processes, which are read already, without what is left out.
+        names: the names of all sides, in their order.
+        profiles: the sides that are profiles.
+        others: files and processes, which are already read and filtered.
         deadline: for all stores together.
     """
 
@@ -67,21 +67,21 @@ def prepare_sides(
     environ: Mapping[str, str] | None = None,
     sources: Mapping[str, Source] | None = None,
 ) -> PreparedSides:
-    """Prepare two environments or more for a comparison; ask no store.
+    """Prepare two environments or more for a comparison; contact no store.
 
     Args:
-        names: of the sides, as in `selectors`.
-        profiles: the folder of profiles; else `ENVKIT_PROFILES`; else found by walking up.
+        names: the names of the sides; see `selectors`.
+        profiles: the folder of profiles; default: `ENVKIT_PROFILES`, then a search upwards.
         only: globs, or one; variables that match none of them are left out.
         exclude: globs, or one; variables that match one of them are left out.
         timeout_seconds: for all stores together.
-        environ: the process environment; `os.environ` unless given.
-        sources: used in place of the profiles' sources of these names.
+        environ: the process environment; default: `os.environ`.
+        sources: replacements for the profiles' sources of these names.
 
     Raises:
-        UsageError: a name means nothing, there are fewer than two, or none of them has a
-            variable that `only` or `exclude` names. No source has been opened by then.
-        ProfileError: a profile is not there or not valid.
+        UsageError: a name is not valid, there are fewer than two, or no side has a variable that
+            `only` or `exclude` names. No source has been opened by then.
+        ProfileError: a profile is missing or not valid.
         EnvkitError: a file or a process cannot be read.
     """
     environ = os.environ if environ is None else environ
@@ -120,11 +120,11 @@ def prepare_sides(
 
 
 def read_sides(prepared: PreparedSides) -> list[Side]:
-    """Read environments that are to be compared, each as far as its stores allow.
+    """Read the environments to be compared, each as far as its stores allow.
 
     Returns:
-        a side for each name. Of a process only what the others know, too: without it, PATH
-        and HOME would be differences.
+        a side for each name. A process is reduced to the variables that another side has;
+        otherwise PATH and HOME would be differences.
     """
     names, profiles, others, deadline = prepared
     named = [name for name in names if name.kind is SideKind.PROFILE]
@@ -151,16 +151,16 @@ def read_names(
     """Return what can be compared without a store, for `compare_profiles.diff_keys`.
 
     Args:
-        names: as for `prepare_sides`, like all that follow.
-        profiles: the folder of profiles.
-        environ: the process environment.
+        names: see `prepare_sides`.
+        profiles: the folder of profiles; see `prepare_sides`.
+        environ: the process environment; default: `os.environ`.
 
     Returns:
-        for each label the profile; of a file or a process the names of its variables.
+        by label, the profile, or the names of the variables of a file or a process.
 
     Raises:
-        UsageError: a name means nothing, or a point in a store's history.
-        ProfileError: a profile is not there or not valid.
+        UsageError: a name is not valid, or names a point in a store's history.
+        ProfileError: a profile is missing or not valid.
         EnvkitError: a file or a process cannot be read.
     """
     environ = os.environ if environ is None else environ
@@ -170,7 +170,7 @@ def read_names(
             raise UsageError(
                 f"'{name.text}' is a point in a store's history, but this command does not read "
                 "the stores",
-                hint=f"write {name.target}",
+                hint=f"use {name.target}",
             )
         if name.kind is SideKind.PROFILE:
             found.append((name.text, load(name.target, profiles_folder(profiles, environ))))

@@ -4,10 +4,10 @@
 
 Four signs count, the strongest first: the form of a vendor's token; a password in a URL or
 connection string; the name of the variable; and whether the text looks random. Values of a
-developer's machine (`postgresql://app:app@localhost`, `change-me`) are harmless, and so are
-public ones (a UUID, a digest, a public key).
+developer's machine (`postgresql://app:app@localhost`, `change-me`) are harmless. So are public
+values (a UUID, a digest, a public key).
 
-The result says what was recognised, and quotes nothing of the text. See docs/adr/0006.
+The result names the kind of secret and quotes nothing of the text. See docs/adr/0006.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from envkit.detection.secret_names import (
 from envkit.detection.token_shapes import PUBLISHED, find_tokens
 from envkit.detection.value_parts import credentials_of, host_of
 
-PLACEHOLDER = "\0"  # stands for a placeholder in a text that is partly read from a store
+PLACEHOLDER = "\0"  # replaces a placeholder in a text that is partly read from a store
 
 _PUBLIC_FORM = re.compile(
     r"""[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}            # a UUID
@@ -43,16 +43,16 @@ _PUBLIC_FORM = re.compile(
 )
 _TOKEN = re.compile(r"[A-Za-z0-9+/=_-]{20,}")
 _HEX = re.compile(r"[0-9a-fA-F]+")
-# what a person writes where a secret will be, or for want of one
+# text that a person writes in place of a secret, or if there is none
 _STUB = re.compile(
     r"<.*>|\[.*\]|%.*%|\$.*|[^A-Za-z0-9]*|(.)\1*"
     r"|[\"'(]?(?:null|none|nil|undefined|n/?a|nan|unset|not[-_ ]?set|empty|blank|missing|void"
-    r"|disabled|unused|true|false)[\"')]?"  # there is none
+    r"|disabled|unused|true|false)[\"')]?"  # there is no secret
     r"|.*(?:example|change.?me|replace|your[-_ ]|dummy|fake|placeholder|redacted|todo|sample).*",
     re.IGNORECASE | re.DOTALL,
 )
-_PLACE = re.compile(r"\.{0,2}/|~/|arn:|.*://")  # where a secret is, not the secret
-# all words that well-known made-up passwords consist of, and those that say that it is one
+_PLACE = re.compile(r"\.{0,2}/|~/|arn:|.*://")  # the place of a secret, not the secret
+# the words of well-known made-up passwords, and words that mark a password as one
 _DEVELOPERS_WORDS = re.compile(
     r"(?:(?:admin|app|dev|development|demo|guest|insecure|local|localhost|minio|mongo|mysql|only"
     r"|pass|password|passwd|pg|postgres|postgresql|rabbitmq|redis|root|secret|test|testing|unsafe"
@@ -64,27 +64,27 @@ _LOCAL_HOST = re.compile(
     r"|.*\.(?:localhost|local|test|example|invalid)|(?:.*\.)?example\.(?:com|org|net)",
     re.IGNORECASE,
 )
-_HOST_SETTING = re.compile(  # of a connection string: `Server=tcp:db.internal,1433;`
+_HOST_SETTING = re.compile(  # in a connection string: `Server=tcp:db.internal,1433;`
     r"(?:^|;)\s*(?:server|host|data source|endpoint)\s*=\s*(?:\w+:)?([^;,:]+)", re.IGNORECASE
 )
-# characters from which on a text is taken for a password, a secret with letters and digits,
-# any other secret, and a random text, which has a run so long without a mark
+# minimum lengths of a password, a secret with letters and digits, any other secret, and a random
+# text, which also needs a run of the last length without punctuation
 _MIN_PASSWORD, _MIN_MIXED, _MIN_SECRET, _MIN_RANDOM, _MIN_RUN = 4, 8, 16, 16, 12
 
 
 class Suspicion(NamedTuple):
-    """What a text looks like, for people; not `certain` if it only looks random."""
+    """The kind of secret that a text looks like; not `certain` if the text only looks random."""
 
     what: str
     certain: bool
 
 
 def suspect(name: str, text: str) -> Suspicion | None:
-    """Return what a literal looks like; None if it is harmless.
+    """Return which kind of secret a literal looks like; None if it is harmless.
 
     Args:
-        name: the variable's, or the key's.
-        text: its value, with PLACEHOLDER for each placeholder.
+        name: the name of the variable or key.
+        text: its value, with PLACEHOLDER in place of each placeholder.
     """
     name = normal(name)
     for what, _ in find_tokens(text):
@@ -104,10 +104,10 @@ def suspect(name: str, text: str) -> Suspicion | None:
 
 
 def random_looking(text: str) -> bool:
-    """Return whether a text has letters and digits in the disorder of a random draw.
+    """Return whether letters and digits in a text are mixed as in random text.
 
-    Words and the names of things, however long, change seldom between small letters,
-    capitals and digits; a random text does so at every second or third character.
+    In words and names, however long, small letters, capitals and digits seldom follow each
+    other; in random text they change at every second or third character.
     """
     core = "".join(char for char in text if char.isalnum())
     kinds = ["digit" if c.isdigit() else "capital" if c.isupper() else "small" for c in core]
@@ -120,13 +120,13 @@ def random_looking(text: str) -> bool:
 
 
 def _entropy_bits(text: str) -> float:
-    """Return Shannon's entropy for each character."""
+    """Return Shannon's entropy per character, in bits."""
     shares = [count / len(text) for count in Counter(text).values()]
     return -sum(share * math.log2(share) for share in shares)
 
 
 def _inside(text: str) -> Suspicion | None:
-    """Look at the credentials inside a URL, a connection string or JSON."""
+    """Judge the credentials inside a URL, a connection string or JSON."""
     found = credentials_of(text)
     setting = _HOST_SETTING.search(text)
     host = setting[1] if setting else host_of(text)
@@ -136,7 +136,7 @@ def _inside(text: str) -> Suspicion | None:
         if PLACEHOLDER in secret or _STUB.fullmatch(secret):
             continue
         if name == "password" and "://" in text:
-            # a host without a dot is one of a developer's containers, or of a cluster
+            # a host without a dot is a container of a developer's machine or of a cluster
             if "." in host or not _made_up(secret):
                 return Suspicion("a URL with a password", certain=True)
         elif _named(normal(name.rpartition("/")[2]), secret):
@@ -145,7 +145,7 @@ def _inside(text: str) -> Suspicion | None:
 
 
 def _named(name: str, text: str) -> bool:
-    """Return whether a normal name says that it is a secret, and the value could be one."""
+    """Return whether a normal name is that of a secret, and the value could be one."""
     if is_password_name(name):
         least = _MIN_PASSWORD
     elif is_secret_name(name):

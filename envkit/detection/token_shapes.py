@@ -1,7 +1,7 @@
 """Recognise the tokens and keys of well-known vendors. Pure.
 
-Each is recognised anywhere in a text, by the prefix that its vendor gives it for that. Tokens
-without one are left to `secret_literal`, which looks at names.
+Each is recognised anywhere in a text by its vendor's prefix. Tokens without a prefix are left to
+`secret_literal`, which considers names.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# what a reader calls it -> its form; the first that fits counts
+# what readers call it -> its form; the first match counts
 SHAPES = {
     "a private key": r"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----|PuTTY-User-Key-File",
     "an age secret key": r"AGE-SECRET-KEY-1[A-Z0-9]{20,}",
@@ -66,24 +66,24 @@ SHAPES = {
     "HTTP credentials": r"(?:Basic|Bearer) (?=[\w.~+/-]*\d)[\w.~+/-]{20,}",
     "a JSON web token": r"eyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]{10,}",
 }
-# these are also given to browsers, if the name has PUBLIC or the like in it
+# browsers also receive these, under names with PUBLIC and similar words
 PUBLISHED = frozenset(("a Google API key", "a JSON web token"))
 _ANY = re.compile(
     "|".join(f"(?P<s{index}>{form})" for index, form in enumerate(SHAPES.values())), re.ASCII
 )
 _NAMES = tuple(SHAPES)
-# vendors' own documentation, and what a person writes in place of a token
+# examples in vendors' documentation, and text that a person writes in place of a token
 _MADE_UP = re.compile(r"EXAMPLE|x{6,}|X{6,}|\*{3,}|(.)\1{9,}|1234567890abcdef|0123456789abcdef")
 
 
 def find_tokens(text: str) -> Iterator[tuple[str, str]]:
-    """Yield each known token of a text: what it is, and itself.
+    """Yield each known token in a text: its kind, and the token itself.
 
-    Made-up ones, of which vendors' documentation is full, are left out.
+    Made-up tokens, which are common in vendors' documentation, are left out.
     """
     for match in _ANY.finditer(text):
         start = match.start()
         if start > 0 and (text[start - 1].isalnum() or text[start - 1] == "_"):
-            continue  # the middle of something longer
+            continue  # a part of a longer word
         if _MADE_UP.search(match[0]) is None:
             yield _NAMES[int(str(match.lastgroup)[1:])], match[0]

@@ -3,8 +3,8 @@
     >>> [(part.name, part.texts) for part in differing_parts(["redis://a/0", "redis://b/0"])]
     [('host', ('a', 'b'))]
 
-Takes and returns clear text: only modules that make a value-free report call it, and they
-leave out the texts of secrets.
+The functions accept and return clear text. Only modules that build reports without values call
+them, and they leave out the texts of secrets.
 """
 
 from __future__ import annotations
@@ -18,23 +18,23 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
-MAX_PARTS = 1000  # of one JSON document; beyond that it is compared as text
+MAX_PARTS = 1000  # of one JSON document; a larger one is compared as text
 _TRUTHS = ("true", "false", "yes", "no", "on", "off")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.:-]*://")
 _SECOND_URL = re.compile(r",\s*[A-Za-z][A-Za-z0-9+.:-]*://")
 _SETTING = re.compile(r"\s*([A-Za-z][A-Za-z0-9_. -]*?)\s*=\s*([^;]*)")
 _CREDENTIAL = re.compile(r"passw|pwd|secret|token|private_?key|api_?key|credential", re.IGNORECASE)
-# what one name of a connection string is at least: a password may have `;` and `=` in it
+# the form of a setting's name: a password may contain `;` and `=`
 _CONNECTION = re.compile(
     r"server|host|data source|user(?: id|name)?|uid|password|pwd|endpoint|account(?:name|key)",
     re.IGNORECASE,
 )
-# the most that a name chosen by a person has; a token has more of one of them
+# limits for a name that a person has chosen; a token exceeds one of them
 _MAX_CHARACTERS, _MAX_DIGITS, _MAX_NUMBERS, _MAX_HUMPS = 32, 3, 2, 4
 
 
 class ValueKind(StrEnum):
-    """What a text looks like."""
+    """The form of a text."""
 
     INT = "int"
     FLOAT = "float"
@@ -58,9 +58,9 @@ class Part(NamedTuple):
     """A part in which values differ.
 
     Attributes:
-        structure: what the values are made of.
+        structure: the structure of the values.
         name: `host`, `password`, `/a/0`, or the item of a list.
-        texts: per value the part's text, None where it has none.
+        texts: per value, the text of the part; None if the value does not have the part.
     """
 
     structure: Structure
@@ -87,7 +87,7 @@ def host_of(url: str) -> str:
 
 
 def credentials_of(value: str) -> dict[str, str]:
-    """Return the parts of a value that are credentials by themselves: a URL's password.
+    """Return the parts of a value that are credentials by themselves, such as a URL's password.
 
     Returns:
         the name of each part -> its text, as a program would use it.
@@ -108,7 +108,7 @@ def credentials_of(value: str) -> dict[str, str]:
 
 
 def kind_of(value: str) -> ValueKind:
-    """Return what a text looks like."""
+    """Return the form of a text."""
     if not value:
         return ValueKind.EMPTY
     if value.lower() in _TRUTHS:
@@ -123,10 +123,10 @@ def kind_of(value: str) -> ValueKind:
 
 
 def is_given_name(name: str) -> bool:
-    """Return whether the name of a part is one that a person gave it: `/tls/ca`, `sslmode`.
+    """Return whether a person has chosen the name of a part: `/tls/ca`, `sslmode`.
 
-    What is long or has many digits may itself be a secret: the `?token` of a webhook, the
-    key of a JSON object that maps tokens to users.
+    A name that is long or has many digits may itself be a secret: the `?token` of a webhook, or
+    a key of a JSON object that maps tokens to users.
     """
     return all(
         re.fullmatch(r"[A-Za-z0-9_.@: ~-]*", word) is not None
@@ -139,12 +139,12 @@ def is_given_name(name: str) -> bool:
 
 
 def _may_have_parts(value: str) -> bool:
-    """Return quickly False for most of the values that have no structure."""
+    """Return False quickly for most values without a structure."""
     return "://" in value or "," in value or "=" in value or value[:1] in ("{", "[")
 
 
 def _url(value: str) -> dict[str, str] | None:
-    """Split a URL; by hand, because connection URLs name several hosts and odd ports."""
+    """Split a URL; urllib is too strict for several hosts and odd ports in connection URLs."""
     match = _SCHEME.match(value)
     if match is None or _SECOND_URL.search(value) is not None:
         return None
@@ -200,7 +200,7 @@ def _escaped(key: str) -> str:
 
 
 def _settings(value: str) -> dict[str, str] | None:
-    """Split `Server=db;User=app;Password=...`, as ADO, ODBC and Azure have it."""
+    """Split `Server=db;User=app;Password=...`, the form of ADO, ODBC and Azure."""
     items = [item for item in value.split(";") if item.strip()]
     matches = [match for item in items if (match := _SETTING.fullmatch(item)) is not None]
     if len(items) < 2 or len(matches) < len(items):
@@ -211,7 +211,7 @@ def _settings(value: str) -> dict[str, str] | None:
 
 
 def _list(value: str) -> dict[str, str] | None:
-    """Split `a,b,c`; each item is a part that is there or not."""
+    """Split `a,b,c`; each item is a part that is present or not."""
     items = [item.strip() for item in value.split(",")]
     if len(items) < 2 or not all(items) or value[0] in "{[":
         return None

@@ -1,15 +1,15 @@
-r"""Set or remove one value in the text of a `.env` file, and change no other byte. Pure.
+r"""Set or remove one value in the text of a `.env` file and leave every other byte as it is. Pure.
 
-How a value is written:
+Values are written in one of four forms:
 
-    plain        for letters, digits and `_./:@%+,=-`
-    'single'     if it needs quotes; no character in them is special
-    "double"     if it has characters that some readers do not accept in single quotes
-    'it\'s $5'   if a shell would expand `$` or a backtick in double quotes
+    plain        letters, digits and `_./:@%+,=-` only
+    'single'     other values; no character is special inside single quotes
+    "double"     values with characters that some readers reject in single quotes
+    'it\'s $5'   values in which a shell would expand `$` or a backtick in double quotes
 
-envkit reads each of them back exactly. So does python-dotenv's parser (which envkit
-shares), except for a value with both a carriage return and `${`. So does a
-shell, except for the last form and for a carriage return (`\r` is two characters to it).
+envkit reads all four back exactly. python-dotenv's parser, which envkit uses, does the same except
+for a value that has both a carriage return and `${`. A shell reads the first three back exactly,
+but takes the `\r` of a carriage return as two characters.
 """
 
 from __future__ import annotations
@@ -32,19 +32,19 @@ _BLANKS = re.compile(r"[^\S\r\n]*")
 def set_value(text: str, name: str, value: str, *, path: str) -> str:
     """Return a file's text with one variable set.
 
-    If the file defines the variable, only its value is replaced: `export`, the
-    blanks and the comment stay. If it has several definitions, the last one is changed, since
-    it wins. A new variable is appended.
+    Only the value of the variable is replaced. `export`, blanks and comments stay. If the file
+    defines the variable several times, the last definition is changed because it
+    wins. A new variable is appended.
 
     Args:
         text: the file's content.
-        name: a variable.
-        value: what `parse` will return for it.
-        path: how messages call the file.
+        name: the name of the variable.
+        value: the value that `parse` will return.
+        path: the file's path for messages.
 
     Raises:
-        DotenvError: an odd line may set the variable, or leaves a quotation mark open.
-        InvalidValueError: a `.env` file cannot contain the value, or the name.
+        DotenvError: an unreadable line may set the variable, or a quotation mark is never closed.
+        InvalidValueError: a `.env` file cannot contain the value or the name.
     """
     newline = "\r\n" if "\r\n" in text else "\n"
     written = quote(value, name=name).replace("\n", newline)
@@ -78,10 +78,10 @@ def set_value(text: str, name: str, value: str, *, path: str) -> str:
 
 
 def remove_value(text: str, name: str, *, path: str) -> str:
-    """Return a file's text without any definition of a variable.
+    """Return a file's text without the definitions of a variable.
 
     Raises:
-        DotenvError: an odd line may set the variable, or leaves a quotation mark open.
+        DotenvError: an unreadable line may set the variable, or a quotation mark is never closed.
     """
     lines = []
     for piece in split(text, path=path):
@@ -96,19 +96,19 @@ def remove_value(text: str, name: str, *, path: str) -> str:
             its_own = piece.name == name
         if not its_own:
             lines.append(piece.source)
-        else:  # the blank lines before it are not its own
+        else:  # the blank lines before it stay
             blank = piece.source[: len(piece.source) - len(piece.source.lstrip())]
             lines.append(blank[: blank.rfind("\n") + 1])
     return _marked(text, "".join(lines))
 
 
 def repeated_note(text: str, name: str, *, path: str, removed: bool) -> str | None:
-    """Return a note on a change if several lines set the variable; None otherwise.
+    """Return a note if several lines set the variable that a change affects; None otherwise.
 
     Args:
         text: the file's content before the change.
-        name: the variable.
-        path: how messages call the file.
+        name: the name of the variable.
+        path: the file's path for messages.
         removed: whether the change removes the variable.
     """
     pieces = split(text, path=path)
@@ -124,7 +124,7 @@ def quote(value: str, *, name: str) -> str:
     """Return a value in the syntax of a `.env` file.
 
     Raises:
-        InvalidValueError: a `.env` file cannot contain it; `name` says whose it is.
+        InvalidValueError: a `.env` file cannot contain the value; the message uses `name`.
     """
     _check(value, name)
     if _PLAIN.fullmatch(value):
@@ -141,7 +141,7 @@ def quote(value: str, *, name: str) -> str:
 
 
 def _marked(before: str, after: str) -> str:
-    """Return the text `after` with the byte order mark of the text `before`."""
+    """Return the text `after` with the byte order mark of the text `before`, if it has one."""
     return "\ufeff" + after if before.startswith("\ufeff") else after
 
 
@@ -171,5 +171,5 @@ def _replaced(definition: Definition, written: str) -> str:
     if end == 0:
         blanks, tail = "", blanks + tail
     if tail.startswith("#"):
-        tail = " " + tail  # after an unquoted value it would be part of the value
+        tail = " " + tail  # directly after an unquoted value it would become part of the value
     return f"{name}={blanks}{written}{tail}"

@@ -1,13 +1,13 @@
-r"""Expand `${NAME}` in the values of a `.env` file. Pure and linear.
+r"""Expand `${NAME}` in the values of a `.env` file. Pure; takes linear time.
 
-    ${NAME}             NAME of this file, then of a file read before it, then of the environment
-    ${NAME:-default}    the default where NAME is not set or empty
-    ${NAME-default}     the default where NAME is not set
-    \${NAME}            a literal; so is everything in single quotes
+    ${NAME}             NAME from this file, an earlier file or the environment, in that order
+    ${NAME:-default}    the default if NAME is not set or empty
+    ${NAME-default}     the default if NAME is not set
+    \${NAME}            literal text, like everything in single quotes
 
-A default may contain `${...}` again. In its own definition a name means the one before it in
-the file, then in a file read before, then in the environment: `PATH=${PATH}:/opt`. Everything
-else, such as `$NAME`, `${NAME:+x}` or `$(command)`, is text. An inserted value is never
+A default may contain `${...}`. In its own definition, a name refers to the previous definition in
+the file, then to earlier files, then to the environment: `PATH=${PATH}:/opt`. All other syntax,
+such as `$NAME`, `${NAME:+x}` or `$(command)`, is literal text. Inserted values are never
 scanned again.
 """
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from envkit.dotenv.parser import Definition
 
-MAX_DEPTH = 32  # names that lead to one another; recursion is the simplest way to follow them
+MAX_DEPTH = 32  # references in a chain; recursion is the simplest way to follow them
 MAX_NESTED = 4  # defaults within defaults
 MAX_CHARACTERS = 8 * 1024 * 1024  # of all expanded values together
 
@@ -47,11 +47,11 @@ if TYPE_CHECKING:
 
 
 class Expander:
-    """The expanded values of one file, each computed once.
+    """Expand the values of one file, each at most once.
 
     Args:
-        definitions: all those of a name, in their order; the last one counts.
-        outside: returns what a name means that the file does not set, None where it is not set.
+        definitions: all definitions of each name, in file order; the last one wins.
+        outside: returns the value of a name that the file does not set, or None.
     """
 
     def __init__(
@@ -66,11 +66,11 @@ class Expander:
         self._characters = 0
 
     def value(self, name: str) -> str:
-        """Return the value that the app receives.
+        """Return the value that the app receives, with every `${NAME}` expanded.
 
         Raises:
-            DotenvError: a name is not set, names lead to one another in a cycle, or a
-                value that is needed is encrypted.
+            DotenvError: a name is not set, references form a cycle, or a required value is
+                encrypted.
         """
         return self._value(name, len(self._definitions[name]) - 1)
 
@@ -132,7 +132,7 @@ class Expander:
 
 
 def not_expanded(value: str) -> list[str]:
-    """Return the start of each part of a value that a shell expands and envkit does not."""
+    """Return the start of each part of a value that a shell would expand but envkit does not."""
     return [f"{use}...}}" for use in _OTHER_USE.findall(value)]
 
 
@@ -142,10 +142,10 @@ def _parse(definition: Definition) -> Parts:
 
 
 def _escaped(definition: Definition) -> set[int]:
-    r"""Return where in the value a backslash makes a `${` literal.
+    r"""Return the positions in the value where a backslash makes a `${` literal.
 
-    In double quotes `\\` has become one backslash, so that the value alone does not
-    tell `\${` from `\\${`. The file does: each `${` of the value is one there.
+    In double quotes `\\` is already reduced to one backslash, so the value alone cannot
+    distinguish `\${` from `\\${`. The source text can: each `${` of the value appears in it.
     """
     source = definition.source
     found = set()
@@ -161,7 +161,7 @@ def _escaped(definition: Definition) -> set[int]:
 
 
 def _parts(definition: Definition, start: int, end: int, escaped: set[int], depth: int) -> Parts:
-    """Split a part of a value."""
+    """Split part of a value into texts and `${...}` uses."""
     if depth > MAX_NESTED:
         raise DotenvError(f"{definition.place}: {definition.name} has defaults nested too deeply")
     text = definition.value
@@ -196,7 +196,7 @@ def _parts(definition: Definition, start: int, end: int, escaped: set[int], dept
 
 
 def _closing(text: str, start: int, end: int) -> int:
-    """Return the position of the brace that closes a default; -1 if there is none."""
+    """Return the position of the brace that closes a default, or -1."""
     depth = 1
     for brace in _BRACE.finditer(text, start, end):
         depth += 1 if brace.group() == "{" else -1

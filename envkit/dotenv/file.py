@@ -1,13 +1,13 @@
-r"""Parse the variables of a `.env` file. Pure: no file is opened here.
+r"""Parse the variables of a `.env` file. Pure: opens no file.
 
-- A value is what the file says: no command is run and `$NAME` has no meaning;
-  `${NAME}` is replaced only where the caller asks for it (see `expansion`).
+- Values are data: no command is run and `$NAME` is literal text.
+  `${NAME}` is replaced only if the caller asks for it (see `expansion`).
 - If a name has several definitions, the last one wins.
-- An odd line affects only the variables that it may have meant: each is an `Entry` whose
-  `value` raises. Where it is unclear which they are, a name that the file does not set is an
-  error, and not absent. A name that no shell takes can be asked for, and is not listed.
-- Ciphertext (`encrypted:...`) is never returned as a value, and the
-  `DOTENV_PUBLIC_KEY*` that belongs to it is not a variable.
+- An unreadable line affects only the variables that it may set. Each of them is an `Entry` whose
+  `value` raises. If the file may set a name but that is unclear, looking it up is an
+  error. A name that is not valid in a shell can be looked up but is not listed.
+- Ciphertext (`encrypted:...`) is never returned as a value, and the `DOTENV_PUBLIC_KEY*` that
+  goes with it is not a variable.
 
     >>> file = parse("A=1\nB='two words'  # note\n", path=".env", expand=False)
     >>> [(name, entry.value, entry.line) for name, entry in file.entries.items()]
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from envkit.dotenv.expansion import Expander
 
-LIMIT_BYTES = 1024 * 1024  # of a file that is worth reading
+LIMIT_BYTES = 1024 * 1024  # larger files are refused
 
 _PUBLIC_KEY = "DOTENV_PUBLIC_KEY"
 
@@ -36,8 +36,8 @@ class Entry(NamedTuple):
     """One variable of a file.
 
     Attributes:
-        text: its value, where there is one.
-        line: where its definition begins, from 1.
+        text: the value; empty if there is an error.
+        line: the first line of the definition, 1-based.
         error: why there is no value; None if there is one.
     """
 
@@ -47,11 +47,11 @@ class Entry(NamedTuple):
 
     @property
     def value(self) -> str:
-        """The value.
+        """The value of the variable.
 
         Raises:
-            DotenvError: it is encrypted, its line cannot be read, or what it refers to has no
-                value.
+            DotenvError: the value is encrypted, its line cannot be read, or it refers to a name
+                without a value.
         """
         if self.error is not None:
             raise self.error
@@ -62,21 +62,21 @@ class Entry(NamedTuple):
 
 
 class DotenvFile(NamedTuple):
-    """The variables of a file, and warnings for its author."""
+    """The variables of a file, and warnings for the author of the file."""
 
     entries: dict[str, Entry]
     warnings: tuple[str, ...] = ()
-    # what is only looked up by name: names that no shell takes, and those of odd lines, which
-    # may be a part of a secret
+    # can be looked up but not listed: names that are not valid in a shell, and names from
+    # unreadable lines, which may be part of a secret
     unlisted: dict[str, Entry] = {}  # noqa: RUF012 - a field, never changed
-    problems: tuple[DotenvError, ...] = ()  # of odd lines, in their order
-    unclear: DotenvError | None = None  # why a name that is not there may be there
+    problems: tuple[DotenvError, ...] = ()  # of unreadable lines, in file order
+    unclear: DotenvError | None = None  # why a name that was not found may still be set
 
     def get(self, name: str) -> Entry | None:
-        """Return a variable, whatever its name; None if the file does not set it.
+        """Return a variable by any name; None if the file does not set it.
 
         Raises:
-            DotenvError: nothing says whether the file sets it.
+            DotenvError: it is unclear whether the file sets the variable.
         """
         entry = self.entries.get(name) or self.unlisted.get(name)
         if entry is None and self.unclear is not None:
@@ -92,21 +92,21 @@ def parse(
     environ: Mapping[str, str] | None = None,
     earlier: Sequence[DotenvFile] = (),
 ) -> DotenvFile:
-    """Read a `.env` file.
+    """Parse the text of a `.env` file.
 
     Args:
         text: the file's content.
-        path: how messages call the file.
-        expand: whether `${NAME}` is replaced; if not, `$` has no meaning.
-        environ: where a `${NAME}` that no file sets is looked up.
-        earlier: files that are read before this one, where a `${NAME}` is looked up that this
-            one does not set; the last of them wins.
+        path: the file's path for messages.
+        expand: whether `${NAME}` is replaced; if False, `$` is literal.
+        environ: where to look up a `${NAME}` that no file sets.
+        earlier: files that were read before this one, for a `${NAME}` that this file does not
+            set; the last of them wins.
 
     Returns:
-        the variables. One that is encrypted, cannot be read or cannot be expanded is an
-        `Entry` whose `value` raises, so that the others can be used.
+        the variables. If one is encrypted, cannot be read or cannot be expanded, its `value`
+        raises, so the others remain usable.
     """
-    # as any text reader does; a carriage return in a value is written "\r"
+    # as other text readers do; a carriage return in a value is written "\r"
     text = text.replace("\r\n", "\n")
     plain = None if expand and "${" in text else plain_entries(text)
     if plain is not None:
@@ -161,10 +161,10 @@ class _Outside:
         self._unclear = unclear
 
     def value(self, name: str) -> str | None:
-        """Return the value of an earlier file, or of the environment; None if there is none.
+        """Return the value from an earlier file or the environment; None if it is not set.
 
         Raises:
-            DotenvError: the file may set it, or the earlier one has no value for it.
+            DotenvError: an earlier file sets it without a readable value, or may set it.
         """
         if self._unclear is not None:
             raise self._unclear
@@ -188,10 +188,10 @@ def _warnings(definitions: Mapping[str, list[Definition]], *, expand: bool) -> I
 
 
 def plain_entries(text: str) -> dict[str, Entry] | None:
-    """Return the entries of a text that has only plain, valid lines.
+    """Return the entries of a text in which every line is plain and valid; None for other texts.
 
-    Each line of it is blank, a comment or a plain definition (see `plain_pieces`), and each
-    name is defined once. Of any other text None is returned, quickly: it is for `parse`.
+    Each line must be blank, a comment or a plain definition (see `plain_pieces`), and each name
+    must be defined once. The check is fast; `parse` handles all other texts.
     """
     if any(sign in text for sign in ("\0", "\r", ENCRYPTED, _PUBLIC_KEY)):
         return None
@@ -199,7 +199,7 @@ def plain_entries(text: str) -> dict[str, Entry] | None:
         return None
     entries: dict[str, Entry] = {}
     make = Entry._make
-    is_right = str.isidentifier if text.isascii() else is_name  # ASCII has no other letters
+    is_right = str.isidentifier if text.isascii() else is_name  # every ASCII letter is valid
     definitions = 0
     for number, line in enumerate(text.split("\n"), start=1):
         name, equals, value = line.partition("=")

@@ -1,7 +1,7 @@
 r"""Find lines of a `.env` file that other readers understand differently. Pure.
 
-A shell, Compose, python-dotenv and node's dotenv do not agree on `$NAME`, `\$`, backticks and
-the order of lines. envkit reads such a line in one way, and says here that others do not.
+Shells, Compose, python-dotenv and Node's dotenv disagree on `$NAME`, `\$`, backticks and
+the order of lines. envkit reads each line in one way and reports the lines that others do not.
 """
 
 from __future__ import annotations
@@ -47,9 +47,9 @@ class Finding(NamedTuple):
     """One line that other readers understand differently.
 
     Attributes:
-        code: what is meant, one of this module.
-        name: the variable; empty where the line has none that may be shown.
-        message: without the place, and without any value.
+        code: the kind of finding, one of this module's constants.
+        name: the variable; empty if the line has no name that may be shown.
+        message: the text without a location and without any value.
     """
 
     code: str
@@ -60,11 +60,11 @@ class Finding(NamedTuple):
 
 
 def in_store(text: str, *, path: str) -> Iterator[Finding]:
-    """Yield what other readers understand differently in a `.env` file with values.
+    """Yield the lines of a `.env` file with values that other readers understand differently.
 
     Args:
         text: the file's content.
-        path: how messages call the file.
+        path: the file's path for messages.
     """
     pieces = list(split(text.replace("\r\n", "\n"), path=path))
     definitions = [piece for piece in pieces if isinstance(piece, Definition)]
@@ -89,11 +89,11 @@ def in_store(text: str, *, path: str) -> Iterator[Finding]:
 
 
 def in_profile(text: str, *, path: str) -> Iterator[Finding]:
-    """Yield what a `.env` file means to other readers that means nothing in a profile.
+    """Yield the syntax in a profile that other `.env` readers interpret and profiles do not.
 
     Args:
-        text: the content of a valid profile.
-        path: how messages call the file.
+        text: the text of a valid profile.
+        path: the file's path for messages.
     """
     for piece in split(text.replace("\r\n", "\n"), path=path):
         if not isinstance(piece, Definition):
@@ -113,7 +113,7 @@ def in_profile(text: str, *, path: str) -> Iterator[Finding]:
 
 
 def _specials(definition: Definition) -> Iterator[re.Match[str]]:
-    """Yield what is special to some reader in a value that is not in single quotes."""
+    """Yield each part of a value outside single quotes that is special to some reader."""
     if definition.quote == "'" or not any(mark in definition.source for mark in "$`"):
         return
     value = definition.value
@@ -121,7 +121,7 @@ def _specials(definition: Definition) -> Iterator[re.Match[str]]:
         quoted = _DOUBLE_QUOTED.match(definition.source.partition("=")[2].lstrip())
         value = quoted[1] if quoted else value
     for match in _SPECIAL.finditer(value):
-        if not (definition.quote and match.group() in ("$'", '$"')):  # special outside of quotes
+        if not (definition.quote and match.group() in ("$'", '$"')):  # special outside quotes only
             yield match
 
 
@@ -134,11 +134,11 @@ def _in_value(definition: Definition) -> Iterator[Finding]:
 
 
 def _order(definition: Definition, lines: Mapping[str, tuple[int, int]]) -> Iterator[Finding]:
-    """Yield the variables that a value takes from further down in the file.
+    """Yield the variables that a value takes from lines further down in the file.
 
     Args:
-        definition: the one that counts of its variable.
-        lines: per variable the first line that sets it, and the last.
+        definition: the definition of the variable that wins.
+        lines: for each variable, the first and the last line that set it.
     """
     name, line = definition.name, definition.line
     names = (match["name"] for match in _specials(definition) if match["name"] and not match["odd"])

@@ -1,10 +1,10 @@
-"""Parse the lines of a `.env` file: its definitions, and their line numbers. Pure.
+"""Parse a `.env` file into definitions with line numbers. Pure.
 
-python-dotenv's parser is used. What it silently skips (a line without `=`, an open
-quotation mark) is an `OddLine` here: it says which variables cannot be read for it, and why,
-with the line number. No message quotes the line: it may be the second line of a value.
+This uses python-dotenv's parser. Text that it silently skips (a line without `=`, an unclosed
+quotation mark) becomes an `OddLine`, which says which variables cannot be read, why, and
+on which line. No message quotes the line: it may be the second line of a value.
 
-A file of plain lines, as most are, is read without that parser, with the same result:
+Most files have only plain lines. They are read without that parser, with the same result:
 importing it takes 10 ms, more than the rest of `envkit exec`.
 """
 
@@ -23,21 +23,21 @@ if TYPE_CHECKING:
 
 ENCRYPTED = "encrypted:"
 _BYTE_ORDER_MARK = "\ufeff"
-# where a value without quotes begins what may need several lines; see `recovery`
+# how an unquoted value starts that may need several lines; see `recovery`
 _OPENINGS = ("`", "-----BEGIN ")
-# the ending of a value that seems to continue on the next line
+# how a value ends that seems to continue on the next line
 _CONTINUED = ("\\", "{", "[", "(")
 
 
 class Definition(NamedTuple):
-    """One `NAME=value`, as written in the file."""
+    """One `NAME=value` as written in the file."""
 
     name: str
-    value: str  # without quotes and escapes; nothing expanded
-    quote: str  # the quotation mark around the value, or an empty text
-    line: int  # where it begins, from 1
+    value: str  # without quotes and escapes, not expanded
+    quote: str  # the quotation mark around the value, or ""
+    line: int  # first line of the definition, 1-based
     place: str  # the file and line, for messages
-    source: str  # its own text, and the blanks before it
+    source: str  # the source text, with the blanks before it
     error: DotenvError | None = None  # why there is no value
 
     def __repr__(self) -> str:
@@ -47,7 +47,7 @@ class Definition(NamedTuple):
         """Return the value.
 
         Raises:
-            DotenvError: it is ciphertext, or cannot be read.
+            DotenvError: it is ciphertext or cannot be read.
         """
         if self.error is not None:
             raise self.error
@@ -60,16 +60,16 @@ class Definition(NamedTuple):
 
 
 class OddLine(NamedTuple):
-    """A part of a file, usually one line, that cannot be read as a definition."""
+    """Part of a file, usually one line, that cannot be read as a definition."""
 
-    names: tuple[str, ...]  # that it may have been meant to set; the first is its own
-    error: DotenvError  # what a variable of that name gives; quotes nothing of the line
-    line: int  # where it begins, from 1
-    source: str  # its own text, and the blanks before it
-    listed: bool = False  # whether the first name is surely that of a variable
+    names: tuple[str, ...]  # names that it may set; its own name comes first
+    error: DotenvError  # the error for these variables; quotes nothing of the line
+    line: int  # first line, 1-based
+    source: str  # the source text, with the blanks before it
+    listed: bool = False  # whether the first name is certainly a variable
     declares: bool = False  # `export NAME`, which sets nothing
     unclear: bool = False  # whether it may also set any other variable
-    open: bool = False  # whether what is written behind it would become a part of it
+    open: bool = False  # whether text appended after it would become part of it
 
     def __repr__(self) -> str:
         return f"OddLine({self.line})"
@@ -88,10 +88,10 @@ if TYPE_CHECKING:
 
 
 def decode(data: bytes, *, path: str) -> str:
-    """Return the text of a file; a byte that is not UTF-8 invalidates only its variable.
+    """Return the text of a file; a byte that is not UTF-8 invalidates only its own variable.
 
     Raises:
-        DotenvError: it is in another encoding as a whole.
+        DotenvError: the whole file has another encoding.
     """
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise DotenvError(f"{path}:1: not UTF-8 but UTF-16", hint="save the file as UTF-8")
@@ -99,31 +99,31 @@ def decode(data: bytes, *, path: str) -> str:
 
 
 def encode(text: str) -> bytes:
-    """Return the bytes of a text that `decode` has returned."""
+    """Return the bytes of a text that `decode` returned."""
     return text.encode("utf-8", "surrogateescape")
 
 
 def split(text: str, *, path: str) -> Iterator[Piece]:
-    """Split a file into its definitions and the text between them.
+    """Split a file into definitions and the text between them.
 
     Args:
         text: the file's content.
-        path: how messages call the file.
+        path: the file's path for messages.
 
     Returns:
-        the definitions, odd lines, and texts (comments, blank lines), in their order. Their
-        sources and texts, joined, are `text` without a byte order mark. The name of a
-        definition may be one that no shell takes, such as `discovery.type`.
+        the definitions, odd lines and texts (comments, blank lines), in file order. Their sources
+        and texts, joined, equal `text` without a byte order mark. The name of a definition may be
+        one that is not valid in a shell, such as `discovery.type`.
     """
     pieces = plain_pieces(text, path=path)
     return iter(pieces) if pieces is not None else _joined(_parsed(text, path))
 
 
 def plain_pieces(text: str, *, path: str) -> list[Piece] | None:
-    """Return what `split` does for a text of plain lines, None where one of them is not.
+    """Return the same pieces as `split` for a text of plain lines; None for any other text.
 
-    Plain is a comment, a blank line, and `NAME=value` or `export NAME=value` whose value
-    has no `#`, or is in quotation marks without a backslash, newline or comment.
+    A plain line is blank, a comment, or `NAME=value` or `export NAME=value`. The value has
+    no `#`, or is in quotation marks without a backslash, newline or comment.
     """
     if "\r" in text or "\0" in text or not is_utf8(text):
         return None
@@ -147,7 +147,7 @@ def plain_pieces(text: str, *, path: str) -> list[Piece] | None:
 
 
 def plain_value(text: str) -> tuple[str, str] | None:
-    """Return a plain value and its quotation mark, from what is on its line without blanks."""
+    """Return a plain value and its quotation mark, given the rest of its line without blanks."""
     quote = text[:1]
     if quote not in ("'", '"'):
         return None if "#" in text or text.startswith(_OPENINGS) else (text, "")
@@ -157,7 +157,7 @@ def plain_value(text: str) -> tuple[str, str] | None:
 
 
 def is_utf8(text: str) -> bool:
-    """Return whether a text has no bytes that `decode` could not decode."""
+    """Return whether `decode` could decode every byte of a text."""
     if text.isascii():
         return True
     try:
@@ -172,7 +172,7 @@ def _parsed(text: str, path: str) -> Iterator[Piece]:
     while start < len(text):
         rest = text[start:]
         if rest.startswith(_BYTE_ORDER_MARK):
-            rest = _BYTE_ORDER_MARK + rest  # the parser takes one away
+            rest = _BYTE_ORDER_MARK + rest  # the parser drops one
         for key, value, (source, first_line), failed in _parse_stream()(io.StringIO(rest)):
             if key is None and not failed:
                 start += len(source)
@@ -189,7 +189,7 @@ def _parsed(text: str, path: str) -> Iterator[Piece]:
                 yield odd
                 start += len(odd.source)
                 if odd.source != source:
-                    break  # it is longer than the parser assumes
+                    break  # the parser assumes a shorter line
             else:
                 start += len(source)
                 yield Definition(key, value, quote, line, f"{path}:{line}", source)
@@ -197,7 +197,7 @@ def _parsed(text: str, path: str) -> Iterator[Piece]:
 
 
 def _is_odd(key: str, value: str, source: str, quote: str) -> bool:
-    """Return whether something that the parser read cannot be used as it is."""
+    """Return whether a piece that the parser accepted cannot be used as a definition."""
     return (
         (not quote and value.startswith(_OPENINGS) and _begins_more(value))
         or "\0" in source
@@ -208,7 +208,7 @@ def _is_odd(key: str, value: str, source: str, quote: str) -> bool:
 
 
 def _is_marked(key: str) -> bool:
-    """Return whether what stands before `=` is a name with something around it."""
+    """Return whether the text before `=` is a name with extra characters around it."""
     from envkit.dotenv.recovery import bare_name
 
     return is_name(bare_name(key))
@@ -220,7 +220,7 @@ def _begins_more(value: str) -> bool:
 
 
 def _joined(pieces: Iterator[Piece]) -> Iterator[Piece]:
-    """Yield pieces; if one continues in the next without quotes, yield it as an odd line."""
+    """Yield the pieces; one that continues in the next without quotes becomes an odd line."""
     open_one: Definition | None = None
     for piece in pieces:
         if open_one is not None:
@@ -257,7 +257,7 @@ def _newlines(text: str) -> int:
 def _parse_stream() -> Callable[[IO[str]], Iterator[Any]]:
     """Return python-dotenv's `parser.parse_stream`, without importing its package.
 
-    `import dotenv` brings logging, tempfile and more: 14 ms, where the parser is 2.
+    `import dotenv` loads logging, tempfile and more: 14 ms. The parser alone takes 2 ms.
     """
     global _loaded  # noqa: PLW0603 - loaded once
     if _loaded is None:

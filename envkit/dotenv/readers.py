@@ -1,7 +1,7 @@
-"""Which other readers understand a `.env` value as envkit wrote it. Pure.
+"""Find the readers that misread a `.env` value as envkit wrote it. Pure.
 
-envkit and python-dotenv read all that `editor.quote` writes. A shell, Docker Compose and Node's
-dotenv know fewer escapes, and expand `$NAME` in double quotes; no text means the same to all.
+envkit and python-dotenv read everything that `editor.quote` writes. Shells, Docker Compose and
+Node's dotenv know fewer escapes and expand `$NAME` in double quotes. No form works for them all.
 
 Reference: https://github.com/motdotla/dotenv, https://github.com/compose-spec/compose-go
 """
@@ -16,20 +16,20 @@ _EXPANDED = re.compile(r"\$(?!\{)")
 
 
 def misreaders(value: str) -> tuple[str, ...]:
-    """Return which of SHELL, COMPOSE and NODE read another value than the one that was written.
+    """Return which of SHELL, COMPOSE and NODE read a different value than the one written.
 
     Args:
-        value: one that `editor.quote` can write.
+        value: a value that `editor.quote` can write.
     """
     written_as_it_is = "'" not in value and "\\\\" not in value and not value.endswith("\\")
     if written_as_it_is and "\r" not in value:
         return ()
     dollar = "$" in value
-    if "\r" in value:  # in double quotes, with `\r`
+    if "\r" in value:  # written in double quotes, as `\r`
         in_compose = _EXPANDED.search(value) is not None
         in_node = any(char in value for char in '\\"') or "${" in value
         return _chosen(sh=True, compose=in_compose, node=in_node)
-    if dollar or "`" in value:  # in single quotes, with `\'` and `\\`
+    if dollar or "`" in value:  # written in single quotes, with `\'` and `\\`
         return _chosen(sh=True, compose="\\" in value, node=True)
     return _chosen(sh=False, compose=False, node=any(char in value for char in '\\"'))
 

@@ -1,16 +1,16 @@
-r"""Decide what an unusable line of a `.env` file may have meant. Pure.
+r"""Decide what an unreadable line of a `.env` file may set. Pure.
 
-One odd line must not invalidate a file, and must not be silently ignored:
+One unreadable line must neither invalidate the file nor be silently ignored:
 
     FOO='x' y          FOO cannot be read; every other variable can
     FOO: x             the same
     export FOO         nothing, if the file sets FOO; otherwise FOO cannot be read
-    FOO='open          FOO cannot be read, and neither can what comes after it: nothing says
-                       where the value ends
-    FOO=-----BEGIN...  without quotes: FOO cannot be read, and its lines are not variables
+    FOO='open          FOO and everything after it cannot be read: the end of the value
+                       is unknown
+    FOO=-----BEGIN...  without quotes: FOO cannot be read; its lines set no variables
 
-The names that a line may have set are only ever looked up. They are never listed, since
-such a line can be the second line of a secret.
+The names that a line may set can be looked up but are never listed, because the line
+may be the second line of a secret.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import TypeAlias
 
-    # those of an `OddLine`: names, error, line, source, listed, declares, unclear, open
+    # the fields of `OddLine`: names, error, line, source, listed, declares, unclear, open
     Fields: TypeAlias = tuple[tuple[str, ...], DotenvError, int, str, bool, bool, bool, bool]
 
-# what an editor does not show, and marks that another format has around a name
+# characters that editors do not show, and marks around a name in other formats
 _AROUND_A_NAME = "\ufeff\u200b\u200c\u200d\u2060\"'`:,;+$@&?!"
 _POWERSHELL = re.compile(r"\$\{?env:", re.IGNORECASE)
-# words before a name in a shell's or an editor's way to set a variable
+# words before a name in the syntax of shells and editors
 _COMMANDS = frozenset(("set", "setenv", "declare", "typeset", "readonly", "local", "env", "let"))
 
 _FORM = "write NAME=value or NAME='value'"
@@ -49,20 +49,20 @@ _ESCAPED = re.compile(r"\\.|\s#.*")
 
 
 def bare_name(key: str) -> str:
-    """Return the name in what stands before `=`: `FOO` of `FOO+`, `"FOO"` and `$env:FOO`."""
+    """Return the name in the text before `=`: `FOO` for `FOO+`, `"FOO"` and `$env:FOO`."""
     return _POWERSHELL.sub("", key).strip(_AROUND_A_NAME + "}")
 
 
 def odd_line(text: str, start: int, source: str, key: str | None, line: int, path: str) -> Fields:
-    """Return the odd line for a piece of a file that is not a usable definition.
+    """Return the odd line for part of a file that is not a usable definition.
 
     Args:
-        text: the file, without a byte order mark.
-        start: where the piece begins in it.
-        source: the piece, as far as the parser took it.
-        key: what the parser took for a name, if it understood the piece.
-        line: of the piece's first character that is not blank.
-        path: how messages call the file.
+        text: the file's text without a byte order mark.
+        start: the position of the part in the text.
+        source: the part, as far as the parser read it.
+        key: the name that the parser found, if it accepted the part.
+        line: the line of the first character that is not blank.
+        path: the file's path for messages.
     """
     place = f"{path}:{line}"
     setting = _SET.match(source)
@@ -119,9 +119,9 @@ def _unparsable(place: str) -> DotenvError:
 
 
 def _names(source: str) -> list[str]:
-    """Return the names that a line sets which says something else first.
+    """Return the names that a line may set after other text.
 
-    They stand before a `=` or a colon, or anywhere behind a word such as `setenv`.
+    They precede a `=` or a colon, or follow a word such as `setenv`.
     """
     words = source.split()
     commanded = words[1:] if words and words[0].lower() in _COMMANDS else []
@@ -129,10 +129,10 @@ def _names(source: str) -> list[str]:
 
 
 def _open_end(text: str, start: int, setting: re.Match[str], *, failed: bool) -> int | None:
-    """Return where a value ends that is open at the end of its line; None where it is not open.
+    """Return where a value ends that is not complete on its line; None if it is complete.
 
-    The end of a PEM block is known. Where a quotation mark is missing, nothing says where the
-    value ends, and so it reaches to the end of the file.
+    A PEM block has a known end. If a quotation mark is missing, the end of the value is unknown,
+    so the value extends to the end of the file.
     """
     begin = start + setting.end()
     line = _LINE.match(text, begin)
@@ -153,7 +153,7 @@ def _open_end(text: str, start: int, setting: re.Match[str], *, failed: bool) ->
 
 
 def _open(source: str, found: tuple[str, ...], *, listed: bool, line: int, place: str) -> Fields:
-    """Return the odd line for a value that is open, with what it may have swallowed."""
+    """Return the odd line for an incomplete value, with the names that it may have swallowed."""
     first = _LINE.match(source, len(source) - len(source.lstrip()))
     assert first is not None  # noqa: S101 - it matches everywhere
     if source[_SET.match(source).end() :].startswith(_HEADER):  # type: ignore[union-attr]

@@ -1,4 +1,4 @@
-"""Decide what the odd lines of a `.env` file mean, given its definitions. Pure."""
+"""Decide what the odd lines of a `.env` file set, given its definitions. Pure."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ if TYPE_CHECKING:
 def settle(
     odd: Sequence[OddLine], definitions: dict[str, list[Definition]], listed: set[str]
 ) -> tuple[tuple[DotenvError, ...], DotenvError | None]:
-    """Decide what odd lines mean, given the definitions of the file.
+    """Decide what odd lines set, given the definitions of the file.
 
     Args:
-        odd: of a file.
-        definitions: of the file, those without a value too; `export NAME` is removed where
-            the file sets NAME.
-        listed: names of variables; those that only odd lines may have set are removed.
+        odd: the odd lines of a file.
+        definitions: the file's definitions, including those without a value; `export NAME` is
+            removed if the file sets NAME.
+        listed: names of variables; a name that only odd lines may set is removed.
 
     Returns:
-        what is wrong with the file, and why a variable that it does not set may be in it.
+        the problems of the file, and why a variable that it does not set may still be in it.
     """
     problems, unclear = [], None
     sure = {line.names[0] for line in odd if line.listed}
@@ -49,7 +49,7 @@ def settle(
 
 
 def _following(line: OddLine) -> DotenvError:
-    """Return the error for a variable that an odd line may have hidden."""
+    """Return the error for a variable that an odd line may hide."""
     if not line.open:
         return line.error
     return DotenvError(

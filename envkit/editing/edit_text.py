@@ -1,7 +1,7 @@
-"""The text for `envkit edit`: render the variables, and find what was changed. Pure.
+"""The text for `envkit edit`: render the variables, and find the changes. Pure.
 
-The text is a `.env` file. It has a line for each variable that can be changed; absent
-variables, and those that cannot be changed, are in comments.
+The text is a `.env` file. It has a line for each variable that can be changed. Variables without
+a value, and those that cannot be changed, are in comments.
 """
 
 from __future__ import annotations
@@ -26,26 +26,26 @@ _HEAD = """\
 
 
 def file_name(editable: Editable) -> str:
-    """Return how the file with the text is called."""
+    """Return the name of the file for the text."""
     return f"{editable.profile.name}.env"
 
 
 def render(editable: Editable) -> str:
-    """Return the text: every variable that can be changed, below where it is stored."""
+    """Return the text: every variable that can be changed, under the place where it is stored."""
     return "".join((_HEAD.format(profile=editable.profile.name), *_pieces(editable)))
 
 
 def changes(editable: Editable, text: str) -> dict[str, Secret]:
-    """Return the variables that have another value in an edited text.
+    """Return the variables whose value in an edited text is different.
 
     Args:
-        editable: from which the text was rendered.
-        text: as the editor left it.
+        editable: the variables from which the text was rendered.
+        text: the text as the editor saved it.
 
     Raises:
-        DotenvError: it is not a `.env` file; with the line.
+        DotenvError: the text is not a `.env` file; the error names the line.
         UsageError: it names an unknown variable, or one that cannot be changed.
-        InvalidValueError: a value is not what the profile asks for.
+        InvalidValueError: a value does not match the profile's rules.
     """
     changed = {}
     file = file_name(editable)
@@ -74,7 +74,7 @@ def _pieces(editable: Editable) -> Iterator[str]:
 
 
 def _line(variable: EditableVariable) -> str | None:
-    """Return the line of a variable, None where no `.env` file can hold its value."""
+    """Return the line of a variable; None if no `.env` file can represent its value."""
     if variable.current.value is None:
         return f"# not set: {variable.name}="
     try:

@@ -1,4 +1,4 @@
-"""Find where the variables of an environment are stored, to change them there.
+"""Find where the variables of an environment are stored, in order to change them there.
 
     prepared = prepare_edit(("prod",), ["DB_PASSWORD"])
     editable = find(prepared)
@@ -6,7 +6,8 @@
     variable.check("a new one")
     version = write_one(variable.slot, Secret("a new one"), variable.current, editable.deadline)
 
-For a lookup, that is the source that has the value, else the first that can be written.
+A variable that is looked up is stored in the source that has its value, or if none has it, in the
+first source that can be written.
 """
 
 from __future__ import annotations
@@ -59,12 +60,12 @@ if TYPE_CHECKING:
 
 
 class PreparedEdit(NamedTuple):
-    """Variables that are to be changed; no store was asked yet.
+    """Variables to be changed, before any store was contacted.
 
     Attributes:
         prepared: the profile, with the references that lead to the values.
         routes: the way to each value, by the variable's name.
-        refused: why others cannot be changed.
+        refused: why other variables cannot be changed.
         deadline: for all stores together.
     """
 
@@ -75,10 +76,10 @@ class PreparedEdit(NamedTuple):
 
 
 class EditableVariable(NamedTuple):
-    """One variable, where its value is stored, and its current value.
+    """One variable, the slot where its value is stored, and its current value.
 
     Attributes:
-        declarations: the variable's own, and those of variables that it is equal to.
+        declarations: the variable's own, and those of the variables that refer to the same value.
     """
 
     name: str
@@ -88,14 +89,14 @@ class EditableVariable(NamedTuple):
 
     @property
     def names(self) -> list[str]:
-        """The variables that have this value: its own name first."""
+        """The names of the variables that have this value, its own first."""
         return [one.name for one in self.declarations] or [self.name]
 
     def check(self, value: str) -> None:
         """Refuse a value that the profile does not allow.
 
         Raises:
-            InvalidValueError: it is not of the type or form that is declared.
+            InvalidValueError: it does not match the declared type or form.
         """
         wrong = "contains a NUL" if "\0" in value else None
         for declaration in self.declarations:
@@ -108,12 +109,12 @@ class EditableVariable(NamedTuple):
 
 
 class Editable(NamedTuple):
-    """What `find` found.
+    """The result of `find`.
 
     Attributes:
-        variables: those that can be changed, in the profile's order.
-        refused: why others cannot.
-        deadline: of everything that is asked; to be restarted after waiting for a person.
+        variables: the variables that can be changed, in the profile's order.
+        refused: why the others cannot be changed.
+        deadline: for all requests; restart it after waiting for a person.
     """
 
     profile: Profile
@@ -122,7 +123,7 @@ class Editable(NamedTuple):
     deadline: Deadline
 
     def one(self, name: str) -> EditableVariable:
-        """Return the one variable that was asked for.
+        """Return the variable, if only one was requested.
 
         Raises:
             EnvkitError: it cannot be changed.
@@ -142,21 +143,21 @@ def prepare_edit(
     timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS,
     environ: Mapping[str, str] | None = None,
 ) -> PreparedEdit:
-    """Find the way to the values of variables of one environment; ask no store.
+    """Find the way to the values of variables of one environment, without contacting a store.
 
     Args:
-        environments: one name or alias of a profile; `ENVKIT_ENV` where none is given.
-        names: the variables; all unless given.
-        only: globs, in place of names.
-        exclude: globs, in place of names.
+        environments: one name or alias of a profile; default: `ENVKIT_ENV`.
+        names: the variables; default: all of them.
+        only: globs that select variables instead of names.
+        exclude: globs that exclude variables, instead of names.
         profiles: the folder of profiles.
         timeout_seconds: for all stores together.
         environ: the process environment.
 
     Raises:
-        UsageError: not one environment, or no such variable.
-        ProfileError: the profile is not there or not valid.
-        ResolutionError: references that no store could hold.
+        UsageError: not exactly one environment, or an unknown variable.
+        ProfileError: the profile is missing or not valid.
+        ResolutionError: some references are not valid for any store.
     """
     environ = os.environ if environ is None else environ
     deadline = Deadline(timeout_seconds)
@@ -190,21 +191,21 @@ def prepare_reference_edit(
     timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS,
     environ: Mapping[str, str] | None = None,
 ) -> PreparedEdit:
-    """Prepare what one reference names in the stores of an environment; ask no store.
+    """Prepare the change of one reference in the stores of an environment; contact no store.
 
     Args:
-        environments: as for `prepare_edit`, like all that follow.
+        environments: see `prepare_edit`; the same is true of `profiles`, `environ`.
         text: as in a placeholder: `vault:db#password`.
         profiles: the folder of profiles.
         timeout_seconds: for the store.
         environ: the process environment.
 
     Returns:
-        the way to it, under the name `text`.
+        the way to the reference, under the name `text`.
 
     Raises:
-        UsageError: not one environment, or no reference.
-        EnvkitError: the store cannot hold it, or cannot be written.
+        UsageError: not exactly one environment, or the text is not a reference.
+        EnvkitError: the reference is not valid for its store, or the store cannot be written.
     """
     environ = os.environ if environ is None else environ
     deadline = Deadline(timeout_seconds)
@@ -230,7 +231,7 @@ def find(edit: PreparedEdit) -> Editable:
     """Find where variables are stored, and read their current values.
 
     Returns:
-        the variables with their slots. One whose store failed is among the `refused`.
+        the variables with their slots. If a store fails, its variables are in `refused`.
     """
     prepared, routes, _, deadline = edit
     [outcomes] = fetch([prepared], deadline)
@@ -251,10 +252,10 @@ def find(edit: PreparedEdit) -> Editable:
 
 
 def refuse_changed(variables: Iterable[EditableVariable]) -> None:
-    """Refuse to change anything if any of it was changed since it was read.
+    """Refuse to change anything if one of the values was changed since it was read.
 
     Raises:
-        ConflictError: with all that was.
+        ConflictError: the error lists all values that were changed.
         EnvkitError: a store failed.
     """
     variables = list(variables)
@@ -275,18 +276,18 @@ def editable_in_store(
     sources: Mapping[str, Source],
     outcomes: Mapping[Reference, Outcome],
 ) -> EditableVariable:
-    """Decide for one of several references, now that it is known what is there.
+    """Decide which of several references to write, given the answers of the stores.
 
     Args:
         name: the variable.
-        declarations: its own, and those of variables that it is equal to.
-        references: where it is looked up; the first that is there counts.
-        sources: of all of these.
-        outcomes: what they said.
+        declarations: its own, and those of the variables that refer to the same value.
+        references: where the variable is looked up; the first one with a value counts.
+        sources: the sources of the references.
+        outcomes: the answers of the stores.
 
     Raises:
-        UnchangeableError: none of them can be written, so that it would count.
-        EnvkitError: one could not be read.
+        UnchangeableError: no reference can be written in such a way that the variable changes.
+        EnvkitError: a reference could not be read.
     """
     writable: list[EditableVariable] = []
     places = []
@@ -300,7 +301,7 @@ def editable_in_store(
             if current.value is not None:
                 return writable[-1]
         elif current.value is not None:
-            # what is written to a source that comes before it will be found first
+            # a value written to an earlier source would hide this one
             places = places[-1:]
             break
     if not writable:
@@ -310,7 +311,7 @@ def editable_in_store(
 
 def _not_writable(name: str, place: str) -> UnchangeableError:
     return UnchangeableError(
-        f"{name} comes from {place}, which envkit cannot change", hint="change it there"
+        f"{name} comes from {place}, which envkit cannot change", hint=f"change it in {place}"
     )
 
 
@@ -319,7 +320,7 @@ def _parsed(text: str) -> Reference:
         reference = parse_reference(text)
         if isinstance(reference, Reference):
             return reference
-    raise UsageError(f"'{text}' is not a reference", hint="write --ref vault:db#password")
+    raise UsageError(f"'{text}' is not a reference", hint="use --ref vault:db#password")
 
 
 def _unknown(name: str, profile: Profile) -> UsageError:

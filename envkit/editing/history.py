@@ -1,7 +1,7 @@
-"""The versions of a variable's value, and the one that a rollback goes back to.
+"""The versions of a variable's value, and the one that a rollback restores.
 
-A store keeps versions of a whole secret. Which of them changed one field is found by
-comparing the values in memory; none of them is shown.
+A store has versions of a whole secret. Comparing the values in memory shows which versions changed
+one field; no value is shown.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ if TYPE_CHECKING:
     from envkit.editing.find import EditableVariable
     from envkit.sources.model import Outcome
 
-LOOK_BACK = 100  # versions that are read
+LOOK_BACK = 100  # the most versions that are read
 _GONE = ("deleted", "destroyed")
 
 
 class Recorded(NamedTuple):
-    """A version of a secret, and what it says of one value.
+    """A version of a secret, and the answer to reading one value from it.
 
     Attributes:
-        outcome: None for a version that is gone, or too old to be looked at.
+        outcome: None for a version that is gone, or too old to be read.
     """
 
     version: Version
@@ -38,7 +38,7 @@ class Recorded(NamedTuple):
 
     @property
     def value(self) -> Secret | None:
-        """The value; None where the version does not have it, or that is not known."""
+        """The value; None if the version does not have it, or if that is unknown."""
         return self.outcome.value if isinstance(self.outcome, Reading) else None
 
     @property
@@ -52,8 +52,8 @@ class Change(NamedTuple):
 
     Attributes:
         version: the version; its state is `current` if readers get this value.
-        value: the value; None where it was taken out, or is not known.
-        absent: whether the value was taken out.
+        value: the value; None if it was removed or is unknown.
+        absent: whether the value was removed.
     """
 
     version: Version
@@ -62,33 +62,33 @@ class Change(NamedTuple):
 
 
 class Earlier(NamedTuple):
-    """An earlier version that can be brought back, and what it holds."""
+    """An earlier version that can be restored, and its value."""
 
     version: Version
     value: Secret
 
 
 def versioned_slot(variable: EditableVariable) -> StoreSlot:
-    """Return the slot of a variable whose store keeps versions.
+    """Return the slot of a variable whose store has versions.
 
     Raises:
-        UnchangeableError: it is a literal of a profile, or its store keeps no versions.
+        UnchangeableError: it is a literal of a profile, or its store has no versions.
     """
     if not isinstance(variable.slot, StoreSlot):
         path = display_path(variable.declarations[-1].location.path)
         raise UnchangeableError(
             f"{variable.name} is a literal in {variable.slot.where} and has no versions",
-            hint=f"run 'git log -p {path}'",
+            hint=f"run: git log -p {path}",
         )
     _ = variable.slot.versioned
     return variable.slot
 
 
 def versions(variable: EditableVariable) -> list[Recorded]:
-    """Return the versions of the secret that holds a variable, the newest first.
+    """Return the versions of the secret that contains a variable, newest first.
 
     Raises:
-        UnchangeableError: there can be none.
+        UnchangeableError: the value cannot have versions.
         SourceError: the store failed.
     """
     slot = versioned_slot(variable)
@@ -106,10 +106,10 @@ def versions(variable: EditableVariable) -> list[Recorded]:
 
 
 def changes(recorded: Sequence[Recorded]) -> list[Change]:
-    """Return the versions in which a value changed, the newest first. Pure.
+    """Return the versions in which a value changed, newest first. Pure.
 
-    Of versions with the same value one after the other, the oldest is the change. A version
-    that is gone, or could not be read, may have changed it.
+    Of consecutive versions with the same value, the oldest is the change. A version that is gone
+    or could not be read may be a change as well.
     """
     found: list[Change] = []
     before: Recorded | None = None
@@ -126,46 +126,59 @@ def changes(recorded: Sequence[Recorded]) -> list[Change]:
 
 
 def earlier(
-    variable: EditableVariable, recorded: Sequence[Recorded], version: str | None
+    variable: EditableVariable,
+    recorded: Sequence[Recorded],
+    version: str | None,
+    environment: str,
 ) -> Earlier:
-    """Return the version to go back to.
+    """Return the version that a rollback restores.
 
     Args:
-        variable: which one.
+        variable: the variable to roll back.
         recorded: its versions.
-        version: which one; default: the newest in which the variable had a different value.
+        version: the version to restore; default: the newest in which the variable had a different
+            value.
+        environment: the name of its environment, for hints.
 
     Raises:
-        UnchangeableError: there can be none.
-        NoVersionError: there is none, or it was deleted.
+        UnchangeableError: the value cannot have versions.
+        NoVersionError: there is no such version, or it was deleted.
         SourceError: the store failed.
     """
     slot = versioned_slot(variable)
+    name = f"{variable.name} --env {environment}"
     if version is not None:
         chosen = next((one for one in recorded if one.version.version == version), None)
         if chosen is None:
             names = ", ".join(one.version.version for one in recorded) or "none"
-            raise NoVersionError(f"{slot.where} has no version {version} (known: {names})")
+            raise NoVersionError(
+                f"{slot.where} has no version {version} (known: {names})",
+                hint=f"run: envkit history {name}",
+            )
         found = _read(slot, chosen)
         if found is None:
             state = chosen.version.state
             fate = f"was {state}" if state in _GONE else "does not have it"
-            raise NoVersionError(f"{slot.where}: version {version} {fate}")
+            raise NoVersionError(
+                f"{slot.where}: version {version} {fate}", hint=f"run: envkit history {name}"
+            )
         return found
     candidates = [one for one in recorded if one.version.state not in ("current", *_GONE)]
-    candidates.sort(key=lambda one: one.version.state != "previous")  # others stay in order
+    candidates.sort(key=lambda one: one.version.state != "previous")  # the sort is stable
     for one in candidates:
         found = None if one.outcome is None else _read(slot, one)
         if found is not None and found.value != variable.current.value:
             return found
     raise NoVersionError(
         f"no earlier version of {slot.where} has a different value",
-        hint="choose one of 'envkit history' with --to" if len(recorded) > LOOK_BACK else None,
+        hint=f"run 'envkit history {name}', and choose a version with --to"
+        if len(recorded) > LOOK_BACK
+        else f"store another value: envkit set {name}",
     )
 
 
 def _read(slot: StoreSlot, recorded: Recorded) -> Earlier | None:
-    """Return what a version holds, None where it does not have the value."""
+    """Read the value of a version; None if the version does not have it."""
     version, outcome = recorded
     if version.state in _GONE:
         return None

@@ -1,4 +1,4 @@
-"""Refuse several writes before the first is done, if one of them cannot succeed."""
+"""Refuse several writes before the first one is executed, if one of them cannot succeed."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
 
 def refuse_unwritable_slots(slots: Iterable[ValueSlot]) -> None:
-    """Refuse to change anything if a file of it cannot be replaced. Asks no server.
+    """Refuse all changes if one of the files cannot be replaced. Contacts no server.
 
     Raises:
-        EnvkitError: one of them cannot, and why.
+        EnvkitError: why one of the files cannot be replaced.
     """
     for slot in slots:
         if isinstance(slot, ProfileSlot):

@@ -1,8 +1,8 @@
 """Set, add or remove lines in the text of a profile, and change nothing else. Pure.
 
-A literal is a value without placeholders. In the TOML form, comments, order and layout stay
-(tomlkit), and a number or truth value stays one if the new value is one. `{{` in a new value
-is escaped.
+A literal is a value without placeholders. In a TOML profile, comments, order and layout are
+preserved (tomlkit), and a number or truth value stays one if the new value is one. `{{` in a new
+value is escaped.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ _MARK = "\ufeff"  # a byte order mark
 
 
 def literal(text: str, name: str, *, path: str) -> str | None:
-    """Return the literal that the text of a profile's file gives to a variable.
+    """Return the literal that a profile's file assigns to a variable.
 
     Args:
-        text: of a valid profile, in the form that `path` says.
+        text: the text of a valid profile, in the format that `path` indicates.
         name: the variable.
-        path: of the file.
+        path: the path of the file.
 
     Returns:
-        the value; None where the file gives it none, or one with placeholders.
+        the value; None if the file assigns none, or one with placeholders.
     """
     document, top = parse_profile_text(text.removeprefix(_MARK), path, [])
     variables = document.get(VARIABLES, {})
@@ -47,17 +47,17 @@ def literal(text: str, name: str, *, path: str) -> str | None:
 
 
 def set_literal(text: str, name: str, value: str, *, path: str) -> str:
-    """Return the text of a profile's file with another literal for one of its variables.
+    """Return the text of a profile's file with a new literal for one of its variables.
 
     Args:
-        text: of a valid profile, in the form that `path` says.
-        name: a variable to which this file gives a value.
-        value: the new one.
-        path: of the file; also for messages.
+        text: the text of a valid profile, in the format that `path` indicates.
+        name: a variable to which this file assigns a value.
+        value: the new value.
+        path: the path of the file; also used in messages.
 
     Raises:
-        InvalidValueError: no profile can hold the value.
-        ProfileError: the file cannot be changed without changing more of it.
+        InvalidValueError: a profile cannot represent the value.
+        ProfileError: the file cannot be changed without other effects.
     """
     written = str(Template((value,))) if value else ""
     if not path.endswith(".toml"):
@@ -80,15 +80,15 @@ def set_literal(text: str, name: str, value: str, *, path: str) -> str:
 
 
 def repeated(text: str, name: str, *, path: str, removed: bool) -> str | None:
-    """Return what a person should know of a change if several lines set the variable.
+    """Return a warning for the user if several lines set the variable.
 
     Args:
-        text: of a valid profile, in the form that `path` says, before the change.
+        text: the text of a valid profile before the change, in the format that `path` indicates.
         name: the variable.
-        path: of the file.
+        path: the path of the file.
         removed: whether the change removes the variable.
     """
-    if path.endswith(".toml"):  # which has no such lines
+    if path.endswith(".toml"):  # TOML refuses repeated keys
         return None
     return repeated_note(text, name, path=display_path(path), removed=removed)
 
@@ -97,12 +97,12 @@ def remove_variable(text: str, name: str, *, path: str) -> str:
     """Return the text of a profile's file without one of its variables.
 
     Args:
-        text: of a valid profile, in the form that `path` says.
-        name: a variable that this file names.
-        path: of the file; also for messages.
+        text: the text of a valid profile, in the format that `path` indicates.
+        name: a variable that is in this file.
+        path: the path of the file; also used in messages.
 
     Raises:
-        ProfileError: the file cannot be changed without changing more of it.
+        ProfileError: the file cannot be changed without other effects.
     """
     if not path.endswith(".toml"):
         return remove_value(text, name, path=path)
@@ -114,15 +114,15 @@ def remove_variable(text: str, name: str, *, path: str) -> str:
 
 
 def change_toml(text: str, change: Callable[[Any], None], path: str) -> str:
-    """Return a TOML text after a change, having seen that it means what was wanted.
+    """Return a TOML text after a change, and verify that the result means what was intended.
 
     Args:
-        text: of a valid profile.
-        change: does the same to a document of tomlkit and to plain tables.
-        path: of the file, for messages.
+        text: the text of a valid profile.
+        change: applies the same change to a tomlkit document and to plain tables.
+        path: the path of the file, for messages.
 
     Raises:
-        ProfileError: the two came to mean different things.
+        ProfileError: the results of the two differ in meaning.
     """
     import tomlkit
     from tomlkit.exceptions import TOMLKitError
@@ -146,7 +146,7 @@ def change_toml(text: str, change: Callable[[Any], None], path: str) -> str:
 
 
 def _as(old: object, value: str) -> object:
-    """Return `value` as TOML had the old one, if that reads back as the same text."""
+    """Return `value` in the TOML type of the old one, if that reads back as the same text."""
     if isinstance(old, bool) and value in ("true", "false"):
         return value == "true"
     if isinstance(old, int) and not isinstance(old, bool) and _is_plain_int(value):
@@ -160,17 +160,17 @@ def _is_plain_int(text: str) -> bool:
 
 
 def put_variables(text: str, lines: Mapping[str, Mapping[str, Any]], *, path: str) -> str:
-    """Return the text of a profile's file that says more of variables, or something else.
+    """Return the text of a profile's file with keys of variables added or replaced.
 
     Args:
-        text: of a valid profile, in the form that `path` says.
-        lines: per variable its keys as in TOML: `value`, `type`, ...; a line is added where
-            the file has none, and keys that it has beside these are kept.
-        path: of the file; also for messages.
+        text: the text of a valid profile, in the format that `path` indicates.
+        lines: the keys of each variable as in TOML: `value`, `type`, ...; a missing line is
+            added, and other keys of an existing line stay.
+        path: the path of the file; also used in messages.
 
     Raises:
-        InvalidValueError: no `.env` file can hold the value.
-        ProfileError: the file cannot be changed without changing more of it.
+        InvalidValueError: a `.env` file cannot represent the value.
+        ProfileError: the file cannot be changed without other effects.
     """
     if not path.endswith(".toml"):
         for name, keys in lines.items():
@@ -188,7 +188,7 @@ def put_variables(text: str, lines: Mapping[str, Mapping[str, Any]], *, path: st
 
 
 def value_text(value: object) -> str:
-    """Return the text that a value of a profile means: that of `true` and of `8080`, too."""
+    """Return the text of a value in a profile, also for values such as `true` and `8080`."""
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
@@ -204,9 +204,9 @@ def _put(variables: Any, name: str, keys: Mapping[str, Any]) -> None:
 
 
 def _append(table: Any, key: str, value: Any) -> None:
-    """Set a key of a table; a new one goes behind the last, before what follows that.
+    """Set a key of a table; insert a new key after the last one, before trailing comments.
 
-    (The comment at the end of a table belongs to the one that comes next.)
+    A comment at the end of a table belongs to the table that follows.
     """
     body: list[Any] = table.value.body if _has_lines(table) and key not in table else []
     rest: list[Any] = []
@@ -217,21 +217,21 @@ def _append(table: Any, key: str, value: Any) -> None:
 
 
 def _as_table(known: Any) -> Mapping[str, Any]:
-    """Return what a line says, as a table."""
+    """Return a variable's value in a profile as a table."""
     if known is None:
         return {}
     return known if isinstance(known, dict) else {"value": known}
 
 
 def _has_lines(table: Any) -> bool:
-    """Return whether a table has a header, and each of its keys a line below it."""
+    """Return whether a table has a header with one line per key below it."""
     from tomlkit.items import Table
 
     return isinstance(table, Table) and not table.is_super_table()
 
 
 def _one_line(beside: Any, keys: Mapping[str, Any]) -> Any:
-    """Return a table on one line, as a person writes it: `{ value = "8080", type = "port" }`."""
+    """Return a table on one line, as people write it: `{ value = "8080", type = "port" }`."""
     if type(beside) is dict:
         return dict(keys)
     import tomlkit

@@ -1,7 +1,7 @@
-"""Judge a change of a value that is rotated: whether it may be made, and what it would restore.
+"""Decide whether a rotated value may be changed, and what a change would restore.
 
-A rotation that is in progress would stop at a value that it has not written. A value that a
-rotation has replaced is retired: its target refuses it, or will soon.
+A rotation in progress would stop if it found a value that it has not written. A value that a
+rotation has replaced is retired: its target rejects it, or soon will.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ _WITH_ABORT = (Phase.CLAIMED, Phase.STAGED, Phase.SET, Phase.TESTED)
 
 
 class Rotated(NamedTuple):
-    """A variable whose value is rotated, and where its rotation stands.
+    """A variable whose value is rotated, and the state of its rotation.
 
     Attributes:
         name: the variable.
         value: the rotation.
-        record: None where there is none, or it cannot be read.
-        error: why it cannot be read.
+        record: the rotation record; None if there is none or it cannot be read.
+        error: why the record cannot be read.
     """
 
     name: str
@@ -49,7 +49,7 @@ class Rotated(NamedTuple):
         """Refuse a change while a rotation is in progress.
 
         Raises:
-            RotationInProgressError: with what is in progress, and what to do.
+            RotationInProgressError: the error names the rotation and how to proceed.
         """
         record, rotation = self.record, self.value.full_name
         if record is None or not record.in_progress:
@@ -70,16 +70,16 @@ class Rotated(NamedTuple):
         )
 
     def refuse_retired(self, version: str, value: Secret, recorded: Sequence[Recorded]) -> None:
-        """Refuse an earlier value unless it is known that no rotation has retired it.
+        """Refuse an earlier value unless it is certain that no rotation has retired it.
 
         Args:
-            version: that has the value.
+            version: the version that has the value.
             value: the earlier value.
-            recorded: all versions that are known.
+            recorded: all known versions.
 
         Raises:
             RotationInProgressError: see `refuse_in_progress`.
-            RetiredError: it is retired, or that cannot be told.
+            RetiredError: the value is retired, or may be.
         """
         rotation = self.value.full_name
         force = f"run 'envkit rotate {rotation}' for a new value, or add --force if the target "
@@ -108,7 +108,7 @@ class Rotated(NamedTuple):
 
     @property
     def warning(self) -> str:
-        """What a person should know who changes the value."""
+        """The warning for a user who changes the value."""
         text = f"{self.name} is rotated by {self.value.full_name}"
         if self.record is not None and self.record.in_progress:
             then = "start again from" if self.record.only_claimed else "stop at"
@@ -123,18 +123,18 @@ class Rotated(NamedTuple):
 class Lifetimes:
     """Which values a rotation has made or retired, by the time of their first version. Pure.
 
-    What is older than the last promotion is retired, with or without a rotation having made
-    it. The clocks of store and scheduler may differ, and a rotation may have written the old
-    value once more: so the first version with a value counts, not the last.
+    A value older than the last promotion is retired, whether a rotation made it or not. The
+    clocks of store and scheduler may differ, and a rotation may have written the old value a
+    second time. So the first version with a value counts, not the last.
 
     Args:
-        record: of the rotation, at rest.
-        recorded: all versions that are known.
+        record: the record of a rotation that is not in progress.
+        recorded: all known versions.
     """
 
     def __init__(self, record: Record, recorded: Sequence[Recorded]) -> None:
         self._recorded = recorded
-        self._began = float(int(record.started_at))  # some stores count seconds
+        self._began = float(int(record.started_at))  # some stores record whole seconds
         self._reverted = record.promoted_at > record.last_rotated_at
         self._promoted = _replaced_at(record)
         if self._reverted:
@@ -143,20 +143,20 @@ class Lifetimes:
             self._promoted = max(self._promoted, record.retired_at)
         seen = [self._first(one.value) for one in recorded if one.value is not None]
         self._last = max((at for at in seen if at <= self._promoted), default=0.0)
-        # no clock is so far ahead that the promoted value would seem younger than this
+        # no clock is so far ahead that the promoted value would appear later than this
         soon = self._promoted + _MOST_SKEW_SECONDS
         self._none_since = not any(self._promoted < at <= soon for at in seen)
 
     def is_rotated(self, value: Secret) -> bool:
-        """Return whether the last rotation made a value, which is not retired."""
+        """Return whether a value is the one that the last rotation made, and so is not retired."""
         first = self._first(value)
         if self._reverted or first != self._last or not first:
             return False
-        # a value from before the rotation is not taken for the one that it made
+        # a value from before the rotation cannot be the one that the rotation made
         return self._none_since or self._began <= first
 
     def is_retired(self, value: Secret) -> bool:
-        """Return whether a rotation has replaced a value, for good as far as is known."""
+        """Return whether a rotation has replaced a value, permanently as far as is known."""
         if not self._promoted or self._first(value) > self._promoted or self.is_rotated(value):
             return False
         return not (self._reverted and self._restored(value))
@@ -165,7 +165,7 @@ class Lifetimes:
         return min(one.version.created or 0.0 for one in self._recorded if one.value == value)
 
     def _restored(self, value: Secret) -> bool:
-        """Return whether readers got a value back when a rotation was undone."""
+        """Return whether a reverted rotation restored a value for readers."""
         return (
             any(
                 (one.version.created or 0.0) > self._promoted
@@ -179,10 +179,10 @@ class Lifetimes:
 def look(
     variable: EditableVariable, find_rotation: FindRotation, deadline: Deadline
 ) -> Rotated | None:
-    """Return the rotation of a variable's value and where it stands; None where none is.
+    """Return the rotation of a variable's value and its state; None if there is no rotation.
 
     Raises:
-        EnvkitError: a rotation of the profile cannot be told.
+        EnvkitError: the rotations of the profile cannot be determined.
     """
     slot = variable.slot
     if not isinstance(slot, StoreSlot):

@@ -1,7 +1,7 @@
-"""Find where a variable's value is stored, as far as the profile tells. Pure.
+"""Find where a variable's value is stored, as far as the profile shows it. Pure.
 
-A value is stored where its only placeholder points, or as a literal in the profile. A value of
-several parts is not stored anywhere: its parts are.
+A value is stored where its only placeholder points, or as a literal in the profile. A value with
+several parts has no single place; each of its parts has one.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ class Route(NamedTuple):
     """The way to a value.
 
     Attributes:
-        declarations: the variable's own, and those of variables that it is equal to.
-        literal: where a literal is written; None for what is in a store.
-        references: where to look in stores; the first that is there counts.
+        declarations: the variable's own, and those of the variables that refer to the same value.
+        literal: where a literal is written; None for a value in a store.
+        references: where to look in stores; the first one with a value counts.
     """
 
     declarations: tuple[Declaration, ...]
@@ -37,16 +37,16 @@ class Route(NamedTuple):
 
 
 def route(name: str, profile: Profile, plan: Plan, *, follow: bool) -> Route:
-    """Return where a variable is kept.
+    """Return where the value of a variable is stored.
 
     Args:
         name: the variable.
-        profile: its profile.
-        plan: of that, with the variable.
-        follow: whether a variable that is equal to another one is kept where that is.
+        profile: the profile of the variable.
+        plan: the plan of the profile, which contains the variable.
+        follow: whether to follow a variable that refers to another one to the other's place.
 
     Raises:
-        UnchangeableError: in no one place.
+        UnchangeableError: the value has no single place.
     """
     variable = next(one for one in plan.order if one.name == name)
     declaration = variable.declaration
@@ -74,14 +74,14 @@ def route(name: str, profile: Profile, plan: Plan, *, follow: bool) -> Route:
 
 
 def refuse_unwritable(name: str, reference: Reference) -> None:
-    """Refuse a reference to what no source writes.
+    """Refuse a reference that no source can write.
 
     Args:
-        name: whose value it is, for messages.
-        reference: where the value is.
+        name: the variable, for messages.
+        reference: where the value is stored.
 
     Raises:
-        UnchangeableError: it is a pinned version, or a whole secret.
+        UnchangeableError: the reference is a pinned version, or a whole secret.
     """
     if reference.version is not None or reference.stage is not None:
         raise UnchangeableError(
@@ -107,5 +107,5 @@ def _composed(variable: PlannedVariable, profile: Profile) -> UnchangeableError:
     parts = ", or ".join(dict.fromkeys(commands))
     return UnchangeableError(
         f"{variable.name} is composed of several parts ({variable.declaration.place})",
-        hint=f"change a part of it: {parts}" if parts else "change it there",
+        hint=f"change a part of it: {parts}" if parts else f"edit {variable.declaration.place}",
     )

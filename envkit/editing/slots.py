@@ -1,6 +1,6 @@
 """The slot where a variable's value is stored: a field in a store, or a line of a profile.
 
-A slot is read here; `envkit.editing.write` writes several at once.
+This module reads slots; `envkit.editing.write` writes several of them together.
 """
 
 from __future__ import annotations
@@ -36,14 +36,14 @@ if TYPE_CHECKING:
 
 
 class CurrentValue(NamedTuple):
-    """What is in a slot: a value, or none, and the version that has it."""
+    """The content of a slot: a value, or none, and the version that has it."""
 
     value: Secret | None
     version: str | None
 
 
 class ValueSlot(Protocol):
-    """Where one value is stored."""
+    """The place where one value is stored."""
 
     @property
     def where(self) -> str:
@@ -51,10 +51,10 @@ class ValueSlot(Protocol):
         ...
 
     def read(self) -> CurrentValue:
-        """Return what is there now.
+        """Return the current content.
 
         Raises:
-            EnvkitError: it cannot be read.
+            EnvkitError: the slot cannot be read.
         """
         ...
 
@@ -68,7 +68,7 @@ class StoreSlot:
 
     @cached_property
     def where(self) -> str:
-        """The place in the store; of several, the one that has the value before it changes."""
+        """The place in the store; of several files, the one with the old value."""
         if isinstance(self.source, Placed):
             with suppress(SourceError):
                 return self.source.place(self.reference)
@@ -80,7 +80,7 @@ class StoreSlot:
 
     @property
     def versioned(self) -> VersionedSource:
-        """The source, which can tell of earlier versions.
+        """The source, if it can read earlier versions.
 
         Raises:
             UnchangeableError: it cannot.
@@ -96,7 +96,7 @@ class ProfileSlot:
     Args:
         name: the variable.
         location: where its value is written.
-        deadline: until when another process is waited for.
+        deadline: how long to wait for another process.
     """
 
     def __init__(self, name: str, location: Location, deadline: Deadline) -> None:
@@ -145,11 +145,11 @@ class ProfileFile:
     """The file of a profile, which other processes may change as well.
 
     Args:
-        path: of the file.
-        deadline: until when another process is waited for.
+        path: the path of the file.
+        deadline: how long to wait for another process.
 
     Attributes:
-        write_warnings: what a person should know of what was written.
+        write_warnings: warnings for the user about what was written.
     """
 
     def __init__(self, path: str, deadline: Deadline) -> None:
@@ -158,19 +158,19 @@ class ProfileFile:
         self._deadline = deadline
 
     def read(self) -> str:
-        """Return its text, with the byte order mark if it has one.
+        """Return the text of the file, including its byte order mark.
 
         Raises:
-            ProfileError: it cannot be read.
-            UntrustedError: it is a link out of the project, and the user has not allowed that.
+            ProfileError: the file cannot be read.
+            UntrustedError: the file is a link out of the project that the user has not allowed.
         """
         return self._read(self._real_path())
 
     def rewrite(self, change: Callable[[str], str]) -> None:
-        """Replace its text, in one step and under its lock.
+        """Replace the text of the file, in one step and under its lock.
 
         Args:
-            change: returns the new text, given that of now; what it raises stops the change.
+            change: returns the new text for the current one; an exception from it stops the change.
 
         Raises:
             EnvkitError: the file cannot be read or written; nothing was changed.
@@ -187,7 +187,7 @@ class ProfileFile:
 
         Raises:
             WriteRefusedError: a person must change something first.
-            DeniedError: its folder cannot be written.
+            DeniedError: the folder of the file cannot be written.
         """
         try:
             check_replaceable(self._real_path())
@@ -195,7 +195,7 @@ class ProfileFile:
             raise self._failure(error) from None
 
     def _real_path(self) -> str:
-        """Return where the file is; its folder is `profiles/`, in the project's folder."""
+        """Return the real path of the file; its folder is `profiles/` in the project's folder."""
         return real_path(self.path, os.path.dirname(os.path.dirname(self.path)))
 
     def _read(self, path: str) -> str:
@@ -211,10 +211,10 @@ class ProfileFile:
 
 
 def read_all(slots: Iterable[ValueSlot]) -> dict[ValueSlot, CurrentValue]:
-    """Return what is in slots now; each source is asked once.
+    """Return the current content of slots, with one request per source.
 
     Raises:
-        EnvkitError: one of them cannot be read.
+        EnvkitError: a slot cannot be read.
     """
     found: dict[ValueSlot, CurrentValue] = {}
     stored: dict[int, list[StoreSlot]] = {}
@@ -230,10 +230,10 @@ def read_all(slots: Iterable[ValueSlot]) -> dict[ValueSlot, CurrentValue]:
 
 
 def current_value(outcome: Outcome) -> CurrentValue:
-    """Return what a store said is there.
+    """Return the content of a slot, given the answer of its store.
 
     Raises:
-        EnvkitError: it could not be read.
+        EnvkitError: the store could not be read.
     """
     if isinstance(outcome, Exception):
         raise outcome.with_traceback(None)

@@ -3,10 +3,10 @@
     for group in grouped([Write(slot, before, Secret("a new one"))]):
         version = group.run(deadline)
 
-What always holds: of one secret or file, either every value is written or none, in one new
-version. If a value was changed since it was read, that is a conflict, and nothing is written.
-A change of something else in the same secret or file is not a conflict: the write is tried
-again until the deadline, after a random pause, so that any number of writers succeed.
+Guarantees: of one secret or file, either all values are written or none, in one new
+version. If a value was changed since it was read, that is a conflict, and nothing is written. A
+change of other values in the same secret or file is not a conflict. The write is then repeated
+until the deadline, after a random pause, so that any number of writers succeed.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ MAX_DELAY_SECONDS = 1.0
 
 
 class Write(NamedTuple):
-    """One value to be written.
+    """One value to write.
 
     Attributes:
-        before: what was there when it was read.
-        value: the new value; None takes it out.
+        before: the content of the slot when it was read.
+        value: the new value; None removes the value.
     """
 
     slot: ValueSlot
@@ -50,22 +50,22 @@ class WriteGroup(NamedTuple):
     """The values of one secret, file or profile, which are written together.
 
     Attributes:
-        writes: what is written.
-        indexes: of the writes among those that were grouped.
+        writes: the writes of this group.
+        indexes: their positions in the sequence that was grouped.
     """
 
     writes: tuple[Write, ...]
     indexes: tuple[int, ...]
 
     def run(self, deadline: Deadline) -> str | None:
-        """Write all of it in one step.
+        """Write all values in one step.
 
         Returns:
-            the new version; None where there are no versions.
+            the new version; None if the place has no versions.
 
         Raises:
-            ConflictError: one of the values is another one by now; nothing was written.
-            EnvkitError: it cannot be written; nothing was.
+            ConflictError: one of the values has been changed; nothing was written.
+            EnvkitError: the values cannot be written; nothing was written.
         """
         first = self.writes[0].slot
         if isinstance(first, ProfileSlot):
@@ -74,7 +74,7 @@ class WriteGroup(NamedTuple):
         befores: dict[StoreSlot, CurrentValue] = {}
         values: dict[Reference, Secret | None] = {}
         for slot, before, value in self.writes:
-            assert isinstance(slot, StoreSlot)  # noqa: S101 - as `grouped` has it
+            assert isinstance(slot, StoreSlot)  # noqa: S101 - `grouped` ensures it
             befores[slot], values[slot.reference] = before, value
         source = next(iter(befores)).source
 
@@ -88,17 +88,17 @@ class WriteGroup(NamedTuple):
 
     def _changed_profile(self, text: str) -> str:
         for slot, before, value in self.writes:
-            assert isinstance(slot, ProfileSlot)  # noqa: S101 - as `grouped` has it
+            assert isinstance(slot, ProfileSlot)  # noqa: S101 - `grouped` ensures it
             text = slot.changed(text, value, before=before)
         return text
 
 
 def grouped(writes: Iterable[Write]) -> list[WriteGroup]:
-    """Return writes by the secret or file that they change, in the order of the first of each.
+    """Group writes by the secret or file that they change, in order of first appearance.
 
     Raises:
-        UsageError: two different values are to be written to one place.
-        EnvkitError: a store could not be asked which file has a value.
+        UsageError: two different values would be written to the same place.
+        EnvkitError: a store could not tell which file has a value.
     """
     groups: dict[object, dict[object, Write]] = {}
     indexes: dict[object, list[int]] = {}
@@ -126,7 +126,7 @@ def write_one(
 
 
 def warnings_of(slots: Iterable[ValueSlot]) -> list[str]:
-    """Return what a person should know of the writes to slots; often nothing."""
+    """Return warnings for the user about the writes to slots; usually empty."""
     found: dict[str, None] = {}
     for slot in slots:
         written = slot.file if isinstance(slot, ProfileSlot) else getattr(slot, "source", None)
@@ -135,14 +135,14 @@ def warnings_of(slots: Iterable[ValueSlot]) -> list[str]:
 
 
 def restore(slot: StoreSlot, version: str, before: CurrentValue, deadline: Deadline) -> str:
-    """Bring back the value of an earlier version, as `write_one` would write it.
+    """Restore the value of an earlier version, by the rules of `write_one`.
 
     Returns:
-        the version that is current now.
+        the version that is now current.
 
     Raises:
-        UnchangeableError: the store keeps no versions.
-        ConflictError: something else is there by now.
+        UnchangeableError: the store has no versions.
+        ConflictError: the value was changed in the meantime.
         EnvkitError: the store failed, or no longer has that version.
     """
     source = slot.versioned
@@ -154,10 +154,10 @@ def restore(slot: StoreSlot, version: str, before: CurrentValue, deadline: Deadl
 
 
 def _place(slot: ValueSlot) -> tuple[object, object]:
-    """Return what is equal for slots that are written together, and for those of one value."""
+    """Return the keys of the group and of the value: equal keys mean the same place."""
     if isinstance(slot, ProfileSlot):
         return slot.file.path, slot.name
-    assert isinstance(slot, StoreSlot)  # noqa: S101 - there is no other
+    assert isinstance(slot, StoreSlot)  # noqa: S101 - there is no other kind
     source, reference = slot.source, slot.reference
     place = source.locate(reference)
     if isinstance(source, GroupWrite):
@@ -170,16 +170,16 @@ def _persist(
     befores: dict[StoreSlot, CurrentValue],
     deadline: Deadline,
 ) -> str:
-    """Write, and write again while only something beside the values was changed."""
+    """Write; repeat as long as only other values of the same secret or file have changed."""
     for slot in befores:
-        _ = slot.where  # while a value that is taken out is still there
+        _ = slot.where  # cached here, while a value that is removed still has a place
     expected = next(iter(befores.values())).version
     ceiling = BASE_DELAY_SECONDS
     while True:
         try:
             version = change(expected)
         except ConflictError:
-            pause = uniform(0, ceiling)  # noqa: S311 - spreads load, guards nothing
+            pause = uniform(0, ceiling)  # noqa: S311 - spreads load, protects nothing
             if pause >= deadline.remaining_seconds():
                 raise
             sleep(pause)

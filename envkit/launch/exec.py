@@ -1,7 +1,7 @@
 """Replace this process with the app.
 
-The app gets the process id, the terminal and every signal: no envkit process stays
-in between. envkit first refuses what the kernel would refuse, and names the variable.
+The app gets the process ID, the terminal and every signal, because no envkit process stays in
+between. envkit first refuses what the kernel would refuse, and names the variable.
 
 Reference: execve(2), "Limits on size of arguments and environment"
 """
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 MAX_VARIABLE_BYTES = 131_071  # `K=V`: MAX_ARG_STRLEN is 32 pages with the final NUL
 POINTER_BYTES = 8
 COERCED_LOCALES = (b"C.UTF-8", b"C.utf8", b"UTF-8")
-# what a program needs to find itself at home, and carries no secret
+# variables that a program needs in any environment, none of them secret
 PRISTINE = (b"PATH", b"HOME", b"USER", b"LOGNAME", b"SHELL", b"TERM", b"LANG", b"TZ", b"TMPDIR")
 _BOOTSTRAP_PREFIXES = (b"ENVKIT_", b"DOTENV_PRIVATE_KEY")
 
@@ -33,8 +33,8 @@ _BOOTSTRAP_PREFIXES = (b"ENVKIT_", b"DOTENV_PRIVATE_KEY")
 def parent_environment() -> dict[bytes, bytes]:
     """Return the variables that this process was started with.
 
-    In the locale C, which is that of most containers, Python sets LC_CTYPE for itself. It
-    would be the app's too, and change how that sorts and reads text.
+    In the C locale, which most containers have, Python sets LC_CTYPE for itself. The app would
+    inherit it, and sort and read text differently.
 
     Reference: PEP 538
     """
@@ -55,15 +55,15 @@ def parent_environment() -> dict[bytes, bytes]:
 def overlay(
     environment: Environment, parent: Mapping[bytes, bytes], *, pristine: bool = False
 ) -> dict[bytes, bytes]:
-    """Return the variables for a program: those of the environment win over the parent's.
+    """Return the variables for a program; the environment overrides the parent.
 
     Args:
-        environment: wins over the parent.
-        parent: as in `os.environb`.
-        pristine: keep of the parent only PRISTINE and `LC_*`.
+        environment: the variables of the profile.
+        parent: the variables of this process, as in `os.environb`.
+        pristine: of the parent's variables, pass only PRISTINE and `LC_*`.
 
     Returns:
-        the parent's variables without envkit's own bootstrap, and the environment's.
+        the parent's variables without envkit's own settings, and the environment's.
     """
     strip = {name.encode() for name in environment.bootstrap}
     result = {
@@ -79,10 +79,10 @@ def overlay(
 
 
 def check_limits(arguments: Sequence[bytes], environ: Mapping[bytes, bytes]) -> None:
-    """Refuse variables and arguments that the kernel would refuse.
+    """Refuse variables and arguments that exceed the limits of the kernel.
 
     Raises:
-        LimitError: names the variable, or the largest ones where the total is too large.
+        LimitError: the error names the variable, or the largest ones if the total is too large.
     """
     sizes = {name: len(name) + 1 + len(value) for name, value in environ.items()}
     if sys.platform == "linux":
@@ -107,14 +107,14 @@ def check_limits(arguments: Sequence[bytes], environ: Mapping[bytes, bytes]) -> 
 
 
 def replace_process(command: Sequence[str], environ: Mapping[bytes, bytes]) -> NoReturn:
-    """Replace this process with `command`, which is searched in the PATH of the new environment.
+    """Replace this process with `command`, which is looked up in the PATH of the new environment.
 
     Args:
         command: the program and its arguments.
         environ: its complete environment.
 
     Raises:
-        LimitError: before anything runs.
+        LimitError: raised before anything runs.
         CommandNotFoundError: the program does not exist.
         NotExecutableError: the program exists but cannot be run.
     """
@@ -124,7 +124,7 @@ def replace_process(command: Sequence[str], environ: Mapping[bytes, bytes]) -> N
     sys.stdout.flush()
     sys.stderr.flush()
     try:
-        os.execvpe(arguments[0], arguments, dict(environ))  # noqa: S606 - it is the point
+        os.execvpe(arguments[0], arguments, dict(environ))  # noqa: S606 - this is the purpose
     except FileNotFoundError:
         if os.sep in command[0] and os.path.exists(command[0]):
             raise NotExecutableError(
@@ -140,7 +140,7 @@ def replace_process(command: Sequence[str], environ: Mapping[bytes, bytes]) -> N
         reason = reason_of(error, "error")
         hint = "if it is a script, begin it with #!/bin/sh" if error.errno == ENOEXEC else None
         raise NotExecutableError(f"cannot run {command[0]}: {reason}", hint=hint) from None
-    finally:  # reached only if this is still the same program, whose pipes may close
+    finally:  # reached only if the program was not replaced; its pipes may close
         for number, handler in pythons:
             signal_module().signal(number, handler)
 
@@ -152,11 +152,11 @@ def _not_found(program: str) -> CommandNotFoundError:
 
 
 def end_on_signals() -> None:
-    """Let SIGTERM and SIGINT end this process also where it is the first of its container.
+    """Let SIGTERM and SIGINT end this process even if it is the first one of its container.
 
-    For process 1 the kernel ignores a signal that has no handler, so that a container
-    which still waits for a store could not be stopped. The app gets the default handlers
-    back when it takes this process over.
+    The kernel ignores a signal to process 1 if the process has no handler for it. Without
+    these handlers, a container that waits for a store could not be stopped. They are reset
+    to the defaults before the app replaces this process.
     """
     signals = signal_module()
     for number in (signals.SIGTERM, signals.SIGINT):
@@ -164,10 +164,10 @@ def end_on_signals() -> None:
 
 
 def _restore_signals() -> list[tuple[int, Any]]:
-    """Undo what Python did at its start, as `subprocess` does for its children.
+    """Restore the signals that Python changed at its start, as `subprocess` does.
 
     Returns:
-        the handlers until now, by signal.
+        the previous handlers, by signal.
     """
     signals = signal_module()
     numbers = [getattr(signals, name, None) for name in ("SIGPIPE", "SIGXFSZ")]

@@ -1,19 +1,18 @@
-r"""Write an environment in a format that another program reads. Pure: nothing is opened.
+r"""Write an environment in a format that another program reads. Pure: opens nothing.
 
-What always holds: each value comes back byte for byte from the format's own reader
-(see `FORMATS`). A value that a format cannot represent is an error, which names all such
-variables; nothing is ever dropped, trimmed or expanded.
+Guarantees: the format's own reader returns each value byte for byte (see `FORMATS`). If a
+format cannot represent some values, that is an error that names all of their variables. No value
+is ever dropped, trimmed or expanded.
 
     >>> from envkit.secret import Secret
     >>> print(render("shell", {"GREETING": Secret("it's me")}), end="")
     export GREETING='it'\''s me'
 
-For GitHub Actions there are two texts: `render("github", ...)` is what a step appends
-to the file `$GITHUB_ENV`, and `github_masks:github_masks` what it logs *before* that,
-so that the runner hides the values from then on. They must never go to the same place:
-in that file a mask is a syntax error, which the runner shows with the value. The command
-line writes the masks to stderr, where the runner looks for commands as it does on stdout,
-and the rest to stdout:
+GitHub Actions needs two texts. `render("github", ...)` is the text that a step appends to the file
+`$GITHUB_ENV`. `github_masks:github_masks` is the text that it logs *before* that, so that the
+runner hides the values from then on. They must never go to the same place: in that file a mask
+is a syntax error, and the runner shows the line with the value. The command line writes the masks
+to stderr, where the runner looks for commands as on stdout, and the rest to stdout:
 
     envkit export --env prod --format github >> "$GITHUB_ENV"
 
@@ -44,7 +43,7 @@ FORMATS = (
     "k8s",  # kubectl apply: a Secret
 )
 
-# what others call them; Compose reads `dotenv`
+# other names of the formats; Compose reads `dotenv`
 _SYNONYMS = {
     **dict.fromkeys(("bash", "sh", "zsh", "fish", "dash", "posix", "eval", "source"), "shell"),
     **dict.fromkeys(("env", ".env", "compose", "docker-compose", "dotenvx", "node"), "dotenv"),
@@ -54,7 +53,7 @@ _SYNONYMS = {
     **dict.fromkeys(("environmentfile", "service", "unit"), "systemd"),
     "yml": "yaml",
 }
-# shells that read none of them
+# shells that read none of the formats
 _OTHERS = ("powershell", "pwsh", "ps1", "cmd", "bat", "csh", "tcsh", "nushell", "nu", "elvish")
 DOCKER_LINE_BYTES = 65_535
 K8S_KEY_CHARACTERS = 253
@@ -62,10 +61,10 @@ _CONTROL = frozenset(map(chr, (*range(32), 127)))
 
 
 def check_format(format_name: str) -> None:
-    """Refuse an unknown format before anything is fetched for it.
+    """Refuse an unknown format before anything is read for it.
 
     Raises:
-        UsageError: with the nearest right spelling.
+        UsageError: the hint suggests the closest format.
     """
     if format_name not in FORMATS:
         from envkit._internal.suggestions import Meant
@@ -79,7 +78,7 @@ def check_format(format_name: str) -> None:
 
 
 def meant_format(word: str) -> str | None:
-    """Return the format that a word is, or was probably meant to be; None where that is unclear."""
+    """Return the format that a word means or probably means; None if it is unclear."""
     from envkit._internal.suggestions import closest
 
     folded = word.casefold()
@@ -94,11 +93,11 @@ def render(format_name: str, values: Mapping[str, Secret], *, name: str = "app")
     Args:
         format_name: one of FORMATS.
         values: variables by name, written in this order.
-        name: of the Kubernetes Secret; the other formats ignore it.
+        name: the name of the Kubernetes Secret; other formats ignore it.
 
     Raises:
-        UsageError: the format is unknown, or a Secret cannot have that name.
-        InvalidValueError: values that the format cannot represent.
+        UsageError: the format is unknown, or the name is not valid for a Secret.
+        InvalidValueError: the format cannot represent some of the values.
     """
     check_format(format_name)
     texts = {variable: _text(value) for variable, value in values.items()}
@@ -120,7 +119,7 @@ def _text(value: Secret) -> str:
     return value.to_bytes().decode("utf-8", "surrogateescape")
 
 
-# ---------------------------------------------------------------- what a format cannot represent
+# ---------------------------------------------------------------- values a format cannot represent
 
 
 def _refuse_unrepresentable(format_name: str, texts: Mapping[str, str]) -> None:
@@ -134,14 +133,15 @@ def _refuse_unrepresentable(format_name: str, texts: Mapping[str, str]) -> None:
     count = "1 variable" if len(problems) == 1 else f"{len(problems)} variables"
     listed = "; ".join(f"{name} {problem}" for name, problem in problems.items())
     raise InvalidValueError(
-        f"the format '{format_name}' cannot carry {count}: {listed}",
+        f"the format '{format_name}' cannot represent {count}: {listed}",
         hint=_hint(format_name, problems, texts),
     )
 
 
 def _hint(format_name: str, refused: Collection[str], texts: Mapping[str, str]) -> str | None:
     """Return the hint for refused variables; None if there is none."""
-    if all(_problem(format_name, "V", texts[name]) is None for name in refused):  # by their names
+    # here the format refuses the names, not the values
+    if all(_problem(format_name, "V", texts[name]) is None for name in refused):
         instead = "; programs get them from 'envkit exec'" if format_name == "shell" else ""
         return f"leave them out with --except{instead}"
     able = next(
@@ -180,7 +180,7 @@ def _is_utf8(text: str) -> bool:
 
 def _dotenv_problem(_: str, text: str) -> str | None:
     if "${" in text:
-        # python-dotenv expands it even in single quotes and knows no escape for it
+        # python-dotenv expands it even in single quotes and has no escape for it
         return "has '${', which some readers expand"
     from envkit.dotenv.parser import ENCRYPTED
 
@@ -227,7 +227,7 @@ def _dotenv(texts: Mapping[str, str]) -> str:
 
 
 def _shell(texts: Mapping[str, str]) -> str:
-    """Also write a backslash outside the quotes: within them, fish reads two as one."""
+    """Write backslashes outside the single quotes: inside them, fish reads two as one."""
     escapes = {ord(char): f"'\\{char}'" for char in "'\\"}
     quoted = {name: text.translate(escapes) for name, text in texts.items()}
     return "".join(f"export {k}='{v}'\n" for k, v in quoted.items())
@@ -236,9 +236,9 @@ def _shell(texts: Mapping[str, str]) -> str:
 def failing_shell_line(status: int) -> str:
     """Return the line that replaces a failed export for a shell: it ends a script.
 
-    At a prompt the shell must not close, so there the line only fails. fish parses no `case`,
-    and other shells have no `status is-interactive`; they are told apart by what two
-    backslashes in single quotes are.
+    At a prompt the shell must not close, so there the line only fails. fish cannot parse
+    `case`, and other shells have no `status is-interactive`. The line distinguishes them by the
+    value of two backslashes in single quotes.
 
     Args:
         status: the exit status of the script.
@@ -264,8 +264,8 @@ def _yaml(texts: Mapping[str, str]) -> str:
 def _scalar(text: str) -> str:
     """Write a double-quoted scalar in ASCII, which YAML 1.1 and 1.2 read alike.
 
-    Unquoted, `NO` would be a truth value and `1e3` a number. JSON's escapes will not do:
-    YAML does not join surrogate pairs.
+    Unquoted, `NO` would be a truth value and `1e3` a number. JSON's escapes do not work,
+    because YAML does not join surrogate pairs.
     """
     escapes = {ord(char): f"\\x{ord(char):02x}" for char in _CONTROL}
     escapes |= {ord('"'): '\\"', ord("\\"): "\\\\", ord("\n"): "\\n", ord("\t"): "\\t"}
@@ -273,7 +273,7 @@ def _scalar(text: str) -> str:
 
 
 def _docker(texts: Mapping[str, str]) -> str:
-    return "".join(f"{k}={v}\n" for k, v in texts.items())  # it knows no quotes and no escapes
+    return "".join(f"{k}={v}\n" for k, v in texts.items())  # it has no quotes or escapes
 
 
 def _systemd(texts: Mapping[str, str]) -> str:

@@ -10,10 +10,10 @@
     >>> masks.unmasked
     ['DEBUG']
 
-The runner replaces each text that it was given wherever the log has it. So every text that is
-a secret by itself is masked: what a store said, what a filter made of it, the whole value, and
-the password within a URL, as it is written and as a program uses it. What has too little in it
-to be a secret is not: `{`, `1` or `true` would blacken the whole log.
+The runner replaces each mask wherever it appears in the log. So every text that is a secret by
+itself is masked: the value from a store, the result of a filter, the whole value, and the password
+in a URL, as it is written and as a program decodes it. Texts that are too short or too common to
+be secret are not masked: `{`, `1` or `true` would black out the whole log.
 
 Reference: https://docs.github.com/actions/reference/workflow-commands-for-github-actions
 """
@@ -35,16 +35,16 @@ if TYPE_CHECKING:
     from envkit.secret import Secret
 
 SHORTEST = 5  # characters
-SHORTEST_NUMBER = 6  # digits: a port has up to five
-FEWEST_DIFFERENT = 3  # characters: `-----` and `00000000` say nothing
-# true, null, none, yes and no are too short anyway
+SHORTEST_NUMBER = 6  # digits; a port has at most five
+FEWEST_DIFFERENT = 3  # characters; `-----` and `00000000` contain no secret
+# true, null, none, yes and no are below SHORTEST
 _WORDS = ("false", "undefined", "unset", "disabled", "enabled", "missing", "empty")
-_ARMOUR = re.compile(r"-----(?:BEGIN|END) [A-Z0-9 ]+-----")  # the same around every key
+_ARMOUR = re.compile(r"-----(?:BEGIN|END) [A-Z0-9 ]+-----")  # every key has the same lines
 _PASSWORD_IN_URL = re.compile(r"://[^/?#\s:@]*:([^/?#\s]+)@")
 _USER_IN_URL = re.compile(r"://([^/?#\s:@]+):?@")
-# of an HTTP header: `Bearer TOKEN`
+# in an HTTP header: `Bearer TOKEN`
 _SCHEME = re.compile(r"\s*(?:Basic|Bearer|Token|ApiKey|GenieKey|Bot)\s+(\S+)\s*", re.IGNORECASE)
-# of a connection string: `host=db password='it\\'s'`, `Password="a;b";`, `AccountKey=...;`
+# in a connection string: `host=db password='it\\'s'`, `Password="a;b";`, `AccountKey=...;`
 _SETTING = re.compile(
     r"""(?:passw|pwd|secret|token|(?:account|access|private|api|shared)[_ ]?key|credential)
     \w*\s*=\s* (?:'((?:[^'\\]|\\.|'')+)' | "((?:[^"\\]|\\.|"")+)" | ([^\s;,&'"]+) )""",
@@ -55,7 +55,7 @@ _AROUND_A_WORD = " \t\"',;:[]{}()"
 
 
 class Masks(NamedTuple):
-    """The commands, and the names of the variables of which a text is too short to be masked."""
+    """The commands, and the names of variables with a text that is too short to be masked."""
 
     commands: str
     unmasked: list[str]
@@ -65,10 +65,10 @@ def github_masks(secrets: Mapping[str, Iterable[Secret]]) -> Masks:
     """Return the workflow commands that make the runner mask secrets in its logs.
 
     Args:
-        secrets: by the name of a variable its value, and what that was made of.
+        secrets: by variable, its value and the texts from which the value was built.
 
     Returns:
-        one `::add-mask::` for each line of each text, as the runner masks its log line by line.
+        one `::add-mask::` for each line of each text, because the runner masks line by line.
     """
     masks: dict[str, None] = {}
     unmasked = []
@@ -79,19 +79,19 @@ def github_masks(secrets: Mapping[str, Iterable[Secret]]) -> Masks:
             masks |= found
             if text and not found and name not in unmasked:
                 unmasked.append(name)
-    # with the line breaks gone, '%' is all that a command's data must escape
+    # there are no line breaks, so '%' is the only character that must be escaped
     commands = [f"::add-mask::{mask.replace('%', '%25')}\n" for mask in masks]
     return Masks("".join(commands), unmasked)
 
 
 def _texts_of(text: str) -> Iterator[str]:
-    """Yield a text, and the credentials within it."""
+    """Yield a text and the credentials in it."""
     yield text
     yield from _PASSWORD_IN_URL.findall(text)
     header = _SCHEME.fullmatch(text)
     if header is not None:
         yield header[1]
-    for user in map(unquote, _USER_IN_URL.findall(text)):  # a token that logs in by itself
+    for user in map(unquote, _USER_IN_URL.findall(text)):  # the user name may be a token
         if any(find_tokens(user)) or random_looking(user):
             yield user
     for setting in _SETTING.finditer(text):
@@ -116,7 +116,7 @@ def _lines_of(text: str) -> Iterator[str]:
 
 
 def _may_be_secret(line: str) -> bool:
-    """Return whether there is enough in a line for it to be a secret."""
+    """Return whether a line has enough characters to be a secret."""
     word = line.strip(_AROUND_A_WORD)
     if len(word) < SHORTEST or len(set(word)) < FEWEST_DIFFERENT or word.lower() in _WORDS:
         return False

@@ -1,6 +1,6 @@
 """Variables that make other programs load code, each with the reason. Pure.
 
-A profile may set one of these only if its user trusts it.
+A profile may set one of these only if its user trusts the profile with it.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-# a name that ends with `*` means all that begin so
+# a name that ends with `*` means all names with that prefix
 LOADERS = {
     "LD_*": "the dynamic linker loads libraries from it",
     "DYLD_*": "the dynamic linker of macOS loads libraries from it",
@@ -190,7 +190,7 @@ LOADERS = {
     "CURL_HOME": "curl takes options, which write files, from it",
     "WGETRC": "wget takes options, which write files, from it",
 }
-# what every later envkit in a shell, or in a job of GitHub, takes for its user's own server
+# servers that every later envkit in a shell or a GitHub job would take for the user's own
 OWN_SERVERS = {
     "VAULT_ADDR": "envkit and vault send your token there",
     "BAO_ADDR": "envkit and bao send your token there",
@@ -216,14 +216,15 @@ def loading_variables(names: Iterable[str], *, lasting: bool = False) -> dict[st
     """Return which of these variables make other programs load code, each with the reason.
 
     Args:
-        names: of variables.
-        lasting: whether they stay set for later commands; if so, those that name servers count.
+        names: names of variables.
+        lasting: whether the variables stay set for later commands; if so, those that name servers
+            count as well.
     """
     found = {}
     for name in names:
         if name in LOADERS:
             found[name] = LOADERS[name]
-        elif name.upper().startswith(_LOADER_PREFIXES):  # npm takes either case, and more do
+        elif name.upper().startswith(_LOADER_PREFIXES):  # npm, among others, accepts either case
             prefix = next(one for one in _LOADER_PREFIXES if name.upper().startswith(one))
             found[name] = LOADERS[f"{prefix}*"]
         elif lasting and (name in OWN_SERVERS or name.startswith("AWS_ENDPOINT_URL")):

@@ -1,8 +1,8 @@
 """Names that the reader of an export reserves. Pure.
 
-A reader drops what it is given for such a name, puts its own value in its place, or stops
-reading. The tables of the shells were measured with bash 5.2, also with `--posix`, dash 0.5.12,
-zsh 5.9 and fish 3.6; `make test-extra` measures again.
+A reader drops the value of such a name, replaces it with its own, or stops reading. The tables of
+the shells were measured with bash 5.2, also with `--posix`, dash 0.5.12, zsh 5.9 and fish 3.6;
+`make test-extra` measures again.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ _BASH = _names(
     "DIRSTACK EPOCHREALTIME EPOCHSECONDS EUID FUNCNAME GROUPS HISTCMD "
     "LINENO OPTIND PPID RANDOM SECONDS SHELLOPTS SHLVL SRANDOM UID _"
 )
-# zsh's arrays, and the numbers that count or are the process's own. With UID, GID, EUID, EGID
-# and USERNAME, a zsh of root becomes another user; ARGV0 names the next program, and is gone
+# zsh's arrays, and numbers that zsh counts or takes from the process. With UID, GID, EUID, EGID and
+# USERNAME, a zsh of root becomes another user. ARGV0 names the next program and is then removed.
 _ZSH = _names(
     "ARGC ARGV0 EGID ERRNO EUID GID HISTCHARS HISTCMD KEYBOARD_HACK LINENO OPTIND PPID RANDOM "
     "SECONDS SHLVL TRY_BLOCK_ERROR TRY_BLOCK_INTERRUPT TTYIDLE UID USERNAME WATCH "
@@ -37,7 +37,7 @@ _FISH = _names(
     "umask version"
 )
 _FISH_PREFIXES = ("fish_", "__fish_")
-# zsh computes what it is given for these: a number arrives as it is, any other text does not
+# zsh evaluates these as arithmetic: a number is unchanged, any other text is not
 _ZSH_NUMBERS = _names("COLUMNS FUNCNEST HISTSIZE KEYTIMEOUT LINES LISTMAX MAILCHECK SAVEHIST")
 _LARGEST_NUMBER = 2**31 - 1
 
@@ -61,13 +61,13 @@ def shell_problem(name: str, text: str) -> str | None:
     if name == "IFS":
         return "is how a shell splits words, and would change how later commands run"
     tables = (("bash", _BASH), ("zsh", _ZSH), ("fish", _FISH))
-    keepers = [shell for shell, names in tables if name in names]
+    shells = [shell for shell, names in tables if name in names]
     if name.startswith(_FISH_PREFIXES):
-        keepers = ["fish"]
-    if keepers:
-        listed = " and ".join([", ".join(keepers[:-1]), keepers[-1]] if keepers[1:] else keepers)
-        keep = "reserve" if keepers[1:] else "reserves"
-        return f"is a variable that {listed} {keep}"
+        shells = ["fish"]
+    if shells:
+        listed = " and ".join([", ".join(shells[:-1]), shells[-1]] if shells[1:] else shells)
+        verb = "reserve" if shells[1:] else "reserves"
+        return f"is a variable that {listed} {verb}"
     if name == "PATH" and (not text or "\n" in text):
         return "is empty or has a line break, which fish turns into a different list of folders"
     if name in _ZSH_NUMBERS and not _is_number(text):
@@ -76,7 +76,7 @@ def shell_problem(name: str, text: str) -> str | None:
 
 
 def github_problem(name: str) -> str | None:
-    """Return why GitHub's runner would not give a variable to later steps, or None."""
+    """Return why GitHub's runner would not pass a variable to later steps, or None."""
     if name.upper() == "NODE_OPTIONS":
         return "is a variable that the runner does not accept from a step"
     of_context = name.startswith("GITHUB_") and name[len("GITHUB_") :] in _GITHUB_CONTEXT
@@ -86,6 +86,6 @@ def github_problem(name: str) -> str | None:
 
 
 def _is_number(text: str) -> bool:
-    """Return whether a text is a number in the way that a shell writes it."""
+    """Return whether a text is a number in a shell's notation."""
     digits = text.isascii() and text.isdigit() and not text.startswith("0")
     return digits and len(text) <= 10 and int(text) <= _LARGEST_NUMBER

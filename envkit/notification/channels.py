@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 
 class EventKind(StrEnum):
-    """What a channel may be sent."""
+    """An event that can cause a notice."""
 
     SUCCESS = "success"
     FAILURE = "failure"
@@ -16,7 +16,7 @@ class EventKind(StrEnum):
 
 
 class ChannelKind(StrEnum):
-    """How a notice is sent; the key that a profile writes."""
+    """How a notice is sent; the value is the key in the profile."""
 
     WEBHOOK = "webhook"
     SLACK = "slack"
@@ -35,12 +35,12 @@ class Channel(NamedTuple):
     """One way to send notices.
 
     Attributes:
-        kind: how it is sent.
-        where: the address, or the command's arguments; its placeholders as they are written
-            until it is used.
-        key: for the signature of a webhook; None for no signature.
+        kind: how notices are sent.
+        where: the address, or the command's arguments. Placeholders are unresolved until
+            a notice is sent.
+        key: signs a webhook; None means no signature.
         on: the events that are sent.
-        environment: the names of variables that a command is given.
+        environment: the names of the variables that the command receives.
     """
 
     kind: ChannelKind
@@ -50,22 +50,22 @@ class Channel(NamedTuple):
     environment: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
-        return f"Channel({self.kind})"  # address and key may be values
+        return f"Channel({self.kind})"  # address and key may be secret values
 
 
 class Notice(NamedTuple):
     """What happened to a rotation.
 
     Attributes:
-        event: the kind.
-        profile: its name, `rotation` the rotation's own.
-        secret: where it is kept, for people.
-        rotator: its type.
-        phase: where the rotation stands.
-        error: why, for a failure; never a value.
-        hint: what to do about it.
+        event: the kind of event.
+        profile: the name of the profile; `rotation` is the name of the rotation.
+        secret: the location of the secret, for people.
+        rotator: the type of the rotator.
+        phase: the phase of the rotation.
+        error: why the rotation failed, never with a value; empty without a failure.
+        hint: what to do about the error.
         at: seconds since the epoch.
-        host: where this was found.
+        host: the host that found the event.
     """
 
     event: EventKind
@@ -81,6 +81,6 @@ class Notice(NamedTuple):
 
     @property
     def sentence(self) -> str:
-        """What happened, on one line."""
+        """Describe the event on one line."""
         text = f"{self.profile}/{self.rotation} {_SENTENCES[self.event]}"
         return f"{text}: {self.error}" if self.error else text

@@ -5,9 +5,9 @@
     Envkit-Timestamp: 1790000000
     Envkit-Signature: sha256=...      HMAC-SHA-256 of "TIMESTAMP.BODY", with the channel's key
 
-What always holds: only https, or http to this machine without a proxy; redirects are not
-followed; no login is read from a file of this host; every call has a timeout. A notice that
-cannot be delivered is an error for the caller to report, and changes nothing else.
+Only https is used, or http to this machine without a proxy. Redirects are not followed, no login
+is read from a file on this host, and every call has a timeout. A notice that cannot be delivered
+is an error for the caller to report; it does not affect the rotation.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class NoticeError(EnvkitError):
 
 
 def deliver_all(notice: Notice, channels: Iterable[Channel]) -> list[EnvkitError]:
-    """Send a notice to all of these channels; return why some could not be reached."""
+    """Send a notice to all of these channels, and return the errors."""
     failures = []
     for channel in channels:
         try:
@@ -44,20 +44,20 @@ def deliver_all(notice: Notice, channels: Iterable[Channel]) -> list[EnvkitError
 
 
 def deliver(notice: Notice, channel: Channel) -> None:
-    """Send a notice.
+    """Send a notice to one channel.
 
     Args:
         notice: what happened.
-        channel: where to; its placeholders substituted.
+        channel: the channel, with its placeholders resolved.
 
     Raises:
-        NoticeError: it was not accepted.
+        NoticeError: the notice was not accepted.
     """
     if channel.kind == ChannelKind.COMMAND:
         _run(notice, channel)
         return
     address = channel.where
-    assert isinstance(address, str)  # noqa: S101 - the policy has looked
+    assert isinstance(address, str)  # noqa: S101 - the policy has checked it
     if channel.kind == ChannelKind.SLACK:
         text = f"{notice.sentence}\n{notice.hint}".rstrip()
         _post(channel.kind, address, {"text": text})
@@ -94,8 +94,8 @@ def _post(kind: str, address: str, document: Mapping[str, object], key: str | No
         headers["Envkit-Signature"] = signature(key, timestamp, body)
     try:
         with requests.Session() as session:
-            session.trust_env = False  # a login in ~/.netrc is not for a webhook
-            local = where.startswith("http:")  # what must not leave this machine takes no proxy
+            session.trust_env = False  # never send a login from ~/.netrc to a webhook
+            local = where.startswith("http:")  # plain http stays on this machine: no proxy
             with session.post(
                 address,
                 body,
@@ -104,7 +104,7 @@ def _post(kind: str, address: str, document: Mapping[str, object], key: str | No
                 allow_redirects=False,
                 proxies={} if local else get_environ_proxies(address),
                 verify=_authorities(),
-                stream=True,  # the answer's body is not read
+                stream=True,  # the body of the response is not read
             ) as response:
                 status = response.status_code
         if 200 <= status < 300:
@@ -112,13 +112,13 @@ def _post(kind: str, address: str, document: Mapping[str, object], key: str | No
         reason = f"it answered {status}"
     except requests.Timeout:
         reason = "no answer in time"
-    except (OSError, ValueError):  # those of requests are OSErrors
+    except (OSError, ValueError):  # requests raises subclasses of OSError
         reason = "it cannot be reached"
     raise NoticeError(f"cannot notify the {kind} at {where}: {reason}")
 
 
 def _authorities() -> str | bool:
-    """Return where this machine's certificate authorities are; True for those of requests."""
+    """Return the path of this machine's CA certificates; True selects those of requests."""
     import ssl
 
     paths = ssl.get_default_verify_paths()
@@ -126,10 +126,10 @@ def _authorities() -> str | bool:
 
 
 def _checked_address(kind: str, address: str) -> str:
-    """Return scheme and host, for people: the rest of an address may be a secret.
+    """Return the scheme and host for messages: the rest of an address may be secret.
 
     Raises:
-        NoticeError: it is neither https nor on this machine.
+        NoticeError: the address is neither https nor on this machine.
     """
     from urllib.parse import urlsplit
 
@@ -139,10 +139,12 @@ def _checked_address(kind: str, address: str) -> str:
     except ValueError:
         host, port = "", None
     if not host or any(char <= " " for char in address):
-        raise NoticeError(f"the address of the {kind} is not a URL", hint="write https://HOST/PATH")
+        raise NoticeError(
+            f"the address of the {kind} is not a URL", hint="write: https://HOST/PATH"
+        )
     if parts.scheme != "https" and not (parts.scheme == "http" and _is_local(host)):
         raise NoticeError(
-            f"the address of the {kind} at {host} is not https", hint="write https://HOST/PATH"
+            f"the address of the {kind} at {host} is not https", hint="write: https://HOST/PATH"
         )
     return f"{parts.scheme}://{host}" + (f":{port}" if port else "")
 

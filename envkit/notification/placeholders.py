@@ -1,4 +1,4 @@
-"""Substitute the placeholders of channels, only when there is a notice to send."""
+"""Resolve the placeholders of channels, but only when there is a notice to send."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ def substitute_placeholders(
     *,
     environ: Mapping[str, str],
 ) -> tuple[Channel, ...]:
-    """Return channels with the values of their placeholders.
+    """Return channels with their placeholders resolved.
 
     Args:
-        channels: as the profile has them.
-        profile: whose sources and variables are meant.
-        title: of the table, for messages.
-        place: where they are written.
+        channels: the channels as the profile has them.
+        profile: the profile whose sources and variables are used.
+        title: the table, for messages.
+        place: the location of the channels in the profile.
         environ: the process environment.
 
     Raises:
-        ResolutionError: a placeholder has no value; it names all of them.
+        ResolutionError: placeholders have no value; the error names all of them.
         EnvkitError: a source cannot be opened.
     """
     texts = {

@@ -1,4 +1,4 @@
-"""Remember in a file on this host which notices were sent, so that each is sent once a day.
+"""Record in a file on this host which notices were sent, so that each is sent once a day.
 
 if first_today("/home/me/.local/state/envkit", "prod/db-password failure", now): ...
 """
@@ -15,16 +15,16 @@ _LIMIT_BYTES = 1 << 20
 
 
 def first_today(folder: str, key: str, now: float) -> bool:
-    """Return whether a notice was not sent within a day, and remember that it is sent now.
+    """Return whether a notice was not sent within the last day, and record that it is sent now.
 
     Args:
-        folder: where the file is; created where it is missing.
-        key: of the notice.
+        folder: the folder of the file; created if it does not exist.
+        key: identifies the notice.
         now: seconds since the epoch.
 
     Returns:
-        False, too, where the file cannot be read or written: such a notice would be sent
-        every minute.
+        Whether to send the notice. False if the file cannot be read or written: without it,
+        the notice would be sent every minute.
     """
     import json
 
@@ -51,5 +51,5 @@ def first_today(folder: str, key: str, now: float) -> bool:
 
 
 def is_recent(at: object, now: float) -> bool:
-    """Return whether a time is one, and less than a day away."""
+    """Return whether `at` is a time less than a day away from `now`."""
     return isinstance(at, int | float) and abs(now - at) < DAY_SECONDS

@@ -1,5 +1,5 @@
-"""Profiles: the format of their files and the grammar of values. No store is read.
+"""Profiles: the format of their files and the grammar of values. Reads no store.
 
-What belongs here finds and loads the files, checks the variables' declarations and types,
-and parses and substitutes placeholders.
+Modules here find and load profile files, check the declarations and types of variables, and
+parse and substitute placeholders.
 """

@@ -1,4 +1,4 @@
-"""Check the declaration of one variable: its table in TOML."""
+"""Check the declaration of one variable: its TOML table."""
 
 from __future__ import annotations
 
@@ -48,26 +48,26 @@ class Declaration:
     """One variable of a profile.
 
     Args:
-        name: the variable's.
-        raw: what `read_table` returned, of one file or merged from several; or the value alone.
+        name: the name of the variable.
+        raw: what `read_table` returned for one file, or merged from several; or only the value.
         places: where each key of `raw` is written.
-        declared: where the variable was first named.
+        declared: where the variable is first named.
 
     Attributes:
-        template: its parsed value; `{{ NAME }}` of itself where the profile gives none.
+        template: the parsed value; if the profile has none, a placeholder with the variable's name.
         default: used only if the value is missing; None if there is none.
         required: whether a missing value is an error.
-        secret: what the profile says; None leaves it to where the value comes from.
+        secret: what the profile declares; None if the origin of the value decides.
         type: one of TYPES; `choices`, `pattern`, `minimum` and `maximum` narrow it.
-        is_plain: whether every text is valid for it.
-        location: where the value was written, or where the variable was first named.
-        on_command_line: whether `set_value` gave the value.
+        is_plain: whether the declaration accepts any text.
+        location: where the value is written, or where the variable is first named.
+        on_command_line: whether `set_value` set the value.
 
     Raises:
         ProfileError: keys contradict each other, or a placeholder is not valid.
     """
 
-    # what holds where the profile says nothing else; most say nothing of most variables
+    # defaults on the class: most variables declare nothing else
     on_command_line = False
     default: str | None = None
     required: bool = True
@@ -98,7 +98,7 @@ class Declaration:
         self.template = self._parse(raw.get("value"))
 
     def _take(self, raw: Mapping[str, Any], places: Mapping[str, Location]) -> None:
-        """Store the keys of the declaration other than its value."""
+        """Store all keys of the declaration except the value."""
         self.default = raw.get("default")
         self.required = raw.get("required", True)
         self.secret = raw.get("secret")
@@ -112,7 +112,7 @@ class Declaration:
         if self.type == "enum" and not self.choices:
             raise ProfileError(
                 f"{places['type']}: {self.name}: type 'enum' needs 'choices'",
-                hint='write choices = ["..."]',
+                hint='write: choices = ["..."]',
             )
         low, high = self.minimum, self.maximum
         if low is not None and high is not None and low > high:
@@ -130,13 +130,13 @@ class Declaration:
 
     @property
     def place(self) -> str:
-        """Where its value was written, for people: `profiles/prod.toml:12`."""
+        """Where the value is written, for people: `profiles/prod.toml:12`."""
         return "--set" if self.on_command_line else str(self.location)
 
     def set_value(self, value: str) -> None:
-        """Make `value`, from the command line, its value; nothing in it is a placeholder."""
+        """Set the value to literal text from the command line; `{{ }}` in it is not expanded."""
         if self.secret is None:
-            self.secret = bool(self.template.placeholders)  # what replaces a secret is one
+            self.secret = bool(self.template.placeholders)  # it replaces a secret
         self.template = Template((value,) if value else ())
         self.on_command_line = True
 
@@ -150,15 +150,15 @@ class Declaration:
 
 
 def read_table(name: str, value: Any, place: Location) -> dict[str, Any]:
-    """Return what one entry of `[variables]` says, checked: its keys, with texts as texts.
+    """Check one entry of `[variables]` and return its keys, with texts as strings.
 
     Args:
-        name: the entry's key.
-        value: a table, or a value alone.
+        name: the key of the entry.
+        value: a table or a plain value.
         place: where the entry is written.
 
     Raises:
-        ProfileError: with the nearest right spelling.
+        ProfileError: the entry is not valid; a hint names the closest valid spelling.
     """
     if not is_name(name):
         raise ProfileError(f"{place}: {name!r} is not a variable name", hint=_closest_name(name))
@@ -172,7 +172,7 @@ def read_table(name: str, value: Any, place: Location) -> dict[str, Any]:
             raw[key] = [_text(item, f"{name}: '{key}'", place.at(key)) for item in raw[key]]
     if raw.get("choices") == []:
         raise ProfileError(
-            f"{place.at('choices')}: {name}: 'choices' is empty", hint='write choices = ["..."]'
+            f"{place.at('choices')}: {name}: 'choices' is empty", hint='write: choices = ["..."]'
         )
     _check_type(raw.get("type", "string"), name, place)
     if OPEN in raw.get("default", ""):
@@ -186,17 +186,17 @@ def read_table(name: str, value: Any, place: Location) -> dict[str, Any]:
 
 
 def is_plain_text(name: str, value: Any) -> bool:
-    """Return whether `read_table` would return a text without an error."""
+    """Return whether `read_table` would accept the entry and return only a string."""
     return isinstance(value, str) and is_name(name) and "\0" not in value
 
 
 def is_declaration(value: Any) -> bool:
-    """Return whether this is a table that declares a variable, by its keys."""
+    """Return whether a value is a table with the keys of a declaration."""
     return isinstance(value, dict) and bool(value) and _KEYS.keys() >= value.keys()
 
 
 def raw_table(value: Any) -> Mapping[str, Any]:
-    """Return what one entry of `[variables]` says as it is written: a value alone is a table."""
+    """Return one entry of `[variables]` as a table, unchecked; a plain value becomes a table."""
     return value if isinstance(value, dict) else {"value": value}
 
 

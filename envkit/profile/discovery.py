@@ -1,8 +1,8 @@
 """Find the `profiles/` folder and the files in it.
 
-The folder is looked for in the working directory and then in each one above it. A folder of
-that name without a profile in it (a Python package, dbt) is skipped. One that is found
-above and belongs to another user is refused: the author of a profile decides which program
+envkit searches the working directory, then each parent directory. It skips a folder of that
+name without a profile (a Python package, dbt). It refuses a folder that it found in a parent
+directory if another user owns it: the author of a profile decides which program
 gets which secret.
 """
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 FOLDER = "profiles"
 FORMS = (".toml", ".env")
 
-# what a folder called `profiles` may have that is a package of another program
+# files of other programs that a folder named `profiles` may contain
 _OF_OTHER_TOOLS = ("pyproject", "Cargo", "ruff", "Pipfile", "netlify", "fly")
 _NAME = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-")
 
@@ -30,15 +30,15 @@ def profiles_folder(explicit: str | None, environ: Mapping[str, str]) -> str:
     """Return the absolute path of the folder of profiles.
 
     Args:
-        explicit: the value of `--profiles`; default: `ENVKIT_PROFILES`, then a search upwards.
+        explicit: the value of `--profiles`; default: $ENVKIT_PROFILES, then an upward search.
         environ: the process environment.
 
     Raises:
-        ProfileNotFoundError: there is none.
-        ProfileError: the one found above belongs to another user.
+        ProfileNotFoundError: there is no such folder.
+        ProfileError: another user owns the folder found in a parent directory.
     """
     named = environ.get("ENVKIT_PROFILES") or None if explicit is None else explicit
-    if named is not None:  # empty, it was a variable without a value, and means no other folder
+    if named is not None:  # empty: an unset variable in the option, not a search
         if not os.path.isdir(named):
             raise ProfileNotFoundError(
                 f"no folder {named or repr('')}", hint="name an existing folder with --profiles"
@@ -68,7 +68,7 @@ def profiles_folder(explicit: str | None, environ: Mapping[str, str]) -> str:
 
 
 def _has_profiles(folder: str) -> bool:
-    """Return whether a folder may be one of profiles: it has one, or cannot be looked into."""
+    """Return whether a folder may contain profiles: it has one, or cannot be listed."""
     try:
         names = os.listdir(folder)
     except OSError:
@@ -78,11 +78,11 @@ def _has_profiles(folder: str) -> bool:
 
 
 def _bounded(folder: str) -> str:
-    """Return a folder of profiles, having seen how far the project around it goes.
+    """Return a folder of profiles after limiting the project to what belongs to it.
 
-    That is the folder which has it; but a clone that is a folder of profiles itself has
-    nothing around it, and the root of the file system is never a project. (A submodule has
-    a file `.git`, and belongs to what is around it.)
+    The project is the folder that contains `profiles/`. There are two exceptions: if the folder of
+    profiles is itself a clone, nothing around it is part of the project; and the file system root
+    is never a project. (A submodule has a file `.git` and is part of its parent project.)
     """
     root = os.path.dirname(folder)
     if root == "/" or os.path.isdir(os.path.join(folder, ".git")):
@@ -126,15 +126,15 @@ def profile_names(folder: str) -> list[str]:
 
 
 def is_profile_name(name: str) -> bool:
-    """Return whether `name` can be a profile's: letters, digits, `-`, `_`, inner dots."""
+    """Return whether `name` is valid for a profile: letters, digits, `-`, `_`, inner dots."""
     return bool(name) and name[0] not in ".-" and _NAME.issuperset(name)
 
 
 def profile_path(folder: str, name: str) -> str | None:
-    """Return the path of the file of profile `name`; None if there is none.
+    """Return the path of the file of a profile; None if it does not exist.
 
     Raises:
-        ProfileError: both forms exist, or the name is not a file.
+        ProfileError: the profile exists in both forms, or its path is not a file.
     """
     if not is_profile_name(name):
         return None
@@ -155,9 +155,9 @@ def profile_path(folder: str, name: str) -> str | None:
 def unknown_profile(
     folder: str, name: str, names: Sequence[str], aliases: Iterable[str] = ()
 ) -> ProfileNotFoundError:
-    """Return the error for an unknown profile; it lists the known names."""
+    """Return the error for an unknown profile, with the list of known names."""
     known = f"known: {', '.join(names)}" if names else "the folder has no profiles"
-    stem = os.path.splitext(os.path.basename(name))[0]  # also of `profiles/prod.toml`
+    stem = os.path.splitext(os.path.basename(name))[0]  # accept `profiles/prod.toml` as well
     longer_or_shorter = (n for n in names if stem and (n.startswith(stem) or stem.startswith(n)))
     from envkit._internal.suggestions import Meant, closest
 

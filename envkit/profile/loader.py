@@ -3,11 +3,11 @@
     profile = load("prod", folder)
     profile.variables["DATABASE_URL"].template
 
-Loading reads the profile's file and those that it extends, checks every key,
-and parses every value; it reads no store. Both forms mean the same: `.toml`, and
-`.env` for teams that have that. Any mistake is one error with file and
-line. `extends` merges key by key: a base can declare the type of a variable, and an
-environment its value. A profile that several extend is read once, before the first of
+Loading reads the profile's file and the profiles that it extends, checks every key, and parses
+every value. It reads no store. A profile is a `.toml` file, or a `.env` file for teams that
+already have one; both mean the same. Any mistake is an error with file and line.
+`extends` merges key by key: a base can declare the type of a variable and an environment its
+value. A profile that several others extend is read once, before the first of
 them.
 """
 
@@ -38,20 +38,20 @@ _KEYS: dict[str, type | tuple[type, ...]] = {
     "variables": dict,
     "rotation": dict,
 }
-# below [variables] a plain one of these is most likely a key that came after the first table
+# a plain value of one of these below [variables] was probably meant for the top level
 _MISPLACED = ("extends", "aliases", "protected", "lookup")
 
 
 def load(name: str, folder: str) -> Profile:
-    """Load the profile called `name`, or having `name` among its aliases.
+    """Load the profile with a name or alias.
 
     Args:
-        name: never a path.
+        name: a name or alias, never a path.
         folder: absolute path of the folder of profiles.
 
     Raises:
         ProfileNotFoundError: the profile does not exist; the message lists the known ones.
-        ProfileError: a file of it is not a valid profile.
+        ProfileError: one of its files is not a valid profile.
     """
     path = profile_path(folder, name)
     if path is None:
@@ -87,10 +87,10 @@ def load(name: str, folder: str) -> Profile:
 
 
 def _by_alias(folder: str, alias: str) -> tuple[str, str]:
-    """Return name and path of the one profile that has this alias."""
+    """Return the name and path of the one profile that has an alias."""
     known = profile_names(folder)
     aliases: dict[str, list[tuple[str, str]]] = {}
-    broken: ProfileError | None = None  # it could have the alias
+    broken: ProfileError | None = None  # this profile may have the alias
     for name in known:
         try:
             for other, path in _aliases_of(folder, name):
@@ -112,7 +112,7 @@ def _by_alias(folder: str, alias: str) -> tuple[str, str]:
 
 
 def _aliases_of(folder: str, name: str) -> list[tuple[str, str]]:
-    """Return each alias of a profile, with the path of the profile's file."""
+    """Return each alias of a profile with the path of the profile's file."""
     path = profile_path(folder, name)
     if path is None or not path.endswith(".toml"):
         return []
@@ -122,7 +122,7 @@ def _aliases_of(folder: str, name: str) -> list[tuple[str, str]]:
 
 
 def _own_aliases(folder: str, document: Mapping[str, Any], top: Location) -> tuple[str, ...]:
-    """Return a profile's aliases: what may stand in the name of a `.env` file, and is its own."""
+    """Return a profile's own aliases; each must be valid in the name of a `.env` file."""
     place = top.at("aliases")
     aliases = names(document.get("aliases", []), place, "aliases")
     for alias in aliases:
@@ -148,10 +148,10 @@ def _base_path(folder: str, base: str, place: Location) -> str:
 
 
 def read_profile_file(path: str) -> tuple[dict[str, Any], Location]:
-    """Return what a file of either form says, in the shape of the TOML form, and its top.
+    """Return the content of a `.toml` or `.env` profile as a TOML table, and its top location.
 
     Raises:
-        ProfileError: it cannot be read or is not valid.
+        ProfileError: the file cannot be read or is not valid.
     """
     return parse_profile_text(read_text(path), path, [])
 
@@ -159,7 +159,7 @@ def read_profile_file(path: str) -> tuple[dict[str, Any], Location]:
 def parse_profile_text(
     text: str, path: str, warnings: list[str]
 ) -> tuple[dict[str, Any], Location]:
-    """Return what `read_profile_file` does, of the text of a file; `warnings` are added to."""
+    """Do what `read_profile_file` does for the text of a file; append to `warnings`."""
     if path.endswith(".toml"):
         document, top = parse_toml(text, path)
         if not _KEYS.keys() >= document.keys():
@@ -169,13 +169,13 @@ def parse_profile_text(
         return document, top
     from envkit.dotenv.file import parse as parse_dotenv
 
-    # `$` has no meaning in a profile
+    # `$` is literal in a profile
     shown = display_path(path)
     file = parse_dotenv(text, path=shown, expand=False)
     for problem in file.problems:
         raise problem
     warnings.extend(f"{shown}: {warning}" for warning in file.warnings)
-    # a name that no environment takes is an error of the profile, as in its other form
+    # loading rejects names that are not valid in an environment, as in a TOML profile
     entries = {**file.entries, **file.unlisted}
     lines = KeyLines(lambda: {("variables", name): entries[name].line for name in entries})
     variables = {name: entry.value for name, entry in entries.items()}
@@ -183,17 +183,17 @@ def parse_profile_text(
 
 
 def _refuse_variables_at_the_top(document: Mapping[str, Any], top: Location) -> None:
-    """Refuse variables that are written above [variables] or without it."""
+    """Refuse variables that are written above [variables] or without that table."""
     for key, value in document.items():
         if key in _KEYS or not is_name(key):
             continue
-        told = is_declaration(value)
+        valid = is_declaration(value)
         from envkit._internal.suggestions import closest
 
-        if (isinstance(value, dict) and not told) or (not key.isupper() and closest(key, _KEYS)):
-            continue  # a table or a key that is misspelt
+        if (isinstance(value, dict) and not valid) or (not key.isupper() and closest(key, _KEYS)):
+            continue  # a table or a misspelled key
         where = "above [variables]" if "variables" in document else "without a line [variables]"
-        hint = f"write it below a line [variables]: {key} = " + ("{ ... }" if told else "...")
+        hint = f"write it below a line [variables]: {key} = " + ("{ ... }" if valid else "...")
         raise ProfileError(f"{top.at(key)}: {key} is written {where}", hint=hint)
 
 
@@ -207,18 +207,18 @@ def _refuse_misplaced(variables: Mapping[str, Any], place: Location) -> None:
 
 
 class _Said(NamedTuple):
-    """What the files that were read until now say of one variable."""
+    """The merged declaration of one variable from the files read so far."""
 
-    table: dict[str, Any] | str  # a text is the value, and all that is said
-    places: Mapping[str, Location]  # of the keys of `table`, where it is not `declared`
-    declared: Location  # where the variable was first named
+    table: dict[str, Any] | str  # a string is a plain value without other keys
+    places: Mapping[str, Location]  # of the keys of `table`, if they differ from `declared`
+    declared: Location  # where the variable is first named
 
 
 _AS_DECLARED: Mapping[str, Location] = {}
 
 
 class _Building:
-    """A profile under construction; files are added one by one, the most basic first."""
+    """A profile under construction; files are added one by one, the base first."""
 
     def __init__(self, profile: Profile) -> None:
         self.profile = profile
@@ -226,7 +226,7 @@ class _Building:
         self.variables: dict[str, _Said] = {}
 
     def add(self, document: Mapping[str, Any], top: Location) -> None:
-        """Merge one file; it wins over those before."""
+        """Merge one file; it wins over earlier ones."""
         if "lookup" in document:
             self.lookup_place = top.at("lookup")
             self.profile.lookup = names(document["lookup"], self.lookup_place, "lookup")
@@ -251,7 +251,7 @@ class _Building:
             self.variables[name] = _Said(table, places, place if known is None else known.declared)
 
     def add_source(self, name: str, table: Any, place: Location) -> None:
-        """Take over one table `[sources.NAME]`; with another type it begins anew."""
+        """Merge one table `[sources.NAME]`; a different type discards the earlier settings."""
         _check_named(name, table, place, "source", "sources")
         spec = self.profile.sources.get(name)
         type_name = table.get("type", spec and spec.type)
@@ -265,7 +265,7 @@ class _Building:
         spec.update(table, place)
 
     def add_rotation(self, name: str, table: Any, place: Location) -> None:
-        """Take over one table `[rotation.NAME]`."""
+        """Merge one table `[rotation.NAME]`."""
         _check_named(name, table, place, "rotation", "rotation")
         spec = self.profile.rotations.get(name)
         if spec is None:
@@ -293,4 +293,4 @@ def _check_named(name: str, table: Any, place: Location, what: str, section: str
             hint="use letters, digits, '-' and '_', beginning with a letter",
         )
     if not isinstance(table, dict):
-        raise ProfileError(f"{place}: '{name}' must be a table", hint=f"write [{section}.{name}]")
+        raise ProfileError(f"{place}: '{name}' must be a table", hint=f"write: [{section}.{name}]")

@@ -1,7 +1,7 @@
-"""Find the file and line where something is written, for messages. Pure.
+"""Find the file and line of a key, for messages. Pure.
 
-TOML readers give no line numbers, so the lines of a file's keys are looked for
-in its text, all at once and only when needed (an error, `envkit show`).
+TOML readers return no line numbers. The lines of all keys of a file are found in its text at
+once, and only when needed (for an error or `envkit show`).
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 
 class KeyLines:
-    """The line of each key of one file.
+    """The line of each key in one file.
 
     Args:
-        source: valid TOML to look in, or what returns the lines.
+        source: valid TOML text, or a function that returns the lines.
     """
 
     __slots__ = ("_lines", "_source")
@@ -30,13 +30,13 @@ class KeyLines:
         self._lines: dict[KeyPath, int] | None = None
 
     def line(self, keys: KeyPath) -> int:
-        """Return the 1-based line where a key is first named, or of the closest table around it.
+        """Return the 1-based line that first names a key, or that of the closest enclosing table.
 
         Args:
-            keys: the key's path, `("variables", "PORT", "type")`.
+            keys: the path of the key, `("variables", "PORT", "type")`.
         """
         if self._lines is None:
-            source = self._source  # once it is whole: another thread may look
+            source = self._source  # assign complete lines only: for other threads
             self._lines = _lines_of(source) if isinstance(source, str) else source()
         while keys and keys not in self._lines:
             keys = keys[:-1]
@@ -48,9 +48,9 @@ class Location:
 
     Args:
         path: absolute path of the file.
-        line: 1-based, where it is known.
-        lines: the lines of the file's keys, where it is not known yet.
-        keys: the key's path in that file, `("variables", "PORT")`.
+        line: 1-based line number, if known.
+        lines: the lines of the file's keys, if `line` is not known yet.
+        keys: the path of the key in the file, `("variables", "PORT")`.
     """
 
     __slots__ = ("_keys", "_line", "_lines", "path")
@@ -65,11 +65,11 @@ class Location:
 
     @property
     def line(self) -> int:
-        """The 1-based line of the key, or of the closest table around it."""
+        """The 1-based line of the key, or of the closest enclosing table."""
         return self._line if self._lines is None else self._lines.line(self._keys)
 
     def at(self, *keys: str) -> Location:
-        """Return the place of a key below this one."""
+        """Return the location of a key below this one."""
         place = Location(self.path, self._line)
         place._lines = self._lines
         place._keys = self._keys + keys
@@ -90,7 +90,7 @@ def _lines_of(toml: str) -> dict[KeyPath, int]:
     return found
 
 
-# strings before all else: what looks like a key or a bracket inside of them is none
+# strings first: text inside them can look like a key or a bracket
 _LEXICON = r"""
     (?P<multiline> \"{3} (?: \\. | [^\\] )*? \"{3,5} | '{3} .*? '{3,5} )
   | (?P<quoted> " (?: \\. | [^"\\\n] )* " | ' [^'\n]* ' )
@@ -101,12 +101,12 @@ _LEXICON = r"""
 
 
 def _keys(toml: str) -> Iterator[tuple[KeyPath, int]]:
-    """Yield the path of each table and key of a valid TOML text, with its line."""
+    """Yield the path of each table and key of a valid TOML text, with its line number."""
     table: KeyPath = ()
-    key: KeyPath = ()  # of the value that is being read
-    around: list[KeyPath] = []  # the keys of the open inline tables and arrays, the outermost first
-    brackets = ""  # those of `around`: `{` a table, `[` an array
-    parts: list[str] = []  # of the key or table header that is being read
+    key: KeyPath = ()  # of the value being read
+    around: list[KeyPath] = []  # the keys of the open inline tables and arrays, outermost first
+    brackets = ""  # the kinds of `around`: `{` for a table, `[` for an array
+    parts: list[str] = []  # of the key or table header being read
     part_line = 0
     state = "key"  # or "header" or "value"
     for kind, text, line in _words(toml):

@@ -1,6 +1,6 @@
 """A loaded profile: its variables, its sources and its rotations.
 
-`loader` fills it; nothing here reads a file.
+`loader` builds it. Nothing here reads a file.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ PREDECLARED = {
 
 
 class NamedTable:
-    """A table of a profile that has a name: `[rotation.NAME]`, and what sources are made of.
+    """A named table of a profile: `[rotation.NAME]`, and the base of `SourceSpec`.
 
-    Its keys are checked by whom they are for.
+    The code that uses the table checks its keys.
 
     Attributes:
-        title: how it is written, for people: `[rotation.db-password]`.
-        settings: its keys, of all files, their placeholders as they were written.
-        location: where it was last set.
+        title: the table's header for messages: `[rotation.db-password]`.
+        settings: the merged keys of all files, with placeholders unexpanded.
+        location: where the table was last set.
     """
 
     __slots__ = ("_places", "location", "name", "settings", "title")
@@ -48,14 +48,14 @@ class NamedTable:
         self._places: dict[str, Location] = {}
 
     def place_of(self, key: str) -> Location:
-        """Return where a key of the table was written."""
+        """Return where a key of the table is written."""
         return self._places.get(key, self.location)
 
     def update(self, table: Mapping[str, Any], place: Location) -> None:
-        """Merge one more table into it.
+        """Merge another table into this one.
 
         Raises:
-            ProfileError: a placeholder in it is not one.
+            ProfileError: a placeholder in the table is not well-formed.
         """
         self.location = place
         for key, value in table.items():
@@ -71,12 +71,12 @@ class NamedTable:
 
 
 class SourceSpec(NamedTable):
-    """One source of a profile: predeclared, or a table `[sources.NAME]`.
+    """One source of a profile: built in, or a table `[sources.NAME]`.
 
     Attributes:
-        type: `vault`, `aws-secrets-manager`, or another that the registry knows.
-        poll_seconds: how often a command that watches the source looks at it; None for the
-            default. Neither is one of the settings.
+        type: `vault`, `aws-secrets-manager`, or another type in the registry.
+        poll_seconds: how often a command that watches the source checks it for changes;
+            None for the default. `type` and `poll` are not part of the settings.
     """
 
     __slots__ = ("poll_seconds", "type")
@@ -87,10 +87,10 @@ class SourceSpec(NamedTable):
         self.poll_seconds: float | None = None
 
     def update(self, table: Mapping[str, Any], place: Location) -> None:
-        """Merge one more table into it.
+        """Merge another table into this one.
 
         Raises:
-            ProfileError: a placeholder in it is not one, or `poll` is not a duration.
+            ProfileError: a placeholder is not valid, or `poll` is not a duration.
         """
         super().update(table, place)
         self.settings.pop("type", None)
@@ -106,13 +106,13 @@ class Profile:
     """The variables of one environment.
 
     Attributes:
-        name: the profile's own name, also when it was asked for by an alias.
-        path: its file; `files` are all that were read, the most basic first.
-        root: the folder that holds `profiles/`.
-        lookup: the sources in which a bare `{{ NAME }}` is looked up, in this order.
+        name: the profile's own name, even if it was loaded by an alias.
+        path: its file; `files` are all files that were read, the base first.
+        root: the folder that contains `profiles/`.
+        lookup: the sources to search for a bare `{{ NAME }}`, in this order.
         protected: whether commands that change it or run with it ask for a reason.
         rotations: the tables `[rotation.NAME]`; `envkit.rotation_state.policy` reads them.
-        warnings: what is allowed but probably not meant, each with its file.
+        warnings: settings that are valid but probably a mistake, each with its file.
     """
 
     __slots__ = (
@@ -146,17 +146,17 @@ class Profile:
         self.warnings: list[str] = []
 
     def set_value(self, name: str, value: str) -> None:
-        """Set a variable to a literal value from the command line; add it if it is new."""
+        """Set a variable to literal text from the command line; add it if it is new."""
         if name not in self.variables:
             self.variables[name] = Declaration(name, {"secret": False}, {}, Location(self.path))
         self.variables[name].set_value(value)
 
 
 def placeholders(setting: Any) -> Iterator[Placeholder]:
-    """Yield the placeholders in a setting of a source: a text, or the texts of a list or table.
+    """Yield the placeholders in a setting of a source: a string, or the strings of a list or table.
 
     Raises:
-        PlaceholderError: one is not well-formed.
+        PlaceholderError: a placeholder is not well-formed.
     """
     if isinstance(setting, str):
         yield from parse(setting).placeholders

@@ -1,8 +1,8 @@
-"""Match a value against the regular expression of a profile, in bounded time.
+"""Match a value against a regular expression from a profile, in bounded time.
 
-Python's `re` backtracks, and cannot be interrupted: `^(a+)+$` takes years for forty letters.
-An expression that can take more than a moment is matched in a separate process, which is
-killed after MATCH_SECONDS. The others, nearly all that profiles have, are matched here.
+Python's `re` backtracks and cannot be interrupted: `^(a+)+$` takes years for forty letters.
+An expression that may be slow is matched in a separate process, which is killed after
+MATCH_SECONDS. Nearly all expressions in profiles are fast and are matched in this process.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from typing import Any
 
 MATCH_SECONDS = 2.0
-MOST_REPEATS = 2  # unbounded ones after each other: quadratic in the length of the value
-MOST_TIMES = 64  # that a repeat may be made and still counts as bounded
+MOST_REPEATS = 2  # unbounded and in sequence: quadratic in the length of the value
+MOST_TIMES = 64  # a repeat with at most this many iterations counts as bounded
 MOST_CHARACTERS = 4096  # of a value that may take quadratic time
 _MATCH = """\
 import re, sys
@@ -29,15 +29,15 @@ print(int(re.search(pattern, value) is not None))
 
 
 class MatchTimeoutError(Exception):
-    """The match took longer than MATCH_SECONDS, or its process failed."""
+    """The match took longer than MATCH_SECONDS, or the process that ran it failed."""
 
 
 def matches(pattern: str, value: str) -> bool:
-    """Return whether a regular expression matches somewhere in a value.
+    """Return whether a regular expression matches anywhere in a value.
 
     Args:
-        pattern: a valid one.
-        value: reaches no other program's arguments and no file.
+        pattern: a valid regular expression.
+        value: never passed in another program's arguments or in a file.
 
     Raises:
         MatchTimeoutError: the match timed out.
@@ -49,7 +49,7 @@ def matches(pattern: str, value: str) -> bool:
 
 
 def _repeats(pattern: str) -> float:
-    """Return how many unbounded repeats can share the work; infinite for nested ones."""
+    """Return the number of unbounded repeats that can multiply; infinite if they are nested."""
     from re import _parser  # type: ignore[attr-defined]  # the one that `re` itself uses
 
     with warnings.catch_warnings():
@@ -85,7 +85,7 @@ def _branches(parsed: Iterable[tuple[Any, Any]]) -> bool:
 
 
 def _parts(argument: Any) -> Iterator[Any]:
-    """Yield the expressions within the argument of an operator."""
+    """Yield the subexpressions in the argument of an operator."""
     from re import _parser  # type: ignore[attr-defined]
 
     if isinstance(argument, _parser.SubPattern):

@@ -1,16 +1,16 @@
-r"""The grammar of values: text with `{{ ... }}` in it. Pure, closed, linear.
+r"""The grammar of values: text with `{{ ... }}` placeholders. Pure; parsing takes linear time.
 
     template    = *( text / "{{" expression "}}" )
     expression  = operand [ "??" string ] *( "|" filter )
     operand     = name / reference / string
     reference   = source ":" [ path ] [ "?" ( "version" / "stage" ) "=" part ] [ "#" part ]
     path, part  = bare / string         bare: no space, `"`, `?`, `#`, `|`, `{`, `}`
-    string      = a double-quoted text with the escapes \" \\ \n \r \t
+    string      = a double-quoted string with the escapes \" \\ \n \r \t
     filter      = "urlencode" / "base64encode" / "base64decode" / "trim" / "json:" pointer
 
-What always holds: nothing is evaluated or executed; `{{` without a well-formed
-end is an error with its column; a store's value is text and is never
-parsed; `str(template)` parses back to the same template. Errors show no part of
+Guarantees: nothing is evaluated or executed; `{{` without a well-formed end is an
+error with its column; a store's value is text and is never parsed;
+`str(template)` parses back to the same template. Errors show no part of
 the value except the name of an unknown filter, parameter or escape.
 
     >>> template = parse("postgresql://app:{{ vault:db#password | urlencode }}@db/app")
@@ -40,7 +40,7 @@ _FOR_A_LITERAL = 'for a literal, write {{ "{{" }}'
 
 
 class Name(NamedTuple):
-    """Another variable of the profile, or what the profile's lookup finds."""
+    """Another variable of the profile, or a name for the profile's lookup."""
 
     name: str
 
@@ -59,7 +59,7 @@ class Reference(NamedTuple):
 
     @property
     def is_looked_up(self) -> bool:
-        """Whether it is only the name of a variable, as all are that a lookup makes."""
+        """Whether it is only the name of a variable, like every reference that a lookup creates."""
         _, path, field, version, stage = self
         return not path and version is None and stage is None and is_name(field or "")
 
@@ -75,7 +75,7 @@ class Reference(NamedTuple):
 
 
 class Literal(NamedTuple):
-    """A quoted text."""
+    """A quoted string."""
 
     text: str
 
@@ -84,7 +84,7 @@ class Literal(NamedTuple):
 
 
 class Filter(NamedTuple):
-    """One filter of a value; only `json` has an argument."""
+    """One filter of a value; only `json` takes an argument."""
 
     name: str
     argument: str | None = None
@@ -112,13 +112,13 @@ class Placeholder(NamedTuple):
 
 
 class Template(NamedTuple):
-    """A parsed value: texts and placeholders, never two texts side by side."""
+    """A parsed value: a sequence of texts and placeholders without adjacent texts."""
 
     parts: tuple[str | Placeholder, ...]
 
     @property
     def placeholders(self) -> tuple[Placeholder, ...]:
-        """The placeholders, in their order."""
+        """The placeholders in order."""
         return tuple([part for part in self.parts if isinstance(part, Placeholder)])
 
     def __str__(self) -> str:
@@ -138,13 +138,13 @@ def parse(text: str) -> Template:
     """Parse a value of a profile.
 
     Raises:
-        PlaceholderError: with the 1-based column of what is wrong.
+        PlaceholderError: the value is not well-formed; the error has the 1-based column.
     """
     if OPEN not in text:
         return Template._make(((text,) if text else (),))
     inner = text[len(OPEN) : -len(CLOSE)].strip(" \t")
     if is_name(inner) and text.startswith(OPEN) and text.endswith(CLOSE):
-        only = Placeholder._make((Name._make((inner,)), None, ()))  # as the scanner returns it
+        only = Placeholder._make((Name._make((inner,)), None, ()))  # what the scanner would return
         return Template._make(((only,),))
     return _scanned(text)
 
@@ -175,10 +175,10 @@ def _scanned(text: str) -> Template:
 
 
 def parse_reference(text: str) -> Reference | Name:
-    """Parse what a placeholder names, written without braces: `vault:db#password`.
+    """Parse a reference written without braces: `vault:db#password`.
 
     Raises:
-        PlaceholderError: it is not a reference, or has a fallback or a filter.
+        PlaceholderError: the text is not a reference, or has a fallback or a filter.
     """
     parts = parse(f"{OPEN} {text} {CLOSE}").parts
     match parts:
@@ -204,7 +204,7 @@ def _quote(text: str) -> str:
 
 
 class _Scanner:
-    """Reads one placeholder; each step moves `position` forward or raises."""
+    """A parser for one placeholder; each step advances `position` or raises."""
 
     def __init__(self, text: str, start: int) -> None:
         self.text = text
@@ -219,7 +219,7 @@ class _Scanner:
         if self.take("??"):
             self.skip_blank()
             if self.peek() != '"':
-                raise self.error("'??' takes a quoted text", hint='write {{ NAME ?? "text" }}')
+                raise self.error("'??' takes a quoted text", hint='write: {{ NAME ?? "text" }}')
             fallback = self.string()
             self.skip_blank()
         filters = []
@@ -232,7 +232,7 @@ class _Scanner:
                 raise self.error("'??' may appear once, before the filters")
             raise self.unfinished()
         if isinstance(operand, Literal):
-            fallback = None  # a text is never absent
+            fallback = None  # a literal is never absent
         return Placeholder(operand, fallback, tuple(filters))
 
     def operand(self) -> Operand:
@@ -287,10 +287,10 @@ class _Scanner:
         if name != "json":
             return Filter(name)
         if not self.take(":"):
-            raise self.error("'json' needs a pointer", hint="write json:/key/0")
+            raise self.error("'json' needs a pointer", hint="write: json:/key/0")
         pointer = self.part()
         if not pointer.startswith("/"):
-            raise self.error_at(at, "a JSON pointer begins with '/'", hint="write json:/key/0")
+            raise self.error_at(at, "a JSON pointer begins with '/'", hint="write: json:/key/0")
         return Filter(name, pointer)
 
     def part(self, *, optional: bool = False) -> str:

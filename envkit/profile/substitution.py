@@ -1,7 +1,7 @@
-"""Substitute the operands of a template, and apply the filters. Pure.
+"""Substitute the operands of a template and apply its filters. Pure.
 
-What always holds: a substituted value is text and is never scanned again; no error quotes any
-part of it.
+Guarantees: a substituted value is text and is never scanned again; no error quotes any part
+of it.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ def substitute(
 
     Args:
         template: what `parse` returned.
-        value_of: the value of a placeholder's operand, None if it is missing. It is
-            not called for a quoted text, and its answer is never scanned again.
-        filtered: gets what each filter made.
+        value_of: returns the value of a placeholder's operand; None if it is missing. It is not
+            called for a literal, and its result is never scanned again.
+        filtered: called with the result of each filter.
 
     Raises:
         AbsentError: an operand without a fallback is missing.
-        InvalidValueError: a filter cannot take the value.
+        InvalidValueError: a filter does not accept the value.
     """
     out = []
     for part in template.parts:
@@ -53,10 +53,10 @@ def substitute(
 
 
 def apply_filter(step: Filter, value: str) -> str:
-    """Return `value` after one filter.
+    """Return a value after applying one filter.
 
     Raises:
-        AbsentError: the JSON has nothing at the pointer of `json:`.
+        AbsentError: the JSON has no value at the pointer of `json:`.
         InvalidValueError: the filter does not accept the value.
     """
     if step.name == "trim":
@@ -88,7 +88,10 @@ def apply_filter(step: Filter, value: str) -> str:
 
 
 def _json_pointer(value: str, pointer: str) -> str:
-    """Reference: RFC 6901."""
+    """Return the text at a pointer in a JSON value.
+
+    Reference: RFC 6901.
+    """
     from envkit._internal.json_text import dumps, loads
 
     try:

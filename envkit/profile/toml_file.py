@@ -1,6 +1,6 @@
-"""Read the files of profiles as text or TOML, and check their keys.
+"""Read profile files as text or TOML and check their keys.
 
-Every error names file and line, and shows nothing of the content but the names of keys.
+Every error names the file and line. Of the content it shows only the names of keys.
 """
 
 from __future__ import annotations
@@ -17,33 +17,33 @@ if TYPE_CHECKING:
     from typing import Any
 
 MAX_BYTES = 16 * 1024 * 1024
-MAX_INTEGER = 2**63  # TOML's integers have 64 bits; Python's cannot all be printed
+MAX_INTEGER = 2**63  # TOML integers have 64 bits; Python cannot print all larger ones
 
 _WANTED: dict[type, tuple[str, str]] = {
     str: ("a string", "put it in quotes"),
     bool: ("true or false", "write {} = true or {} = false, without quotes"),
     int: ("a whole number", "write {} = 1, without quotes"),
     float: ("a number", "write {} = 1, without quotes"),
-    list: ("a list", 'write {} = ["..."]'),
-    dict: ("a table", "write {} = { ... }"),
+    list: ("a list", 'write: {} = ["..."]'),
+    dict: ("a table", "write: {} = { ... }"),
 }
 
 
 def read_text(path: str) -> str:
-    """Return the text of a profile's file.
+    """Return the text of a profile file.
 
     Args:
-        path: absolute; its folder is `profiles/`, in the project's folder.
+        path: absolute; the file is in `profiles/`, which is in the project's folder.
 
     Raises:
-        ProfileError: it cannot be read, is too large, or is not UTF-8.
-        UntrustedError: it is a link out of the project, and the user has not allowed that.
+        ProfileError: the file cannot be read, is too large, or is not UTF-8.
+        UntrustedError: it is a link to outside the project, and the user has not allowed that.
     """
     from envkit._internal.files import read_in_project
 
     project = os.path.dirname(os.path.dirname(path))
     try:
-        # not "utf-8-sig", which is a separate module
+        # "utf-8-sig" would import another module
         data, _ = read_in_project(path, project, MAX_BYTES)
         return data.decode().removeprefix("\ufeff")
     except UnicodeDecodeError as error:
@@ -59,16 +59,16 @@ def read_text(path: str) -> str:
 
 
 def read_toml(path: str) -> tuple[dict[str, Any], Location]:
-    """Return the content of a TOML file, and its top as a place to go down from.
+    """Return the content of a TOML file, and the location of its top level.
 
     Raises:
-        ProfileError: it cannot be read or is not TOML.
+        ProfileError: the file cannot be read or is not TOML.
     """
     return parse_toml(read_text(path), path)
 
 
 def parse_toml(text: str, path: str) -> tuple[dict[str, Any], Location]:
-    """Return what `read_toml` does, of the text of a file."""
+    """Return what `read_toml` returns, given the text of a file."""
     from envkit.profile.plain_toml import read
 
     plain = read(text)
@@ -81,7 +81,7 @@ def parse_toml(text: str, path: str) -> tuple[dict[str, Any], Location]:
     except tomllib.TOMLDecodeError as error:
         from envkit.profile.toml_mistakes import hint_for
 
-        # "Invalid value (at line 3, column 5)": it quotes keys and single characters at most
+        # "Invalid value (at line 3, column 5)": quotes at most keys and single characters
         reason, _, position = str(error).rpartition(" (at ")
         numbers = position.removesuffix(")").removeprefix("line ").replace(", column ", ":")
         hint = None
@@ -92,7 +92,7 @@ def parse_toml(text: str, path: str) -> tuple[dict[str, Any], Location]:
             hint = hint_for(text, line, column, reason)
         where = f"{display_path(path)}:{numbers}"
         raise ProfileError(f"{where}: not valid TOML: {_lower(reason)}", hint=hint) from None
-    except (ValueError, RecursionError):  # what tomllib itself does not foresee
+    except (ValueError, RecursionError):  # cases that tomllib does not handle
         raise ProfileError(
             f"{display_path(path)}: not valid TOML: a number is too long, or lists are "
             "nested too deeply"
@@ -105,16 +105,16 @@ def check_keys(
     place_of: Callable[[str], object],
     owner: str = "",
 ) -> None:
-    """Refuse a key that is not known, or whose value has another type.
+    """Refuse a key that is unknown or whose value has the wrong type.
 
     Args:
-        table: from TOML.
-        known: the keys that may be there, each with its type or types.
-        place_of: where a key is written.
-        owner: whose table it is, for the message: `PORT`, `[sources.vault]`.
+        table: a table from TOML.
+        known: the allowed keys, each with its type or types.
+        place_of: returns where a key is written.
+        owner: what the table describes, for messages: `PORT`, `[sources.vault]`.
 
     Raises:
-        ProfileError: with the nearest right spelling.
+        ProfileError: a key is not valid; a hint names the closest valid spelling.
     """
     prefix = f"{owner}: " if owner else ""
     for key, value in table.items():
@@ -149,16 +149,16 @@ def names(value: Any, place: Location, what: str) -> tuple[str, ...]:
     """Return a name or a list of names as a tuple.
 
     Raises:
-        ProfileError: it is something else.
+        ProfileError: the value is neither.
     """
     found = [value] if isinstance(value, str) else value
     if not isinstance(found, list) or not all(isinstance(name, str) for name in found):
         raise ProfileError(
-            f"{place}: '{what}' must be a list of names", hint=f'write {what} = ["..."]'
+            f"{place}: '{what}' must be a list of names", hint=f'write: {what} = ["..."]'
         )
     return tuple(found)
 
 
 def _lower(reason: str) -> str:
-    """Return another library's reason in envkit's style."""
+    """Return a reason from another library in the style of envkit's messages."""
     return reason[:1].lower() + reason[1:]

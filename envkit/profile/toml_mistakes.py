@@ -1,4 +1,4 @@
-"""Guess what a line that is not valid TOML was meant to be. Pure; shows names, never a value."""
+"""Guess what an invalid line of TOML was meant to be. Pure; shows names, never a value."""
 
 from __future__ import annotations
 
@@ -6,27 +6,27 @@ import re
 
 from envkit.profile.placeholder import OPEN
 
-# up to the value of a key, the last one of the line that has no quotes around it
+# up to the value of the last key on the line that is not quoted
 _ASSIGNMENT = re.compile(r"""^\s*(?P<export>export\s+)?(?P<key>[\w.-]+)\s*(?P<sign>[=:])\s*""")
 _INNER = re.compile(r"""(?P<key>[\w-]+)\s*=\s*(?=[^\s"'{\[]|\{\{)""")
-_PLACEHOLDER = re.compile(r"""\{\{ [^{}"'\n]* \}\}""", re.VERBOSE)  # without a text in it
+_PLACEHOLDER = re.compile(r"""\{\{ [^{}"'\n]* \}\}""", re.VERBOSE)  # without a string in it
 _TRUTH = {"true": "true", "yes": "true", "on": "true", "false": "false", "no": "false"}
 _TRUTH["off"] = "false"
 
 
-def hint_for(  # noqa: PLR0911 - a case each
+def hint_for(  # noqa: PLR0911 - one return per case
     text: str, line: int, column: int, reason: str
 ) -> str | None:
-    """Return how to write a line of a profile that a TOML reader refused.
+    """Return a hint on how to write a line of a profile that the TOML reader refused.
 
     Args:
-        text: of the file.
-        line: where the reader stopped, 1-based.
-        column: in that line, 1-based.
-        reason: what the reader said.
+        text: the text of the file.
+        line: the 1-based line where the reader stopped.
+        column: the 1-based column in that line.
+        reason: the reader's message.
 
     Returns:
-        the hint, None where nothing can be told: a line within a text may look like a key.
+        the hint, or None if there is none: a line inside a multi-line string may look like a key.
     """
     lines = text.split("\n")
     before = "\n".join(lines[: line - 1])
@@ -37,7 +37,7 @@ def hint_for(  # noqa: PLR0911 - a case each
         return None
     key, value = found["key"], found.string[found.end() :]
     if value.startswith("=") or not (value or key.isupper()):
-        return None  # the end of a text in base64, perhaps
+        return None  # possibly the end of a base64 string
     if "overwrite" in reason:
         return f"'{key}' is written twice: keep one of the two"
     if "llegal" in reason and value.startswith(('"', "'")):
@@ -51,7 +51,7 @@ def hint_for(  # noqa: PLR0911 - a case each
 
 
 def _unquoted_in_table(table: str) -> tuple[str, str] | None:
-    """Return the first key of an inline table whose value has no quotes, and that value."""
+    """Return the first key of an inline table whose value is not quoted, and that value."""
     without_texts = re.sub(r"""(=\s*)("[^"]*"|'[^']*')""", r"\1''", table[1:])
     for inner in _INNER.finditer(without_texts):
         value = without_texts[inner.end() :]

@@ -1,6 +1,6 @@
-"""Parse a value as one of the profile's types, and check it against its declaration. Pure.
+"""Parse a value as one of a profile's types and check it against its declaration. Pure.
 
-An answer and an error say what is wanted, never what the value is.
+Errors describe the expected value and never the actual one.
 """
 
 from __future__ import annotations
@@ -12,18 +12,18 @@ if TYPE_CHECKING:
 
     from envkit.profile.declaration import Declaration
 
-_NUMBERS = frozenset(("int", "float", "port", "duration"))  # whose size is not their length
+_NUMBERS = frozenset(("int", "float", "port", "duration"))  # bounded by size, not length
 _TRUE = frozenset(("true", "1", "yes", "on"))
 _FALSE = frozenset(("false", "0", "no", "off"))
-_WEB = frozenset(("http", "https", "ws", "wss", "ftp", "ftps"))  # nothing without a host
+_WEB = frozenset(("http", "https", "ws", "wss", "ftp", "ftps"))  # need a host
 _UNIT_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
 
 
 def mismatch(declaration: Declaration, value: str) -> str | None:
-    """Return why a value does not match its declaration; None if it does.
+    """Return why a value does not match its declaration; None if it matches.
 
-    `min` and `max` bound the number of an int, float or port, the seconds of a
-    duration, and the length in characters of everything else.
+    `min` and `max` bound the number of an int, float or port, the seconds of a duration, and the
+    length in characters of all other types.
     """
     kind = declaration.type
     if kind != "string" or declaration.minimum is not None or declaration.maximum is not None:
@@ -45,18 +45,18 @@ def mismatch(declaration: Declaration, value: str) -> str | None:
 
 
 def parse(kind: str, value: str) -> Any:
-    """Return a value as a Python value of its type.
+    """Return a value as the Python value of its type.
 
     Args:
         kind: one of TYPES.
-        value: its text.
+        value: the text to parse.
 
     Returns:
-        an int, a float or a bool; what JSON stands for; the bytes of base64; the seconds of a
-        duration; the text for every other type.
+        an int, a float or a bool; parsed JSON; decoded base64 as bytes; a duration in seconds;
+        the text itself for every other type.
 
     Raises:
-        ValueError: the text is not of that type; the message says what is wanted.
+        ValueError: the text is not of that type; the message describes what is expected.
     """
     read = _READERS.get(kind)
     if read is None:
@@ -65,7 +65,7 @@ def parse(kind: str, value: str) -> Any:
         return read(value)
     except (ValueError, RecursionError, OverflowError):
         wanted = f"is not {_WANTED[kind]}"
-    raise ValueError(wanted)  # outside, because the error that was caught may quote the value
+    raise ValueError(wanted)  # not in the handler: the caught error may quote the value
 
 
 def _pattern_mismatch(pattern: str, value: str) -> str | None:
@@ -81,7 +81,7 @@ def _pattern_mismatch(pattern: str, value: str) -> str | None:
 
 
 def duration_seconds(text: str) -> float:
-    """Return the seconds of `90`, `1.5h`, `1h30m` or `250ms`.
+    """Return the seconds in `90`, `1.5h`, `1h30m` or `250ms`.
 
     Raises:
         ValueError: `text` is not a duration.
@@ -144,9 +144,9 @@ def _url(value: str) -> str:
         or any(c <= " " for c in value)
     ):
         raise ValueError
-    for host in parts.netloc.rpartition("@")[2].split(","):  # PostgreSQL and MongoDB take several
+    for host in parts.netloc.rpartition("@")[2].split(","):  # PostgreSQL and MongoDB accept several
         one = urlsplit(f"//{host}")
-        _ = one.port  # raises where it is not a number
+        _ = one.port  # raises if it is not a number
         if scheme.lower() in _WEB and not one.hostname:
             raise ValueError
     return value
@@ -163,11 +163,11 @@ def _json(value: str) -> Any:
     import json
 
     def refuse(_: str) -> None:
-        raise ValueError  # NaN and Infinity are JavaScript's
+        raise ValueError  # NaN and Infinity are JavaScript, not JSON
 
     def number(text: str) -> float:
         found = float(text)
-        if found - found != 0:  # 1e999, which JSON has and Python does not
+        if found - found != 0:  # 1e999 is valid JSON but overflows in Python
             raise ValueError
         return found
 

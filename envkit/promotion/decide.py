@@ -1,11 +1,11 @@
 """Decide what to copy from one environment to another. Pure.
 
     decision = plan_promotion(staging, prod, line_plan, choice)
-    decision.plan           # may be shown: it has no way to a secret
-    decision.writes         # the values, apart from it
+    decision.plan           # may be shown: no secret can be read from it
+    decision.writes         # the values, separate from the plan
 
-A plan adds what is missing. Only on request, it changes existing values, and copies secrets:
-each environment should have its own.
+A plan adds what is missing. It changes existing values, and copies secrets, only on request,
+because each environment should have its own.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 
 class Write(NamedTuple):
-    """A value on its way into a store of the target."""
+    """A value to be written to a store of the target."""
 
     change: Change
     variable: EditableVariable
@@ -48,11 +48,11 @@ class Write(NamedTuple):
 
 
 class Decision(NamedTuple):
-    """A plan, and what it takes to carry it out.
+    """A plan, and the writes that it needs.
 
     Attributes:
-        refusals: why something that is wanted cannot be done, or could not be looked at;
-            with any of them, nothing is done.
+        refusals: why a request cannot be executed, or why a variable could not be read; if there
+            are any, nothing is written.
     """
 
     plan: PromotionPlan
@@ -69,11 +69,11 @@ class Choice(NamedTuple):
 
 
 class End(NamedTuple):
-    """One of the two environments, the target as it will be with the new lines.
+    """One of the two environments; the target already includes the new lines.
 
     Attributes:
-        outcomes: what the stores said of the plan's references.
-        rotation_of: finds the rotation of a value.
+        outcomes: the answers of the stores to the plan's references.
+        rotation_of: returns the rotation of a value.
     """
 
     prepared: PreparedProfile
@@ -82,21 +82,21 @@ class End(NamedTuple):
 
 
 def plan_promotion(source: End, target: End, line_plan: LinePlan, choice: Choice) -> Decision:
-    """Decide what is to be done.
+    """Decide which changes to make.
 
     Args:
-        source: the environment that has it; its selected variables are looked at.
-        target: the environment that is to have it.
-        line_plan: the lines that the target's profile is given, and why others are not.
-        choice: what the user chose.
+        source: the environment to copy from, with its selected variables.
+        target: the environment to copy to.
+        line_plan: the lines to add to the target's profile, and why others are not added.
+        choice: the user's options.
     """
     planning = _Planning(source, target, line_plan, choice)
     for name in source.prepared.plan.selected:
         try:
-            planning.look_at(name)
+            planning.decide(name)
         except EnvkitError as error:
             planning.refuse(name, error)
-    planning.look_ahead()
+    planning.check_result()
     changes = [write.change for write in planning.writes.values()]
     changes += [planning.line_change(line) for line in line_plan.lines]
     return Decision(
@@ -131,11 +131,11 @@ class _Planning:
     def is_secret(self, name: str) -> bool:
         return any(side[name].secret for side in (self.ours, self.theirs) if name in side)
 
-    def look_at(self, name: str) -> None:
-        """Decide on one variable.
+    def decide(self, name: str) -> None:
+        """Decide what to do with one variable.
 
         Raises:
-            EnvkitError: what was asked for cannot be done, or a store could not be read.
+            EnvkitError: a request cannot be executed, or a store could not be read.
         """
         obstacle = self.line_plan.obstacles.get(name)
         if obstacle is not None:
@@ -149,9 +149,9 @@ class _Planning:
         else:
             wanted = values_for(self.ours[name], self.theirs[name], self.source.outcomes)
             for value, placeholder, from_ in wanted:
-                self.look_at_value(name, value, placeholder, from_)
+                self.decide_value(name, value, placeholder, from_)
 
-    def look_at_value(
+    def decide_value(
         self, name: str, value: Secret, placeholder: Placeholder, from_: Sequence[Reference]
     ) -> None:
         theirs = self.theirs[name]
@@ -181,11 +181,11 @@ class _Planning:
     def is_rotated(
         self, name: str, from_: Sequence[Reference], references: Sequence[Reference]
     ) -> bool:
-        """Return whether a value is rotated in one of the environments, and say so.
+        """Return whether a value is rotated in one of the environments; if so, record it.
 
         Raises:
-            UnchangeableError: it is, and was asked for by name.
-            EnvkitError: a rotation cannot be told.
+            UnchangeableError: it is rotated, and the user named the variable.
+            EnvkitError: the rotations cannot be determined.
         """
         for end, found in ((self.source, from_), (self.target, references)):
             for reference in found:
@@ -194,7 +194,7 @@ class _Planning:
                     continue
                 reason = f"is rotated by {rotated.full_name}: each environment has its own value"
                 if name in self.choice.names:
-                    hint = f"run envkit set {name} --env {self.environments[1]}"
+                    hint = f"run: envkit set {name} --env {self.environments[1]}"
                     raise UnchangeableError(reason, hint=hint)
                 self.leave(name, LeftKind.BY_HAND, reason)
                 return True
@@ -204,7 +204,7 @@ class _Planning:
         self, name: str, value: Secret, now: Secret | None, references: Sequence[Reference]
     ) -> None:
         variable = self.editable(name, references)
-        assert isinstance(variable.slot, StoreSlot)  # noqa: S101 - as `editable_in_store` says
+        assert isinstance(variable.slot, StoreSlot)  # noqa: S101 - `editable_in_store` ensures it
         reference, where = variable.slot.reference, variable.slot.where
         known = self.writes.get((reference.source, where))
         if known is None:
@@ -237,7 +237,7 @@ class _Planning:
             name,
             LeftKind.TO_NAME,
             f"mentions {source}: {text}",
-            f"if that is right, run envkit promote {source} {target} {name}",
+            f"if that is right, run: envkit promote {source} {target} {name}",
         )
 
     def leave_without_value(self, name: str, references: Sequence[Reference]) -> None:
@@ -250,18 +250,18 @@ class _Planning:
         else:
             alone = sole_placeholder(self.theirs[name]) is not None
             what = name if alone else f"--ref '{references[0]}'"
-            hint = f"run envkit set {what} --env {self.environments[1]}"
+            hint = f"run: envkit set {what} --env {self.environments[1]}"
         self.leave(name, LeftKind.NEEDS_VALUE, f"missing in {where}{optional}", hint)
 
-    def look_ahead(self) -> None:
-        """Put the target together as it will be, and see what is wrong with it then."""
+    def check_result(self) -> None:
+        """Evaluate the target as it will be after the changes, and report its failures."""
         plan, locate = self.target.prepared.plan, self.target.prepared.locate
         before, failed_before = evaluate(plan, self.target.outcomes, locate)
         written = {
             self.place(write.reference): Reading(write.value, None, write.change.where)
             for write in self.writes.values()
         }
-        # a place can have several spellings, which all read the new value
+        # a place can have several spellings; all of them read the new value
         outcomes = {
             reference: written.get(self.place(reference), outcome)
             for reference, outcome in self.target.outcomes.items()
@@ -279,17 +279,17 @@ class _Planning:
         self.refuse_unreached(before, after)
 
     def place(self, reference: Reference) -> object:
-        """Return what is equal for references that read the same value of the target."""
+        """Return a key for a place in the target; equal keys mean the same value."""
         prepared = self.target.prepared
         return prepared.store(reference.source), prepared.locate(reference), reference[3:]
 
     def refuse_unreached(
         self, before: Mapping[str, Variable], after: Mapping[str, Variable]
     ) -> None:
-        """Refuse what was asked for by name, and would be otherwise.
+        """Refuse variables that the user named and that would not get the source's value.
 
-        A new line may read a value of the target's own; it is refused only where a value
-        that is written makes it otherwise.
+        A new line may read an existing value of the target. It is refused only if another write
+        of this promotion changes that value.
         """
         prepared, outcomes = self.source.prepared, self.source.outcomes
         wanted, failed = evaluate(prepared.plan, outcomes, prepared.locate)
@@ -308,17 +308,17 @@ class _Planning:
             theirs = self.theirs[name]
             needs = " ".join(dict.fromkeys(theirs.variables.values()))
             if needs and theirs.declaration.template == self.ours[name].declaration.template:
-                hint = f"run envkit promote {' '.join(self.environments)} {needs}"
+                hint = f"run: envkit promote {' '.join(self.environments)} {needs}"
                 error = UnchangeableError("is composed of other variables, which differ", hint=hint)
             else:
                 error = UnchangeableError(
                     f"is declared differently in {theirs.declaration.location}",
-                    hint="edit the line yourself",
+                    hint=f"edit {theirs.declaration.location}",
                 )
             self.refuse(name, error)
 
     def line_change(self, line: Line) -> Change:
-        """Return how a line is told."""
+        """Return the change that describes a line."""
         notes = []
         if line.left_out:
             notes.append(f"without {', '.join(line.left_out)}: a .env file has only values")
@@ -334,7 +334,7 @@ class _Planning:
         )
 
     def reads_the_same(self, name: str) -> bool:
-        """Return whether a variable has its value from the same place in both environments."""
+        """Return whether a variable reads its value from the same place in both environments."""
         ours, theirs = self.source.prepared, self.target.prepared
         return any(
             isinstance(theirs.sources[reference.source], WritableSource)

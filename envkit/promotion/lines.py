@@ -1,10 +1,10 @@
-"""Plan the lines to add to the target's profile. Pure, and asks no store.
+"""Plan the lines to add to the target's profile. Pure; contacts no store.
 
-A line is copied as it is written: a literal as a literal, a placeholder with the same text,
-with the type and the other rules of the variable. Lines that would mean something else in
-the target are not copied: with a path or host named after the source, with a version of its
-store, or with a source that the target does not have. A secret that is written into the
-profile is never copied.
+A line is copied as it is written: a literal as a literal, a placeholder with the same text, both
+with the type and the other rules of the variable. A line is not copied if it would mean something
+else in the target: if it has a path or host named after the source, a version of the source's
+store, or a source that the target does not have. A secret that is written into the profile is
+never copied.
 """
 
 from __future__ import annotations
@@ -29,23 +29,23 @@ if TYPE_CHECKING:
     from envkit.profile.model import Profile
     from envkit.resolution.plan import Plan
 
-_NO_RULES = frozenset(("value", "description", "tags"))  # keys that ask nothing of the value
+_NO_RULES = frozenset(("value", "description", "tags"))  # keys that do not restrict the value
 
 
 class Written(NamedTuple):
-    """A profile, and what its files say of each variable, in the words of TOML."""
+    """A profile, and the TOML keys that its files give to each variable."""
 
     profile: Profile
     tables: Mapping[str, Mapping[str, Any]]
 
 
 class Line(NamedTuple):
-    """What the target's file is to say of a variable.
+    """The keys that the target's file should have for a variable.
 
     Attributes:
-        keys: as in TOML; not those that the target has already.
-        before: the literal that it has now; None where it has no value.
-        left_out: the rules that a `.env` file cannot hold.
+        keys: as in TOML, without those that the target already has.
+        before: the target's current literal; None if it has no value.
+        left_out: the rules that a `.env` file cannot represent.
     """
 
     name: str
@@ -55,20 +55,20 @@ class Line(NamedTuple):
 
     @property
     def text(self) -> str:
-        """The value, as the line has it."""
+        """The value in the text of the line."""
         return value_text(self.keys["value"])
 
 
 class LinePlan(NamedTuple):
-    """What `plan_lines` found.
+    """The result of `plan_lines`.
 
     Attributes:
-        lines: what the target is to say, in the order of the source.
-        differing: names of literals that differ, and were not asked for.
-        unnamed: literals that the target lacks, and that must be asked for by name.
-        obstacles: why others cannot be carried over.
-        in_doubt: names of variables that the target leaves to its lookup, and that need
-            nothing of all this if that finds them.
+        lines: the lines for the target, in the order of the source.
+        differing: the names of literals that differ and that the user did not name.
+        unnamed: literals that the target lacks and that the user must name.
+        obstacles: why other variables cannot be copied.
+        in_doubt: the names of variables that the target declares without a value; they need
+            no line if the lookup finds them.
     """
 
     lines: tuple[Line, ...]
@@ -78,7 +78,7 @@ class LinePlan(NamedTuple):
     in_doubt: tuple[str, ...]
 
     def without(self, names: Collection[str]) -> LinePlan:
-        """Return the same without what is said of these variables."""
+        """Return the same plan without these variables."""
         return self._replace(
             lines=tuple(line for line in self.lines if line.name not in names),
             unnamed={n: text for n, text in self.unnamed.items() if n not in names},
@@ -87,14 +87,14 @@ class LinePlan(NamedTuple):
 
 
 def plan_lines(source: Written, plan: Plan, target: Written, named: Collection[str]) -> LinePlan:
-    """Return what the target's profile is to say of the variables of a plan.
+    """Plan the lines that the target's profile should have for the variables of a plan.
 
     Args:
-        source: where they are.
-        plan: of the source; its selected variables are looked at.
-        target: what it says so far.
-        named: the variables that were asked for by name: of these, literals that differ
-            are carried over, and those that speak of the source.
+        source: the profile to copy from.
+        plan: the plan of the source, with its selected variables.
+        target: the profile to copy to.
+        named: the variables that the user named; their literals are copied even if they differ
+            or mention the source.
     """
     lines: dict[str, Line] = {}
     differing: list[str] = []
@@ -126,10 +126,10 @@ def plan_lines(source: Written, plan: Plan, target: Written, named: Collection[s
 
 
 def extended(target: Written, lines: Sequence[Line]) -> Profile:
-    """Return the target's profile as it will be with these lines.
+    """Return the target's profile with these lines added.
 
     Raises:
-        ProfileError: what two profiles say of a variable does not go together.
+        ProfileError: the declarations of the two profiles for a variable conflict.
     """
     place = Location(target.profile.path)
     profile = copy.copy(target.profile)
@@ -142,13 +142,13 @@ def extended(target: Written, lines: Sequence[Line]) -> Profile:
 
 
 def mentions(profile: Profile, text: str) -> bool:
-    """Return whether a text has a profile's name or an alias in it, as a word of its own."""
+    """Return whether a text contains a profile's name or an alias as a separate word."""
     names = "|".join(map(re.escape, (profile.name, *profile.aliases)))
     return re.search(rf"(?<![^\W_])(?:{names})(?![^\W_])", text, re.IGNORECASE) is not None
 
 
 def _line(name: str, source: Written, target: Written) -> Line | None:
-    """Return what the target lacks of a variable, or has otherwise; None for nothing."""
+    """Return the line that the target lacks or has with another value; None if there is none."""
     given = {"value": f"{{{{ {name} }}}}", **source.tables[name]}
     known = target.tables.get(name)
     if known is None:
@@ -165,7 +165,7 @@ def _line(name: str, source: Written, target: Written) -> Line | None:
 
 
 def _in_form(line: Line, profile: Profile) -> Line:
-    """Leave out what the form of the target's file cannot hold."""
+    """Leave out what the format of the target's file cannot represent."""
     if profile.path.endswith(".toml"):
         return line
     return line._replace(
@@ -175,10 +175,10 @@ def _in_form(line: Line, profile: Profile) -> Line:
 
 
 def _refuse_foreign(line: Line, source: Profile, target: Profile) -> None:
-    """Refuse a line that would mean something else in the target, or show a secret.
+    """Refuse a line that would mean something else in the target, or reveal a secret.
 
     Raises:
-        UnchangeableError: it says what is to be done instead.
+        UnchangeableError: the hint says what to do instead.
     """
     declared = (source.variables[line.name], target.variables.get(line.name))
     template = declared[0].template
@@ -189,7 +189,7 @@ def _refuse_foreign(line: Line, source: Profile, target: Profile) -> None:
             f"contains {secret} as a literal in {declared[0].location}, and envkit does not copy "
             "secrets into profiles",
             hint=f'write {line.name} = "{{{{ {line.name} }}}}" into {display_path(target.path)}, '
-            f"then run envkit set {line.name} --env {target.name}",
+            f"then run: envkit set {line.name} --env {target.name}",
         )
     for operand in (placeholder.operand for placeholder in template.placeholders):
         if not isinstance(operand, Reference):
@@ -210,7 +210,7 @@ def _refuse_foreign(line: Line, source: Profile, target: Profile) -> None:
 
 
 def _users(profile: Profile) -> dict[str, str]:
-    """Return each name that is looked up by a variable of another name, and which one that is."""
+    """Return each name that a variable with another name looks up, and the name of the latter."""
     return {
         placeholder.operand.name: name
         for name, declaration in profile.variables.items()
@@ -222,10 +222,10 @@ def _users(profile: Profile) -> dict[str, str]:
 def _refuse_to_replace(
     line: Line, source: Profile, target: Profile, users: Mapping[str, str]
 ) -> None:
-    """Refuse a new variable that another one has looked up so far, if it is not the same.
+    """Refuse a new variable if another one has looked up its name and would change.
 
     Raises:
-        UnchangeableError: it says which one that is.
+        UnchangeableError: the message names the other variable.
     """
     user = users.get(line.name)
     same = source.variables[line.name].template == Template((Placeholder(Name(line.name)),))
@@ -237,7 +237,7 @@ def _refuse_to_replace(
 
 
 def _secret_in(name: str, template: Template, secret_flags: Sequence[bool | None]) -> str | None:
-    """Return what secret is written out in a value, by what is said of it or how it looks."""
+    """Return which kind of secret a value contains, by its declarations or by its form."""
     if True in secret_flags and not template.placeholders:
         return "a secret"
     if False in secret_flags:
@@ -251,7 +251,7 @@ def _secret_in(name: str, template: Template, secret_flags: Sequence[bool | None
 def _drop_unmet_needs(
     lines: dict[str, Line], plan: Plan, target: Profile
 ) -> dict[str, UnchangeableError]:
-    """Take out the lines that need another variable which the target will not have."""
+    """Remove the lines that need another variable which the target will not have."""
     needs = {one.name: tuple(one.variables.values()) for one in plan.order}
     errors: dict[str, UnchangeableError] = {}
     found = True
@@ -263,7 +263,7 @@ def _drop_unmet_needs(
                 del lines[name]
                 errors[name] = UnchangeableError(
                     f"needs {' and '.join(lacking)}, which {target.name} does not have",
-                    hint=f"promote {' and '.join(lacking)} first",
+                    hint=f"promote {' and '.join(lacking)} too",
                 )
                 found = True
     return errors

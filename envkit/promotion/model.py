@@ -1,6 +1,6 @@
 """The plan of a promotion, as it may be shown.
 
-A plan has literals, placeholders, and values that are not secret; no other value can be
+A plan contains literals, placeholders, and values that are not secret. No other value can be
 recovered from it.
 """
 
@@ -11,32 +11,32 @@ from typing import NamedTuple
 
 
 class ChangeAction(StrEnum):
-    """What a change does."""
+    """The effect of a change."""
 
-    ADD = "add"  # a line to the target's profile
-    CHANGE = "change"  # a line of it
-    SET = "set"  # a value in a store that had none
-    REPLACE = "replace"  # a value in a store
+    ADD = "add"  # adds a line to the target's profile
+    CHANGE = "change"  # changes a line of the target's profile
+    SET = "set"  # writes a value to a place in a store that had none
+    REPLACE = "replace"  # replaces a value in a store
 
 
 class LeftKind(StrEnum):
-    """Why something is left as it is."""
+    """Why something is not changed."""
 
-    NEEDS_VALUE = "needs-value"  # the target should have its own
+    NEEDS_VALUE = "needs-value"  # the target should have its own value
     DIFFERS = "differs"
-    TO_NAME = "to-name"  # a person must name it
-    BY_HAND = "by-hand"  # a person must write it
+    TO_NAME = "to-name"  # the user must name the variable
+    BY_HAND = "by-hand"  # the user must make the change
 
 
 class Change(NamedTuple):
-    """One thing that is done to the target.
+    """One change of the target.
 
     Attributes:
-        action: what is done.
+        action: the effect of the change.
         where: the profile's file, or the place in the store.
-        value: the line's, or the value itself; None for a secret.
-        before: what is there now, where that may be seen.
-        note: what a reader should know; often empty.
+        value: the value of the line or of the store; None for a secret.
+        before: the current value, if it may be shown.
+        note: a remark for the reader; usually empty.
     """
 
     name: str
@@ -48,12 +48,12 @@ class Change(NamedTuple):
 
 
 class Left(NamedTuple):
-    """Something that the target lacks or has otherwise, and that is left as it is.
+    """Something that the target lacks or has with another value, and that is not changed.
 
     Attributes:
-        kind: why.
-        reason: for people.
-        hint: what to do about it; empty where nothing need be done.
+        kind: why it is not changed.
+        reason: the reason, for people.
+        hint: what to do about it; empty if there is nothing to do.
     """
 
     name: str
@@ -64,7 +64,7 @@ class Left(NamedTuple):
 
 
 class PromotionPlan(NamedTuple):
-    """What is to be done to the target, in this order, and what is not."""
+    """The changes of the target in the order in which they are made, and what is not changed."""
 
     source: str
     target: str

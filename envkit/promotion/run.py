@@ -2,14 +2,14 @@
 
     prepared = prepare_promotion("staging", "prod", rotations=rotations_of)
     promotion = read(prepared)
-    promotion.plan                      # to be shown, and agreed to
+    promotion.plan                      # to show to the user, who confirms it
     promotion.begin()                   # refuses if anything has changed since
     for step in promotion.steps:
         step.run()
 
-What always holds: nothing is written before every step was checked; values are written first
-and the profile last, so that no profile refers to a value that was not written; each step is
-a compare-and-set. An interrupted promotion is finished by running it again.
+Guarantees: nothing is written before every step was checked. Values are written first
+and the profile last, so that no profile refers to a value that was not written. Each step is a
+compare-and-set. To finish an interrupted promotion, run it again.
 """
 
 from __future__ import annotations
@@ -63,8 +63,8 @@ class Step(NamedTuple):
     """One write: the values of one secret or file, or the lines of a profile.
 
     Attributes:
-        run: writes, and returns the new version; None where there are no versions.
-        values: whether values are written, and not lines.
+        run: writes, and returns the new version; None if the place has no versions.
+        values: whether the step writes values; otherwise it writes lines.
     """
 
     changes: tuple[Change, ...]
@@ -73,12 +73,12 @@ class Step(NamedTuple):
 
 
 class Promotion:
-    """What is to be done, and can be.
+    """A planned promotion.
 
     Attributes:
-        plan: as it may be shown.
-        refusals: why something that is wanted cannot be done; then nothing is.
-        steps: to be run in their order, after `begin`.
+        plan: what may be shown of it.
+        refusals: why requests cannot be executed; if there are any, nothing is written.
+        steps: run them in this order, after `begin`.
     """
 
     def __init__(
@@ -107,20 +107,20 @@ class Promotion:
 
     @property
     def error(self) -> PromotionError | None:
-        """All that is refused, as one error."""
+        """All refusals as one error."""
         return PromotionError(self.plan.target, self.refusals) if self.refusals else None
 
     @property
     def warnings(self) -> list[str]:
-        """What a person should know of what the steps have written."""
+        """Warnings for the user about what the steps have written."""
         return warnings_of(write.variable.slot for write in self._writes)
 
     def begin(self) -> None:
-        """Refuse to write anything if something cannot be, or has changed since it was read.
+        """Refuse to write anything if a step would fail or the target has changed.
 
         Raises:
-            PromotionError: what is planned cannot be done.
-            ConflictError: the target is not what it was.
+            PromotionError: a planned change cannot be made.
+            ConflictError: the target has changed.
             EnvkitError: a store failed, or the profile cannot be written.
         """
         if self.error is not None:
@@ -158,14 +158,15 @@ class Promotion:
 
 
 class PreparedPromotion(NamedTuple):
-    """Two environments of which the profiles were read; no store was asked yet.
+    """Two environments whose profiles were read, before any store was contacted.
 
     Attributes:
-        source: the environment that has the variables.
-        target: the one that is to have them, with all lines that it may be given.
-        in_doubt: the target as it is, with the variables that it may find without the lines.
-        written: what the target's files say so far.
-        line_plan: the lines that it may be given.
+        source: the environment to copy from.
+        target: the environment to copy to, with all lines that may be added.
+        in_doubt: the target without the new lines, for the variables that it may find without
+            them.
+        written: the current content of the target's files.
+        line_plan: the lines that may be added.
     """
 
     source: PreparedProfile
@@ -180,12 +181,12 @@ class PreparedPromotion(NamedTuple):
 
     @property
     def profiles(self) -> tuple[Profile, Profile]:
-        """Source and target."""
+        """The source and the target."""
         return self.source.profile, self.in_doubt.profile
 
     @property
     def selected(self) -> Sequence[str]:
-        """The variables of the source that are looked at."""
+        """The variables of the source to promote."""
         return self.source.plan.selected
 
 
@@ -202,30 +203,30 @@ def prepare_promotion(
     timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS,
     environ: Mapping[str, str] | None = None,
 ) -> PreparedPromotion:
-    """Load two environments and find the lines that one may get from the other; ask no store.
+    """Load two environments and plan the lines to copy between them; contact no store.
 
     Args:
-        source: name or alias of the profile that has it.
-        target: name or alias of the profile that is to have it.
-        names: variables to carry over whatever they are; all that is missing unless given.
-        rotations: returns what finds the rotation of a value of a profile.
+        source: name or alias of the profile to copy from.
+        target: name or alias of the profile to copy to.
+        names: variables to copy in any case; default: everything that the target lacks.
+        rotations: returns, for a profile, the function that finds the rotation of a value.
         secrets: whether to copy secrets that are not named as well.
-        only: globs, in place of names.
-        exclude: globs, in place of names.
+        only: globs that select variables instead of names.
+        exclude: globs that exclude variables, instead of names.
         profiles: the folder of profiles.
-        timeout_seconds: for all stores together; anew for the writing.
-        environ: the process environment; `os.environ` unless given.
+        timeout_seconds: for all stores together; restarted before the writes.
+        environ: the process environment; default: `os.environ`.
 
     Raises:
-        UsageError: a variable that the source does not have, or source and target are one.
-        ProfileError: a profile is not there or not valid.
-        ResolutionError: references that no store could hold.
+        UsageError: the source lacks a variable, or source and target are the same profile.
+        ProfileError: a profile is missing or not valid.
+        ResolutionError: some references are not valid for any store.
     """
     environ = os.environ if environ is None else environ
     deadline = Deadline(timeout_seconds)
     folder = profiles_folder(profiles, environ)
     file = _TargetFile(ProfileFile(load(target, folder).path, deadline))
-    # from here on a change of the file is one that `file` notices
+    # `file` notices every change from here on
     ours, theirs = _written(load(source, folder)), _written(load(target, folder))
     selected = _select(ours.profile, theirs.profile, names, only, exclude)
 
@@ -249,10 +250,10 @@ def prepare_promotion(
 
 
 def read(prepared: PreparedPromotion) -> Promotion:
-    """Read two environments and decide what is to be carried from one to the other.
+    """Read two environments and decide what to copy from one to the other.
 
     Returns:
-        what is to be done; nothing has been written.
+        the planned promotion; nothing has been written.
     """
     three = [prepared.source, prepared.target, prepared.in_doubt]
     fetched = fetch(three, prepared.deadline)
@@ -262,32 +263,32 @@ def read(prepared: PreparedPromotion) -> Promotion:
     )
     line_plan = prepared.line_plan.without(_not_absent(ends[1]))
     known = prepared.target.plan.selected
-    to = _as_it_will_be(extended(prepared.written, line_plan.lines), known, ends)
+    to = _with_new_lines(extended(prepared.written, line_plan.lines), known, ends)
     decision = plan_promotion(source, to, line_plan, prepared.choice)
-    prepared.file.put({line.name: line.keys for line in line_plan.lines})
+    prepared.file.add({line.name: line.keys for line in line_plan.lines})
     return Promotion(decision, to.prepared, prepared.file, prepared.deadline)
 
 
 class _TargetFile:
-    """The file of the target's profile: as it was read, and as it will be."""
+    """The file of the target's profile: its text when it was read, and its new text."""
 
     def __init__(self, file: ProfileFile) -> None:
         self._file = file
         self._before = self._after = file.read()
 
-    def put(self, lines: Mapping[str, Mapping[str, Any]]) -> None:
-        """Note what is to be written; see `put_variables`."""
+    def add(self, lines: Mapping[str, Mapping[str, Any]]) -> None:
+        """Add lines to the new text; see `put_variables`."""
         if lines:
             self._after = put_variables(self._after, lines, path=self._file.path)
 
     def check(self) -> None:
-        """Refuse a file that was changed, or cannot be written."""
+        """Refuse a file that was changed or cannot be written."""
         if self._after != self._before:
             self._changed(self._file.read())
             self._file.check_writable()
 
     def write(self) -> None:
-        """Write all lines in one step, if the file is what it was."""
+        """Write all lines in one step, if the file has not changed."""
         self._file.rewrite(self._changed)
 
     def _changed(self, now: str) -> str:
@@ -303,20 +304,20 @@ def _select(
     only: Sequence[str],
     exclude: Sequence[str],
 ) -> list[str]:
-    """Return the variables of the source that are looked at.
+    """Return the variables of the source to promote.
 
     Raises:
-        UsageError: one that it does not have, or source and target are one.
+        UsageError: the source lacks one, or source and target are the same profile.
     """
     if ours.path == theirs.path:
         raise UsageError(
-            f"source and target are both {ours.name}", hint="write envkit promote SOURCE TARGET"
+            f"source and target are both {ours.name}", hint="run: envkit promote SOURCE TARGET"
         )
     return choose(ours.variables, ours.name, names=names, only=only, exclude=exclude)
 
 
 def _written(profile: Profile) -> Written:
-    """Read what the files of a profile say of its variables."""
+    """Read the TOML keys that the files of a profile give to its variables."""
     tables: dict[str, dict[str, Any]] = {}
     for path in profile.files:
         variables = read_profile_file(path)[0].get("variables", {})
@@ -326,15 +327,15 @@ def _written(profile: Profile) -> Written:
 
 
 def _not_absent(end: End) -> set[str]:
-    """Return the variables that have a value, or that cannot be looked for."""
+    """Return the variables that have a value, or whose lookup failed."""
     prepared, outcomes, _ = end
     found, failures = evaluate(prepared.plan, outcomes, prepared.locate)
     failed = {failure.name for failure in failures if not isinstance(failure.error, AbsentError)}
     return {*found, *failed}
 
 
-def _as_it_will_be(profile: Profile, names: Sequence[str], ends: Sequence[End]) -> End:
-    """Return the target with the lines that it will have, from all that was read of it."""
+def _with_new_lines(profile: Profile, names: Sequence[str], ends: Sequence[End]) -> End:
+    """Return the target with its new lines, evaluated from what was read of it."""
     sources = {name: source for end in ends for name, source in end.prepared.sources.items()}
     outcomes = {reference: found for end in ends for reference, found in end.outcomes.items()}
     prepared = ends[0].prepared._replace(

@@ -17,17 +17,16 @@ if TYPE_CHECKING:
 def values_for(
     ours: PlannedVariable, theirs: PlannedVariable, outcomes: Mapping[Reference, Outcome]
 ) -> Iterator[tuple[Secret, Placeholder, Sequence[Reference]]]:
-    """Yield for each place in a store of the target the value that the source has for it.
+    """Yield the source's value for each place in a store of the target.
 
-    With it comes where the source has it: nowhere for a literal.
-
-    That is: where both are written alike, for each of their placeholders; else where the
-    target's value is a placeholder alone, and the source's is one, too, or a literal.
+    Each value comes with the references that the source reads it from; none for a literal. If
+    both sides are written alike, there is a value for each placeholder. Otherwise there is one
+    if the target is a single placeholder and the source is a single placeholder or a literal.
 
     Args:
         ours: the variable in the source.
-        theirs: the same in the target.
-        outcomes: what the stores of the source said.
+        theirs: the same variable in the target.
+        outcomes: the answers of the source's stores.
 
     Raises:
         EnvkitError: a value could not be read.
@@ -50,7 +49,7 @@ def values_for(
 
 
 def sole_placeholder(variable: PlannedVariable) -> Placeholder | None:
-    """Return the placeholder that is all of a value, if a store answers it as it is."""
+    """Return the placeholder that makes up the whole value, if a store provides it unfiltered."""
     parts = variable.declaration.template.parts
     if len(parts) != 1 or isinstance(parts[0], str) or parts[0].filters:
         return None
@@ -63,7 +62,7 @@ def reading_of(
     """Return the value of the first reference that has one.
 
     Raises:
-        EnvkitError: one before it could not be read.
+        EnvkitError: a reference before it could not be read.
     """
     for reference in references:
         outcome = outcomes[reference]

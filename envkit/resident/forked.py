@@ -19,6 +19,7 @@ from enum import Enum
 from time import monotonic
 
 from envkit.launch.exec import signal_module
+from envkit.resident.kernel import end_with_parent
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,7 +34,6 @@ signal: Any = signal_module()
 SPARE_SECONDS = 2.0  # after its deadline, for the child to report that it has passed
 _LENGTH_BYTES = 8
 _END = ("end",)  # the last part
-_PR_SET_PDEATHSIG = 1
 
 
 class JobState(Enum):
@@ -189,16 +189,7 @@ def _become_own(parent: int, seconds: float, *, attached: bool) -> None:
         for stream in (0, 1, 2):
             os.dup2(null, stream)
         os.close(null)
-        _die_with(parent)
+        end_with_parent(signal.SIGKILL)
+        if os.getppid() != parent:
+            os._exit(1)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
-
-
-def _die_with(parent: int) -> None:
-    """Let the kernel kill this process when its parent ends; on Linux."""
-    if sys.platform != "linux":
-        return
-    import ctypes
-
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:
-        os._exit(1)

@@ -6,6 +6,8 @@ for up to a second, until it has another value. Any other failure is not retried
 
 from __future__ import annotations
 
+import contextlib
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -53,18 +55,42 @@ async def connect_async(
     is_refusal: Callable[[Exception], bool],
 ) -> T:
     """Do what `connect` does, without blocking the event loop while stores are asked."""
-    import asyncio
-
-    snapshot = await asyncio.to_thread(live.snapshot)
+    snapshot = live.snapshot() if live.is_loaded else await _in_thread(live.snapshot)
     try:
         return await attempt(_login(snapshot, names))
     except Exception as error:
         if not is_refusal(error):
             raise
-        newer = await asyncio.to_thread(lambda: list(live.newer(snapshot, names)))
+        newer = await _in_thread(lambda: list(live.newer(snapshot, names)))
         if not newer:
             raise
         return await attempt(_login(newer[0], names))
+
+
+async def _in_thread(function: Callable[[], T]) -> T:
+    """Return what `function` returns in a thread that the end of the loop does not wait for."""
+    import asyncio
+    import threading
+
+    from envkit._internal.parallel import Result
+
+    loop = asyncio.get_running_loop()
+    ended: asyncio.Future[Result[T]] = loop.create_future()
+
+    def settle(result: Result[T]) -> None:
+        if not ended.done():  # else it was cancelled
+            ended.set_result(result)
+
+    def run() -> None:
+        try:
+            result = Result(function())
+        except BaseException as error:  # noqa: BLE001 - raised by the coroutine
+            result = Result(error=error)
+        with contextlib.suppress(RuntimeError):  # the loop is closed
+            loop.call_soon_threadsafe(settle, result)
+
+    threading.Thread(target=run, name="envkit-login", daemon=True).start()
+    return (await ended).value
 
 
 def _login(snapshot: Snapshot, names: Sequence[str]) -> Login:

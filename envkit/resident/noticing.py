@@ -7,6 +7,8 @@ process environment and the sources of type `memory` cannot change, and are neve
 
 from __future__ import annotations
 
+import os
+
 from envkit._internal.named_tuple import NamedTuple
 from envkit.errors import EnvkitError, InvalidReferenceError, ProtocolError, SourceError
 from envkit.resolution.fetch import ask
@@ -15,7 +17,7 @@ from envkit.sources.model import Absent, Reading
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Mapping, Sequence
+    from collections.abc import Hashable, Iterable, Mapping, Sequence
     from typing import TypeAlias
 
     from envkit.profile.placeholder import Reference
@@ -114,3 +116,16 @@ def _fingerprint(outcome: object) -> Found:
     if isinstance(outcome, Absent | EnvkitError):
         return outcome
     raise AssertionError(type(outcome))
+
+
+def look_at_files(paths: Iterable[str]) -> Look:
+    """Look at files, each of which has changed if its token has; it need not be there."""
+    return Look({path: _state_of(path) for path in paths})
+
+
+def _state_of(path: str) -> tuple[int, ...] | int | None:
+    try:
+        found = os.stat(path)
+    except OSError as error:
+        return error.errno
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns

@@ -128,6 +128,11 @@ class Watcher:
         self._next: Changed | None = None  # valid, and not announced yet
         self._until = float("inf")
 
+    @property
+    def deadline(self) -> Deadline:
+        """The deadline of the first read, which waits while a person is asked."""
+        return self._deadline
+
     def prepare(self) -> Sequence[PreparedProfile]:
         """Load the profiles and open their sources, as `exec` does; read no store.
 

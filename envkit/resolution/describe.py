@@ -17,10 +17,10 @@ class Described(NamedTuple):
     """One variable of an environment.
 
     Attributes:
-        declaration: what the profile says of it.
-        profile: the name of that profile.
-        secret: whether its value must be masked.
-        variable: its value and provenance; None if it is optional and not set.
+        declaration: the variable's declaration in the profile.
+        profile: the name of the profile.
+        secret: whether the value must be masked.
+        variable: the value and its provenance; None if the variable is optional and not set.
     """
 
     declaration: Declaration
@@ -35,7 +35,7 @@ class Described(NamedTuple):
 
 
 class Description(NamedTuple):
-    """An environment and all its variables, also those not set, in the profile's order."""
+    """An environment and all its variables, including those not set, in profile order."""
 
     environment: str
     variables: tuple[Described, ...]
@@ -45,8 +45,8 @@ def describe(prepared: Sequence[PreparedProfile], environment: Environment) -> D
     """Describe every variable of a resolved environment. Pure.
 
     Args:
-        prepared: the profiles that it was resolved from.
-        environment: their values.
+        prepared: the profiles that the environment was resolved from.
+        environment: the resolved values.
     """
     described = []
     for plan in (one.plan for one in prepared):

@@ -24,16 +24,16 @@ if TYPE_CHECKING:
     T = TypeVar("T")
     E = TypeVar("E", bound=Enum)
 else:
-    from _collections_abc import Mapping  # which `os` has loaded; `collections` costs 1 ms
+    from _collections_abc import Mapping  # `os` has loaded it already; `collections` costs 1 ms
 
-REQUIRED: Any = object()  # in the place of a default: there is none
+REQUIRED: Any = object()  # marks a call without a default
 
 
 class Origin(NamedTuple):
-    """One reading that a value was made from."""
+    """One store value that a variable was computed from."""
 
-    reference: str  # as the profile writes it: `vault:db#password`
-    location: str  # in full: `vault:secret/myapp/prod/db#password`
+    reference: str  # as written in the profile: `vault:db#password`
+    location: str  # the full location: `vault:secret/myapp/db#password`
     version: str | None
 
 
@@ -41,12 +41,12 @@ class Variable(NamedTuple):
     """One resolved variable.
 
     Attributes:
-        secret: whether it must be masked.
-        profile: the name of the profile that gave it.
-        location: where it is written; None for one that came from `--set`.
-        origins: the readings it was made from; empty for a literal.
-        note: `default` or `fallback` if the stores did not have it, `--set`, or empty.
-        readings: the texts that the sources gave for it, and what filters made of them.
+        secret: whether the value must be masked.
+        profile: the name of the profile that defines the value.
+        location: where the value is written; None if it came from `--set`.
+        origins: the store values that it was computed from; empty for a literal.
+        note: `default` or `fallback` if the stores did not have the value, `--set`, or empty.
+        readings: the texts that the sources returned, and the results of filters on them.
     """
 
     name: str
@@ -62,16 +62,16 @@ class Variable(NamedTuple):
 class TypedReader:
     """Reads variables as Python values: `env.int("WORKERS")`, `env.bool("DEBUG", default=False)`.
 
-        There is a method for each type of the profile. A variable that the profile gives a type is
-        read as that type, as one that includes it (a `port` as an `int`, an `int` as a `float`) or
-        as `str`. One without a type, or with choices, is read as anything that its text is.
+    There is a method for each type in a profile. A variable with a declared type can be read as
+    that type, as a type that includes it (a `port` as an `int`, an `int` as a `float`) or as
+    `str`. A variable without a type, or with choices, can be read as any type that its text fits.
 
-        Every method takes the name and a default, which is returned unchanged if the variable is
-    not set, and raises
+    Every method takes the name and a default. It returns the default unchanged if the variable is
+    not set. It raises
 
-        - `NoSuchVariableError`: the variable is not set, and there is no default;
-        - `WrongTypeError`: the profile declares another type, even if the variable is not set;
-        - `InvalidValueError`: the text is not of that type. The message does not show it.
+    - `NoSuchVariableError`: the variable is not set, and there is no default;
+    - `WrongTypeError`: the profile declares another type, even if the variable is not set;
+    - `InvalidValueError`: the text is not of that type. The message does not show it.
     """
 
     __slots__ = ()
@@ -154,7 +154,7 @@ class TypedReader:
     @overload
     def base64(self, name: builtins.str, default: D) -> builtins.bytes | D: ...
     def base64(self, name: builtins.str, default: D = REQUIRED) -> builtins.bytes | D:
-        """Return the bytes that base64 stands for."""
+        """Return the bytes of a base64 value."""
         return self._read(name, "base64", default)  # type: ignore[no-any-return]
 
     @overload
@@ -166,7 +166,7 @@ class TypedReader:
         return self._read(name, "path", default)  # type: ignore[no-any-return]
 
     def json(self, name: builtins.str, default: Any = REQUIRED) -> Any:
-        """Return what JSON stands for: a dict, a list, a text, a number, a bool or None."""
+        """Return the value of a JSON text: a dict, a list, a text, a number, a bool or None."""
         return self._read(name, "json", default)
 
     @overload
@@ -174,7 +174,7 @@ class TypedReader:
     @overload
     def enum(self, name: builtins.str, kind: type[E], default: D) -> E | D: ...
     def enum(self, name: builtins.str, kind: type[E], default: D = REQUIRED) -> E | D:
-        """Return the member of an `Enum` whose value (or else whose name) is the text."""
+        """Return the member of an `Enum` with this value or, if there is none, this name."""
         from envkit.resolution.typed_values import member
 
         return self._read(name, "enum", default, member(kind))  # type: ignore[no-any-return]
@@ -198,12 +198,12 @@ class TypedReader:
         *,
         subcast: Callable[[builtins.str], Any] | None = None,
     ) -> Any:
-        """Return the items between commas, or those of a JSON array, without empty ones.
+        """Return comma-separated items or the items of a JSON array, without empty ones.
 
         Args:
-            name: the variable's.
+            name: the name of the variable.
             default: returned unchanged if the variable is not set.
-            subcast: makes a value of the text of each item, as `int` does.
+            subcast: converts the text of each item, for example `int`.
         """
         from envkit.resolution.typed_values import items
 
@@ -213,9 +213,9 @@ class TypedReader:
 class Environment(TypedReader, Mapping[str, "Secret"]):
     """The resolved variables of one environment, in the order of the profile.
 
-    A mapping from names to `Secret`s; `int(name)`, `bool(name)` and so on return Python values,
-    `variable(name)` says where one came from. `bootstrap` has the names of variables that only
-    envkit itself needs.
+    It maps names to `Secret`s. `int(name)`, `bool(name)` and so on return Python values;
+    `variable(name)` returns the provenance. `bootstrap` has the names of variables that only envkit
+    itself needs.
     """
 
     __slots__ = ("_declared", "_plans", "_variables", "bootstrap", "name")
@@ -232,7 +232,7 @@ class Environment(TypedReader, Mapping[str, "Secret"]):
         self.bootstrap = frozenset(bootstrap)
         self._variables = {variable.name: variable for variable in variables}
         self._plans = tuple(plans)
-        self._declared: dict[str, Declaration] | None = None  # made when it is first needed
+        self._declared: dict[str, Declaration] | None = None  # created on first use
 
     def __getitem__(self, name: str) -> Secret:
         return self.variable(name).value
@@ -249,7 +249,7 @@ class Environment(TypedReader, Mapping[str, "Secret"]):
     def __repr__(self) -> str:
         return f"Environment({self.name!r}, {len(self)} variables)"
 
-    if not TYPE_CHECKING:  # Mapping has its types
+    if not TYPE_CHECKING:  # Mapping declares the types
 
         def get(self, name: str, default: Any = None) -> Any:
             """Return the value of a variable, or `default`."""
@@ -257,10 +257,10 @@ class Environment(TypedReader, Mapping[str, "Secret"]):
             return default if found is None else found.value
 
     def variable(self, name: str) -> Variable:
-        """Return the variable with its provenance.
+        """Return a variable with its provenance.
 
         Raises:
-            NoSuchVariableError: there is no such variable; it is also a KeyError.
+            NoSuchVariableError: there is no such variable; also a KeyError.
         """
         found = self._variables.get(name)
         if found is None:
@@ -272,8 +272,13 @@ class Environment(TypedReader, Mapping[str, "Secret"]):
         return self._variables.values()
 
     def secret_names(self) -> frozenset[str]:
-        """Return the names of the variables that must be masked."""
+        """Return the names of the variables whose values must be masked."""
         return frozenset(v.name for v in self._variables.values() if v.secret)
+
+    def refuse_unknown(self, name: str) -> None:
+        """Raise `NoSuchVariableError` if the profile has no such variable, set or not."""
+        if name not in self._variables and self._declaration(name) is None:
+            raise self._missing(name)
 
     def _read(
         self,
@@ -299,7 +304,7 @@ class Environment(TypedReader, Mapping[str, "Secret"]):
         return default
 
     def _declaration(self, name: str) -> Declaration | None:
-        """Return the declaration of a variable, even if it is not set; None if there is none."""
+        """Return the declaration of a variable, even if it is not set; None if undeclared."""
         if self._declared is None:
             self._declared = {
                 one.name: one.declaration

@@ -1,6 +1,6 @@
-"""Describe each profile of a folder, for `envkit list`. No store is read.
+"""Describe each profile of a folder, for `envkit list`. Reads no store.
 
-A profile that cannot be read does not hide another one.
+A profile that cannot be read does not hide the others.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ class ListedEnvironment(NamedTuple):
     """One profile.
 
     Attributes:
-        name: the profile's; `aliases` are its other names.
-        path: its file; None where it is not clear which.
-        extends: the profiles that it names itself, in their order.
-        sources: the sources that its variables and rotations are read from -> their types.
-        protected: whether its use needs a reason; None where it cannot be read.
-        variables: how many it has; None where it cannot be read.
-        error: why it cannot be used.
+        name: the profile's name; `aliases` are its other names.
+        path: its file; None if the file is ambiguous.
+        extends: the profiles that it names in `extends`, in order.
+        sources: the sources that its variables and rotations use -> their types.
+        protected: whether its use needs a reason; None if it cannot be read.
+        variables: the number of variables; None if it cannot be read.
+        error: why the profile cannot be used.
     """
 
     name: str
@@ -44,7 +44,7 @@ class ListedEnvironment(NamedTuple):
 
 
 def survey(folder: str) -> list[ListedEnvironment]:
-    """Return a description of each profile of a folder, sorted by name.
+    """Return a description of each profile in a folder, sorted by name.
 
     Raises:
         ProfileError: the folder cannot be read.
@@ -74,7 +74,7 @@ def _listed(folder: str, name: str) -> ListedEnvironment:
 
 
 def _sources(profile: Profile) -> dict[str, str]:
-    """Return the sources that are used: by a variable, or declared for something else."""
+    """Return the sources that a variable uses or that the profile declares."""
     used = {*plan(profile, profile.variables).references}
     declared = (name for name, spec in profile.sources.items() if spec.settings)
     used.update(declared)

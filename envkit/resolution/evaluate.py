@@ -1,6 +1,6 @@
-"""Compute the variables of an environment from the answers of the stores. Pure.
+"""Compute the variables of an environment from the answers of its stores. Pure.
 
-Every variable has a value, or is optional and not set, or is a failure with its name; a
+Every variable has a value, is optional and not set, or is reported as a failure by name. A
 fallback or default never hides a failure.
 """
 
@@ -22,29 +22,29 @@ from envkit.sources.model import Absent, Reading
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from envkit.profile.declaration import Declaration
     from envkit.profile.placeholder import Operand, Placeholder
     from envkit.resolution.plan import Plan, PlannedVariable
     from envkit.sources.model import Outcome
 
-MAX_CHARACTERS = 1_048_576  # of what other values are put together to; Linux takes 131,071 bytes
+MAX_CHARACTERS = 1_048_576  # of a composed value; Linux allows 131,071 bytes
 
 
 def evaluate(
     plan: Plan, outcomes: Mapping[Reference, Outcome], locate: Callable[[Reference], str]
 ) -> tuple[dict[str, Variable], list[VariableFailure]]:
-    """Return the selected variables of a plan, and why others have no value.
+    """Return the selected variables of a plan and the failures of the others.
 
     Args:
-        plan: says in which order.
-        outcomes: per reference of the plan, the answer of its source.
-        locate: where a reference points, for people.
+        plan: the variables in the order of evaluation.
+        outcomes: the answer of the source for each reference of the plan.
+        locate: returns the location of a reference, for people.
 
     Returns:
-        the variables that have a value, in the order of the profile, and the failures
-        of all that must have one.
+        the variables that have a value, in the order of the profile, and the failures of all
+        required variables without one.
     """
     run = _Run(plan, outcomes, locate)
     for variable in plan.order:
@@ -66,7 +66,7 @@ class _Run:
         self.doubts: dict[str, InvalidReferenceError] = {}
 
     def add(self, variable: PlannedVariable) -> None:
-        """Compute one variable, or note why it has no value."""
+        """Compute one variable, or record why it has no value."""
         name = variable.declaration.name
         value: _Value | None = None
         try:
@@ -78,7 +78,7 @@ class _Run:
             if value is not None and value.doubt is not None:
                 self.doubts[name] = value.doubt
             self.failed[name] = error
-            # what is only needed may be absent where the one that needs it has a fallback
+            # a dependency may be missing: the variable that needs it may have a fallback
             if name in self.selected or not isinstance(error, AbsentError):
                 place = variable.declaration.place
                 self.failures.append(VariableFailure(name, place, error))
@@ -87,9 +87,9 @@ class _Run:
             self.done[name] = resolved
 
     def reading(self, variable: PlannedVariable) -> Variable | None:
-        """Return a variable that is one reading as it is, as most are; None for all others.
+        """Return a variable that is one unchanged reading, like most; None for all others.
 
-        It is what `_Value` returns, in a fifth of the time.
+        It returns what `_Value` would return, in a fifth of the time.
         """
         declaration = variable.declaration
         parts = declaration.template.parts
@@ -123,16 +123,16 @@ class _Run:
 
 
 class _Value:
-    """One variable while it is computed: where its parts came from, what was missing."""
+    """The state of one variable during evaluation: its origins and what is missing."""
 
     def __init__(self, run: _Run, variable: PlannedVariable) -> None:
         self.run = run
         self.variable = variable
-        self.origins: dict[Origin, None] = {}  # as an ordered set
+        self.origins: dict[Origin, None] = {}  # an ordered set
         self.readings: list[Secret] = []
         self.filtered: list[str] = []
         self.missing: list[str] = []
-        self.not_found: list[Operand] = []  # of what is missing: what the stores were asked for
+        self.not_found: list[Operand] = []  # the missing operands that stores were asked for
         self.note = ""
         self.doubt: InvalidReferenceError | None = None
 
@@ -148,14 +148,13 @@ class _Value:
                     return None
                 raise AbsentError(
                     "; ".join(dict.fromkeys(self.missing)),
-                    hint=self.meant()
-                    or "set it in the store, give it a 'default', or set 'required = false'",
+                    hint=self.meant() or self.how_to_set(),
                 )
             text, self.note, self.origins = declaration.default, "default", {}
             self.readings, self.filtered = [], []
         value = Secret(text) if self.variable.secret else Plain(text)
         if not text.isascii():
-            value.to_bytes()  # raises where a program could not be given it
+            value.to_bytes()  # raises if a program could not receive it
         wrong = None
         if "\0" in text:
             wrong = "contains a NUL"
@@ -180,13 +179,13 @@ class _Value:
         )
 
     def text(self) -> str | None:
-        """Return the value that the template gives, None where something is `missing`."""
+        """Return the value of the template; None if an operand is `missing`."""
         template = self.variable.declaration.template
-        if len(template.parts) == 1:  # as most are, and there is nothing to put together
+        if len(template.parts) == 1:  # the common case: nothing to join
             only = template.parts[0]
             if isinstance(only, str):
                 return only
-        # all of them before any is used, so that no absence hides a failure or another absence
+        # evaluate all before using any, so that a missing value does not hide a failure
         values = {
             placeholder: self.value_of(placeholder)
             for placeholder in template.placeholders
@@ -203,12 +202,12 @@ class _Value:
             )
         try:
             return substitute(template, values.__getitem__, self.filtered)
-        except AbsentError as error:  # a filter asks for a part that is not there
+        except AbsentError as error:  # a filter selects a missing part
             self.missing.append(error.message)
             return None
 
     def value_of(self, placeholder: Placeholder) -> str | None:
-        """Return the value of an operand; where there is none, None, and note what is missing."""
+        """Return the value of an operand; if it has none, return None and record why."""
         operand = placeholder.operand
         need = self.variable.variables.get(operand)
         value, reasons = self.read(operand) if need is None else self.other(need)
@@ -222,12 +221,17 @@ class _Value:
         return value
 
     def refuse_doubt(self) -> None:
-        """Raise if a missing value may be in another store: no default may replace it."""
+        """Raise if a missing value may be in another store; a default must not replace it."""
         if self.doubt is not None:
             raise self.doubt
 
+    def how_to_set(self) -> str:
+        """Return the hint for a value that is missing; one text for all of an environment."""
+        sources = {r.source for one in self.not_found for r in self.variable.references[one]}
+        return how_to_set(self.run.plan.environment, sources)
+
     def meant(self) -> str | None:
-        """Return the hint for a mistyped name: the closest one that its store has."""
+        """Return the hint for a mistyped name: the closest name in its store."""
         for operand in self.not_found:
             for reference in self.variable.references[operand]:
                 outcome = self.run.outcomes[reference]
@@ -262,12 +266,12 @@ class _Value:
         return None, [f"{name} is not set{because}"]
 
     def read(self, operand: Operand) -> tuple[str | None, list[str]]:
-        """Return the value from the first source that has it, or where it is missing."""
+        """Return the value from the first source that has it, or the places where it is missing."""
         reasons = []
         for reference in self.variable.references[operand]:
             outcome = self.run.outcomes[reference]
             if isinstance(outcome, Exception):
-                raise outcome.with_traceback(None)  # one error may stand for many variables
+                raise outcome.with_traceback(None)  # several variables may share one error
             if isinstance(outcome, Reading):
                 self.refuse_doubt()
                 origin = Origin._make((str(reference), outcome.location, outcome.version))
@@ -282,6 +286,13 @@ class _Value:
         return None, reasons or [f"{operand} is missing: 'lookup' names no source"]
 
 
+def how_to_set(environment: str, sources: Iterable[str]) -> str:
+    """Return the hint for a missing value that these sources could have."""
+    own = {*sources} == {"env"}
+    how = "set it where envkit runs" if own else f"run 'envkit set NAME --env {environment}'"
+    return f"{how}, or declare a 'default' or 'required = false'"
+
+
 def _doubtful(reference: Reference, message: str) -> InvalidReferenceError:
     return InvalidReferenceError(
         f"{message}: envkit uses no other value in its place",
@@ -291,7 +302,7 @@ def _doubtful(reference: Reference, message: str) -> InvalidReferenceError:
 
 
 def _mismatch(declaration: Declaration, text: str) -> str | None:
-    """Return why a value does not match its declaration; None if it does."""
+    """Return why a value does not match its declaration; None if it matches."""
     from envkit.profile.value_types import mismatch
 
     return mismatch(declaration, text)

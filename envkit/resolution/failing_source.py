@@ -1,6 +1,6 @@
-"""A source that fails every read, which replaces one that cannot be opened.
+"""A source that replaces one that cannot be opened, and fails every read.
 
-With it, a report covers the variables of all other sources.
+With it, a report can still cover the variables of all other sources.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
 
 class FailingSource:
-    """A source of which every reading fails in the same way.
+    """A source whose every read fails with the same error.
 
     Args:
-        name: as in the profile.
+        name: the source's name in the profile.
         cause: why the source cannot be opened.
     """
 
@@ -40,7 +40,7 @@ class FailingSource:
         """Accept every reference."""
 
     def locate(self, ref: Reference) -> str:
-        """Return the reference as it is written."""
+        """Return the reference as written."""
         return str(ref)
 
     def fetch(self, refs: Collection[Reference]) -> Mapping[Reference, Outcome]:
@@ -56,13 +56,13 @@ def open_or_fail(
     deadline: Deadline,
     locating: bool = False,
 ) -> Source:
-    """Open a source; one that cannot be opened is replaced by a `FailingSource`.
+    """Open a source; if that fails, return a `FailingSource`.
 
     Args:
         profile: a loaded profile.
-        name: of its source.
+        name: the name of one of its sources.
         environ: the process environment.
-        deadline: nothing waits beyond it.
+        deadline: nothing waits longer.
         locating: see `open_source`.
     """
     try:

@@ -1,7 +1,7 @@
 """Read each source of a plan once.
 
-Sources behind a network are asked in parallel, until the deadline. The outcomes are values,
-absences and envkit's own errors: of any other exception only the type is reported.
+Remote sources are read in parallel, until the deadline. The outcomes are values, absences and
+envkit's own errors. For any other exception, only its type is reported.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 def fetch(
     prepared: Sequence[PreparedProfile], deadline: Deadline
 ) -> list[dict[Reference, Outcome]]:
-    """Read every source once, and those behind a network in parallel.
+    """Read every source once; read remote sources in parallel.
 
-    What several profiles read from the same place of the same store is read once.
+    If several profiles read the same location in the same store, it is read once.
 
     Returns:
-        per profile and reference the answer of its source; an error if it failed.
+        for each profile and reference, the answer of its source or an error.
     """
     results: list[dict[Reference, Outcome]] = [{} for _ in prepared]
     remote: list[tuple[int, Source, list[Reference]]] = []
@@ -77,10 +77,10 @@ def _ask_all(
 
 
 def ask(source: Source, references: Sequence[Reference]) -> dict[Reference, Outcome]:
-    """Return the outcome of each reference; an exception becomes an outcome."""
+    """Return the outcome of each reference; convert an exception into an outcome."""
     try:
         found = source.fetch(references)
-        get = found.get  # which a list of pairs does not have
+        get = found.get  # fails for a list of pairs
         outcomes = dict(found)
         for ref in references:
             outcome = outcomes.get(ref)
@@ -94,14 +94,14 @@ def ask(source: Source, references: Sequence[Reference]) -> dict[Reference, Outc
         return dict.fromkeys(references, _broke(source, bug))
     if len(outcomes) == len(references):
         return outcomes
-    return {ref: outcomes[ref] for ref in references}  # it may say more than it was asked
+    return {ref: outcomes[ref] for ref in references}  # the source may return more than requested
 
 
 def _checked(source: Source, outcome: object) -> Outcome:
-    """Return an outcome if it is one; what a source of others may have made of it is not shown."""
+    """Return an outcome if it is valid; never show what a plug-in returned instead."""
     if isinstance(outcome, Reading) and isinstance(outcome.value, Secret):
         return outcome
-    if isinstance(outcome, (Absent, SourceError, InvalidReferenceError)):  # quicker than a union
+    if isinstance(outcome, (Absent, SourceError, InvalidReferenceError)):  # faster than a union
         return outcome
     return _broke(source, outcome)
 

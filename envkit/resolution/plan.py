@@ -1,9 +1,9 @@
-"""From a profile to the references that must be read, by source. Pure, no I/O.
+"""Find the references that a profile must read, by source. Pure.
 
-A plan has, for the selected variables and those that they need: the order in which they can
-be computed, the references that each one needs, and which of them are secret. A name means
-another variable of the profile, or else what the profile's lookup finds; a variable that
-names itself means the lookup.
+A plan covers the selected variables and the variables that they need. It has the order in which
+to compute them, the references that each one needs, and which are secret. A name means
+another variable of the profile or, if there is none, the profile's lookup. A variable
+that names itself means the lookup.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ if TYPE_CHECKING:
 
 
 class PlannedVariable(NamedTuple):
-    """One variable and what its value needs.
+    """One variable and the operands of its value.
 
     Attributes:
-        variables: operand -> the other variable that it means.
-        references: operand -> the references to look at; the first that has a value wins.
-        secret: whether its value must be masked.
+        variables: operand -> the other variable that it refers to.
+        references: operand -> the references to try; the first with a value wins.
+        secret: whether the value must be masked.
     """
 
     declaration: Declaration
@@ -49,9 +49,9 @@ class Plan(NamedTuple):
     """The result of `plan`.
 
     Attributes:
-        environment: the profile's name.
-        order: the variables, each after those that it needs.
-        selected: the names that were asked for, in their order; the others are only needed.
+        environment: the name of the profile.
+        order: the variables, each after the variables that it needs.
+        selected: the requested names in order; the other variables are only dependencies.
         references: source -> its distinct references.
     """
 
@@ -69,7 +69,7 @@ def plan(profile: Profile, selected: Iterable[str]) -> Plan:
         selected: names of its variables.
 
     Raises:
-        ProfileError: variables refer to each other in a cycle, which the message shows.
+        ProfileError: variables refer to each other in a cycle; the message shows it.
         ResolutionError: references name sources that the profile does not have.
     """
     wanted = tuple(selected)
@@ -118,9 +118,10 @@ def plan(profile: Profile, selected: Iterable[str]) -> Plan:
 
 
 def _operands(profile: Profile, declaration: Declaration) -> _Operands:
-    """Return the operands of a value that mean another variable, with which it is.
+    """Split the operands of a value into variables and references.
 
-    And those that a source must answer, with where to look.
+    Returns:
+        operand -> the name of the variable, and operand -> the references to try.
     """
     needs: dict[Operand, str] = {}
     references: dict[Operand, tuple[Reference, ...]] = {}

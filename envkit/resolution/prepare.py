@@ -1,4 +1,4 @@
-"""Prepare profiles: load and plan them, and open their sources. No store is read."""
+"""Prepare profiles: load and plan them and open their sources. Reads no store."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from envkit.sources.protocols import Source
 
     class SourceOpener(Protocol):
-        """Opens a source of a profile."""
+        """A function that opens a source of a profile."""
 
         def __call__(
             self,
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
             deadline: Deadline,
             locating: bool = False,
         ) -> Source:
-            """Do what `open_source` does."""
+            """See `open_source`."""
             ...
 
 
@@ -51,15 +51,15 @@ class PreparedProfile(NamedTuple):
     sources: Mapping[str, Source]
 
     def locate(self, reference: Reference) -> str:
-        """Return for people where a reference points."""
+        """Return the location of a reference, for people."""
         return self.sources[reference.source].locate(reference)
 
     def store(self, source: str) -> object:
-        """Return what is equal for sources of several profiles that ask the same store."""
+        """Return a key that is equal for sources of several profiles that read the same store."""
         return store_identity(self.profile, source)
 
     def reading(self, references: Mapping[str, tuple[Reference, ...]]) -> PreparedProfile:
-        """Return the same with other references to be read, by source."""
+        """Return a copy that reads other references, by source."""
         return self._replace(plan=self.plan._replace(references=references))
 
 
@@ -76,19 +76,19 @@ def prepare(
     sources: Mapping[str, Source] | None = None,
     locating: bool = False,
 ) -> list[PreparedProfile]:
-    """Load and plan the profiles and open their sources; read no store.
+    """Load and plan profiles and open their sources; read no store.
 
-    A variable that a later profile gives is not planned in an earlier one, unless another
-    variable of that needs it. `overrides` are literal values in place of the profiles' own.
-    `names` are taken as they are, `only` and `exclude` are globs.
-    With `locating`, the sources will only be asked where values are, which needs no trust.
+    If a later profile defines a variable, an earlier profile plans it only as a dependency.
+    `overrides` are literal values that replace those of the profiles.
+    `names` are matched exactly; `only` and `exclude` are globs.
+    With `locating`, the sources only report locations, which needs no trust.
 
     Raises:
-        UsageError: no environment given, an override is not a variable, a name in
-            `names`, `only` or `exclude` is in no profile, or the globs leave nothing. No
-            source has been opened by then.
+        UsageError: no environment is given, an override is not a variable, no profile has one
+            of `names`, `only` or `exclude`, or the globs match no variable. No source has been
+            opened.
         ProfileError: a profile is missing or not valid.
-        ResolutionError: references that are not valid for their stores.
+        ResolutionError: references are not valid for their stores.
     """
     folder = profiles_folder(profiles, environ)
     loaded = [load(name, folder) for name in named(environments, environ)]
@@ -142,18 +142,18 @@ def prepare_profile(
 
     Args:
         profile: a loaded profile.
-        selected: names of its variables.
+        selected: the names of some of its variables.
         environ: the process environment.
-        deadline: nothing waits beyond it.
-        sources: used in place of the profile's sources of these names.
+        deadline: nothing waits longer.
+        sources: replacements for the profile's sources with these names.
         locating: see `open_source`.
-        open_: opens a source. A report uses `failing_source.open_or_fail`, so that it says
-            which variables cannot be read; an app must not start then.
+        open_: opens a source. Reports use `failing_source.open_or_fail` to list the variables that
+            cannot be read; to start an app, every source must open.
 
     Raises:
-        UntrustedError: the profile needs trust that its user has not given.
+        UntrustedError: the profile needs trust that the user has not given.
         ProfileError: variables refer to each other in a cycle, or a source is not valid.
-        ResolutionError: references that are not valid for their stores.
+        ResolutionError: references are not valid for their stores.
         AbsentError: a setting of a source is not set.
         SourceError: a source cannot be opened.
     """
@@ -177,16 +177,16 @@ def require_trust(
     environ: Mapping[str, str],
     deadline: Deadline,
 ) -> None:
-    """Check that the user trusts what a lookup of references needs, before anything is opened.
+    """Require the user's trust for reading references, before any source is opened.
 
     Args:
         profile: a loaded profile.
-        references: what is looked up in which source.
+        references: the references to read, by source.
         environ: the process environment.
-        deadline: begins anew where a person is asked.
+        deadline: restarted after a person was asked.
 
     Raises:
-        UntrustedError: they do not.
+        UntrustedError: the user does not trust the profile.
     """
     if not may_need_trust(profile, references):
         return
@@ -203,10 +203,10 @@ def require_trust(
 
 
 def named(environments: Sequence[str], environ: Mapping[str, str]) -> Sequence[str]:
-    """Return the environments that are named; default: `ENVKIT_ENV`.
+    """Return the given environments; default: $ENVKIT_ENV.
 
     Raises:
-        UsageError: there is none.
+        UsageError: no environment is given.
     """
     default = environ.get("ENVKIT_ENV")
     if not environments and not default:
@@ -215,12 +215,12 @@ def named(environments: Sequence[str], environ: Mapping[str, str]) -> Sequence[s
 
 
 def joined(profiles: Sequence[Profile]) -> str:
-    """Return the name of an environment that is made of these profiles: `base+prod`."""
+    """Return the name of an environment that combines these profiles: `base+prod`."""
     return "+".join(profile.name for profile in profiles)
 
 
 def _override(loaded: Sequence[Profile], overrides: Mapping[str, str]) -> None:
-    """Make `overrides` win in every profile that has the variable; the last has the new ones."""
+    """Apply `overrides` to every profile with the variable, and new ones to the last profile."""
     for name, value in overrides.items():
         if not is_name(name):
             raise UsageError(
@@ -232,10 +232,10 @@ def _override(loaded: Sequence[Profile], overrides: Mapping[str, str]) -> None:
 
 
 def _refuse_unfit(planned: Plan, sources: Mapping[str, Source]) -> None:
-    """Check each reference of a plan with its source, once.
+    """Check each reference of a plan with its source.
 
     Raises:
-        ResolutionError: with the references that are not valid for their stores.
+        ResolutionError: references are not valid for their stores; it lists them.
     """
     unfit: dict[Reference, InvalidReferenceError] = {}
     for name, references in planned.references.items():

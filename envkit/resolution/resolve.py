@@ -2,14 +2,14 @@
 
     env = resolve("prod")
 
-A command that must do something before a store is read calls the two parts:
+A command that must act before a store is read calls the two parts itself:
 
     prepared = prepare(["prod"], ...)
     access.begin(prepared)
     env = resolve_prepared(prepared, deadline)
 
-What always holds: either every required variable has a value, or a `ResolutionError` names
-all that have none; missing is not the same as failed; nothing waits beyond the deadline.
+Guarantees: either every required variable has a value, or a `ResolutionError` lists all
+that have none; missing is not the same as failed; nothing waits beyond the deadline.
 """
 
 from __future__ import annotations
@@ -44,28 +44,28 @@ def resolve(
     environ: Mapping[str, str] | None = None,
     sources: Mapping[str, Source] | None = None,
 ) -> Environment:
-    """Resolve one environment, or several; later ones win.
+    """Resolve one environment, or several; later ones take precedence.
 
     Args:
-        environments: names or aliases of profiles; `ENVKIT_ENV` where none is given.
-        profiles: the folder of profiles; default: `ENVKIT_PROFILES`, then a search upwards.
-        only: globs, or one; only variables that match one of them are included.
-        exclude: globs, or one; variables that match one of them are excluded.
-        overrides: literal values that replace the profiles' own, wherever those are used.
-        timeout_seconds: for all stores together.
+        environments: names or aliases of profiles; default: $ENVKIT_ENV.
+        profiles: the folder of profiles; default: $ENVKIT_PROFILES, then an upward search.
+        only: one or more globs; only variables that match one of them are included.
+        exclude: one or more globs; variables that match one of them are excluded.
+        overrides: literal values that replace those of the profiles, wherever they are used.
+        timeout_seconds: the limit for all stores together.
         environ: the process environment; default: `os.environ`.
-        sources: used in place of the profile's sources of these names.
+        sources: replacements for the profile's sources with these names.
 
     Returns:
         the variables with their values and provenance.
 
     Raises:
-        UsageError: no environment is named, or `only` or `exclude` has a name that no
-            profile has.
+        UsageError: no environment is given, or no profile has a name in `only` or
+            `exclude`.
         ProfileError: a profile is missing or not valid.
-        ResolutionError: variables that are required have no value; it names all of them.
+        ResolutionError: required variables have no value; it lists all of them.
     """
-    _check_arguments(environments, overrides or {}, timeout_seconds)
+    check_arguments(environments, overrides or {}, timeout_seconds)
     deadline = Deadline(timeout_seconds)
     from envkit.resolution.selection import globs
 
@@ -82,19 +82,21 @@ def resolve(
         )
         return resolve_prepared(prepared, deadline)
     except EnvkitError as error:
-        # debug pages and error trackers show the local variables of each frame, and in those
-        # below is the process environment
+        # debug pages and error trackers show the local variables of each frame, and the frames
+        # below contain the process environment
         if isinstance(error, UsageError) and error.hint:
-            error.hint = _in_python(error.hint)
+            error.hint = in_python(error.hint)
         raise error.with_traceback(None) from error.__cause__
 
 
-def _in_python(hint: str) -> str:
-    """Return a hint with arguments of `resolve` for options: `only=['A', 'B']`."""
+def in_python(hint: str) -> str:
+    """Return a hint with `resolve` arguments in place of options: `only=['A', 'B']`."""
     import re
 
     if "--env NAME" in hint:
         return hint.replace("use --env NAME", "pass its name")
+    if "--reason TEXT" in hint:
+        return hint.replace("add --reason TEXT", "pass reason='TEXT'")
     options = re.findall(r"--(only|except) ('[^']*'|[^\s?]+)", hint.rpartition(": ")[2])
     if not options:
         return hint
@@ -102,10 +104,10 @@ def _in_python(hint: str) -> str:
     return f"write {argument}={[glob.strip(chr(39)) for _, glob in options]}"
 
 
-def _check_arguments(
+def check_arguments(
     environments: Sequence[object], overrides: Mapping[str, object], timeout_seconds: object
 ) -> None:
-    """Check what a program without a type checker passes: `["prod"]`, or a number to override."""
+    """Check arguments from programs without a type checker: `["prod"]`, or a number to override."""
     for name in environments:
         if not isinstance(name, str):
             raise TypeError(f"an environment is named by a str, not by a {type(name).__name__}")
@@ -119,14 +121,14 @@ def _check_arguments(
 
 
 def resolve_prepared(prepared: Sequence[PreparedProfile], deadline: Deadline) -> Environment:
-    """Read the sources of prepared profiles, each once, and compute the variables.
+    """Read each source of prepared profiles once and compute the variables.
 
     Args:
-        prepared: what `prepare` returned.
-        deadline: nothing waits beyond it.
+        prepared: the result of `prepare`.
+        deadline: nothing waits longer.
 
     Raises:
-        ResolutionError: variables that are required have no value; it names all of them.
+        ResolutionError: required variables have no value; it lists all of them.
     """
     outcomes = fetch(prepared, deadline)
     variables: dict[str, Variable] = {}

@@ -1,8 +1,8 @@
 """Select variables by names and globs: arguments, `--only` and `--except`. Pure.
 
-What always holds: an entry without `*`, `?` and `[` is a name, and must be there; nothing is
-returned that leaves no variable at all. Otherwise a typo would silently leave a variable out, or
-pass it on.
+Guarantees: an entry without `*`, `?` and `[` is a name and must exist; a selection that
+matches nothing is an error. Otherwise a typo would silently omit a variable, or
+pass one on.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ _GLOBS = "use '*', '?', '[AB]' and '[!AB]' with the characters of names: 'DB_*'"
 
 
 def globs(given: Sequence[str]) -> Sequence[str]:
-    """Return globs as a list, also where a caller has one and not a list of one.
+    """Return globs as a list, even if the caller passes a single one.
 
-    A text is a sequence as well: of `"A*"`, the glob `*` would match everything.
+    A string is also a sequence: `"A*"` would include the glob `*`, which matches everything.
     """
     return [given] if isinstance(given, str) else given
 
@@ -37,21 +37,21 @@ def choose(
     names: Sequence[str] = (),
     kept: Collection[str] = (),
 ) -> list[str]:
-    """Return the variables that are named or match a glob of `only`, and match none of `exclude`.
+    """Return the variables that `names` or `only` select and `exclude` does not match.
 
-    Without `names` and `only`, it begins with all of them.
+    Without `names` and `only`, all variables are selected.
 
     Args:
-        known: the names that there are.
-        where: what has them, for messages.
+        known: all existing names.
+        where: the owner of the names, for messages.
         only: globs.
         exclude: globs.
-        names: taken as they are, never as globs.
-        kept: what is used whatever the globs say; it need not be known.
+        names: exact names, never globs.
+        kept: names that are always selected, whether known or not.
 
     Raises:
-        UsageError: an unknown name, several names in one option, an empty text, or globs
-            that leave nothing at all.
+        UsageError: a name is unknown, an option has several names in one text or an empty
+            text, or the globs match nothing.
     """
     for name in names:
         if name not in known:
@@ -67,7 +67,7 @@ def choose(
 
 
 def select(names: Iterable[str], only: Sequence[str], exclude: Sequence[str]) -> list[str]:
-    """Return the names that match one of the globs `only` (or all) and none of `exclude`."""
+    """Return the names that match a glob of `only` (or all) and no glob of `exclude`."""
     if not only and not exclude:
         return list(names)
     from fnmatch import fnmatchcase
@@ -81,14 +81,14 @@ def select(names: Iterable[str], only: Sequence[str], exclude: Sequence[str]) ->
 
 
 def _refuse_mistyped(glob: str, known: Collection[str], where: str, option: str) -> None:
-    """Refuse an unknown name, and a list of globs that was written as one."""
+    """Refuse an unknown name, and several globs in one text."""
     if not glob.strip():
-        raise UsageError("an empty glob matches no variable", hint=f"write {option} 'DB_*'")
+        raise UsageError("an empty glob matches no variable", hint=f"use {option} 'DB_*'")
     if _is_glob(glob):
-        if "[^" in glob:  # to fnmatch a set with '^' in it, to a shell all but that set
+        if "[^" in glob:  # in fnmatch a set that contains '^', in a shell a negated set
             instead = glob.replace("[^", "[!")
             raise UsageError(
-                f"'[^' has no meaning in the glob '{glob}'", hint=f"write {option} '{instead}'"
+                f"'[^' has no meaning in the glob '{glob}'", hint=f"use {option} '{instead}'"
             )
         if _fits_no_name(glob, known):
             listed = _is_list(glob)
@@ -101,9 +101,9 @@ def _refuse_mistyped(glob: str, known: Collection[str], where: str, option: str)
 
 
 def _fits_no_name(glob: str, known: Collection[str]) -> bool:
-    """Whether a glob has a character that no name has, as in `A*,B*`, `DB.*` and `DB-*`.
+    """Return whether a glob has a character that no name has, as in `A*,B*`, `DB.*` and `DB-*`.
 
-    It is a mistake whatever else is left: with `--except` it would hand out what it means.
+    That is always a mistake: with `--except` it would pass on the variables it means to exclude.
     """
     import re
 
@@ -117,7 +117,7 @@ def _unknown(name: str, known: Collection[str], where: str, option: str = "") ->
     if option and listed:
         hint: str | None = _one_for_each(name, option)
     elif option and name[:1] in _NEGATIONS and name[1:] in known:
-        hint = f"write {_OPPOSITE[option]} {name[1:]}"
+        hint = f"use {_OPPOSITE[option]} {name[1:]}"
     else:
         from envkit._internal.suggestions import did_you_mean
 
@@ -142,7 +142,7 @@ def _one_for_each(text: str, option: str) -> str:
 
 
 def _parts(text: str) -> list[str]:
-    """Return what stands between the characters that no name and no glob has."""
+    """Return the parts between characters that no name and no glob contains."""
     kept = WORD | frozenset("*?[]")
     parts = "".join(char if char in kept else " " for char in text).split()
     return [part for part in parts if part[0] in LETTERS or _is_glob(part)] or [text]
@@ -157,7 +157,7 @@ def _is_glob(text: str) -> bool:
 
 
 def _is_list(text: str) -> bool:
-    """Whether several names stand in one text: a name has neither a comma nor a blank."""
+    """Return whether a text contains several names, separated by a comma or a blank."""
     text = text.strip()
     return any(char in _SEPARATORS or char.isspace() for char in text) and len(_parts(text)) > 1
 

@@ -1,8 +1,8 @@
-"""Substitute the placeholders in a table of settings, for a rotation or a channel.
+"""Substitute the placeholders in the settings of a rotation or a channel.
 
     {"dsn": "postgresql://admin:{{ vault:db-admin#password }}@db:5432/app"}
 
-A placeholder means the same as in a value of the profile. The result contains values, and must
+A placeholder means the same as in a value of the profile. The result contains values and must
 not be shown.
 """
 
@@ -38,18 +38,18 @@ def substitute_settings(
     environ: Mapping[str, str],
     deadline: Deadline,
 ) -> dict[str, Any]:
-    """Return settings with the values of their placeholders in them.
+    """Return settings with their placeholders replaced by values.
 
     Args:
-        profile: whose sources and variables are meant.
-        title: of the table, for messages: `[rotation.db-password]`.
-        settings: as they are written; texts may stand in lists and tables.
+        profile: the profile whose sources and variables are used.
+        title: the table's header for messages: `[rotation.db-password]`.
+        settings: the settings as written; texts may be nested in lists and tables.
         place: where they are written.
         environ: the process environment.
-        deadline: nothing waits beyond it.
+        deadline: nothing waits longer.
 
     Raises:
-        ResolutionError: a placeholder has no value; it names all of them.
+        ResolutionError: placeholders have no value; it lists all of them.
     """
     texts = dict(_texts(settings, title))
     if not texts:
@@ -69,9 +69,9 @@ def substitute_settings(
 def references_in(
     profile: Profile, title: str, settings: Mapping[str, Any], place: Location
 ) -> frozenset[Reference]:
-    """Return what the placeholders of settings refer to, by way of variables too; no I/O.
+    """Return the references of placeholders in settings, including those of variables; no I/O.
 
-    Args are those of `substitute_settings`.
+    The arguments are the same as for `substitute_settings`.
     """
     texts = dict(_texts(settings, title))
     planned = plan(_with_texts(profile, texts, place), texts)
@@ -79,9 +79,9 @@ def references_in(
 
 
 def _with_texts(profile: Profile, texts: Mapping[str, str], place: Location) -> Profile:
-    """Return the profile with a variable more for each text.
+    """Return the profile with an additional variable for each text.
 
-    So they are planned, fetched and put together as all other variables are.
+    This way they are planned, fetched and evaluated like all other variables.
     """
     wider = copy.copy(profile)
     wider.variables = {
@@ -95,7 +95,7 @@ def _with_texts(profile: Profile, texts: Mapping[str, str], place: Location) -> 
 
 
 def _texts(setting: Any, name: str) -> Iterator[tuple[str, str]]:
-    """Yield each text that has a placeholder, under the path to it."""
+    """Yield each text with a placeholder, named by its path in the settings."""
     if isinstance(setting, str):
         if OPEN in setting:
             yield name, setting

@@ -1,7 +1,7 @@
-"""Variables as Python values, by the types of the profile: what `env.int("WORKERS")` does. Pure.
+"""Convert variables to Python values by their types: `env.int("WORKERS")`. Pure.
 
-No value is part of an error, and none is in a local variable of a function that raises one:
-debug pages and error trackers show those.
+No value is part of an error, and no function that raises one has a value in a local variable:
+debug pages and error trackers show local variables.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     E = TypeVar("E", bound=Enum)
     T = TypeVar("T")
 
-_UNTYPED = frozenset(("string", "enum"))  # the text of these can be anything
-# what a program asks for -> other types of the profile whose values it includes
+_UNTYPED = frozenset(("string", "enum"))  # any text is valid for these
+# requested type -> other types of the profile whose values it includes
 _INCLUDES = {
     "int": ("port",),
     "port": ("int",),
@@ -34,14 +34,14 @@ _STRICT: dict[object, str] = {int: "int", float: "float", bool: "bool"}  # bool(
 
 
 def refuse_other_type(declaration: Declaration, asked: str) -> None:
-    """Check that a program asks for a variable as what the profile declares.
+    """Check that a program requests a variable as the type that the profile declares.
 
     Args:
-        declaration: what the profile says of the variable.
+        declaration: the variable's declaration in the profile.
         asked: the name of a method of `TypedReader`.
 
     Raises:
-        WrongTypeError: it does not; the message names both types.
+        WrongTypeError: the types differ; the message names both.
     """
     declared = declaration.type
     if declared in _UNTYPED or asked in ("str", declared) or declared in _INCLUDES.get(asked, ()):
@@ -61,16 +61,16 @@ def read(
     asked: str,
     convert: Callable[[str], object] | None = None,
 ) -> tuple[Any, str]:
-    """Return a value as a Python value, and what is wrong with it.
+    """Convert a value to a Python value, or return why that is not possible.
 
     Args:
-        secret: has the text.
-        declared: the type in the profile; `string` where there is none.
+        secret: the text to convert.
+        declared: the type in the profile; default: `string`.
         asked: the name of a method of `TypedReader`.
-        convert: `member(...)` or `items(...)`, where a method needs one.
+        convert: `member(...)` or `items(...)`, if the method needs one.
 
     Returns:
-        the Python value and an empty text; where the text is not of that type, None and the end
+        the Python value and an empty text; if the text does not match the type, None and the end
         of a sentence that begins with `it`.
     """
     if asked == "list" and declared == "json":
@@ -81,7 +81,7 @@ def read(
 
 
 def member(kind: type[E]) -> Callable[[str], E]:
-    """Return what makes a member of an `Enum` from its value or its name."""
+    """Return a function that finds the member of an `Enum` by value or name."""
 
     def convert(text: str) -> E:
         for one in kind:
@@ -96,7 +96,7 @@ def member(kind: type[E]) -> Callable[[str], E]:
 
 
 def items(subcast: Callable[[str], T] | None) -> Callable[[str], list[T] | list[str]]:
-    """Return what makes a list from items between commas, or from a JSON array."""
+    """Return a function that parses comma-separated items or a JSON array."""
     if subcast is None:
         return _split
     convert = _as(_STRICT[subcast]) if subcast in _STRICT else subcast
@@ -117,11 +117,11 @@ def items(subcast: Callable[[str], T] | None) -> Callable[[str], list[T] | list[
 
 
 class _MisfitError(Exception):
-    """A text is not of a type; the message is the end of a sentence, without the text."""
+    """A text does not match a type; the message is the end of a sentence, without the text."""
 
 
 def _converted(secret: Secret, convert: Callable[[str], object]) -> tuple[object, str]:
-    """Return the value and an empty text, or None and what is wrong."""
+    """Return the value and an empty text, or None and the reason."""
     try:
         return convert(secret.reveal()), ""
     except _MisfitError as error:
@@ -129,12 +129,12 @@ def _converted(secret: Secret, convert: Callable[[str], object]) -> tuple[object
 
 
 def _as(kind: str) -> Callable[[str], Any]:
-    """Return what makes a Python value of a text that is of a type of the profile."""
+    """Return a function that converts a text of a profile type to a Python value."""
 
     def convert(text: str) -> Any:
         try:
             return _python(kind, parse(kind, text))
-        except OverflowError:  # more days than a timedelta has
+        except OverflowError:  # more days than a timedelta allows
             raise _MisfitError("is too long a duration") from None
         except ValueError as error:
             raise _MisfitError(str(error)) from None
@@ -143,7 +143,7 @@ def _as(kind: str) -> Callable[[str], Any]:
 
 
 def _python(kind: str, value: Any) -> Any:
-    """Return what the standard library has for a type, where `parse` returns less."""
+    """Return the standard library's type for a value if `parse` returns a simpler one."""
     if kind == "url":
         from urllib.parse import urlparse
 
@@ -167,14 +167,14 @@ def _split(text: str) -> list[str]:
 
 
 def _array(text: str) -> list[str] | None:
-    """Return the items of a JSON array as texts; None where the text is not one."""
+    """Return the items of a JSON array as texts; None if the text is not a JSON array."""
     if text.strip()[:1] != "[":
         return None
     from envkit._internal.json_text import dumps, loads
 
     try:
         array = loads(text)
-    except (ValueError, RecursionError):  # `[::1]:80,[::2]:80`
+    except (ValueError, RecursionError):  # for example `[::1]:80,[::2]:80`
         return None
     return [item if isinstance(item, str) else dumps(item) for item in array]  # type: ignore[attr-defined]
 

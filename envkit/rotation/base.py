@@ -1,17 +1,17 @@
-"""What a store and a rotator must be able to do for a rotation.
+"""The protocols that a store and a rotator implement.
 
-A *store* keeps the secret, the pending values and the record; each of its writes
-is one compare-and-set. A *rotator* knows how a credential is made, given to its
-target, tried and taken away; each of its methods probes before it acts and may
-be called again after a crash at any instruction.
+A *store* stores the secret, the pending values and the record. Each of its writes is one
+compare-and-set. A *rotator* creates a credential, sets it at its target, tests it and removes
+it. Each of its methods probes before it acts, and can be called again after a crash at any
+instruction.
 
-What readers get goes through four values, of which most rotators need two:
+Readers get up to four values one after the other; most rotators need two:
 
     old -> (announced) -> new -> (final)
 
-Where the readers are themselves the target (keys to verify tokens with, a key and
-its predecessor), `announced` has the new key while the old one still signs, and
-`final` no longer has the old one.
+Some readers are the target themselves: they verify tokens with the keys of the secret. For
+them, `announced` has the new key while the old one still signs, and `final` no longer has
+the old one.
 """
 
 from __future__ import annotations

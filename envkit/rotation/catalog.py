@@ -1,9 +1,8 @@
-"""Find the rotations of a folder of profiles, one for each secret. No store is asked.
+"""Find the rotations of a folder of profiles, one for each secret. Reads no store.
 
-A profile that others extend is a base: its rotations run in the profiles that extend it, and
-for the base itself only where it is named. Two profiles may rotate the same secret if both
-tables are the same: then it is rotated once, by the first of them. Otherwise the error shows
-both places.
+A profile that others extend is a base. Its rotations run in the profiles that extend it, and for
+the base itself only if it is named. Two profiles may rotate the same secret if both tables are
+the same: the first profile then rotates it, once. Otherwise the error shows both places.
 
 A profile that cannot be read does not hide the rotations of another.
 """
@@ -37,7 +36,7 @@ if TYPE_CHECKING:
     from envkit.profile.placeholder import Reference
     from envkit.sources.protocols import Source
 
-# what says who asks and where to look, and not which store it is
+# these settings choose a login or a path within the store, not the store itself
 _ACCESS_SETTINGS = ("auth", "mount", "prefix", "path", "concurrency")
 _MAX_LISTED = 8
 
@@ -46,9 +45,9 @@ class Rotation(NamedTuple):
     """One rotation and the profile that runs it.
 
     Attributes:
-        policy: what the profile says.
-        profile: the profile; `shared` are the names of all that have this rotation.
-        location: where the secret is, for people.
+        policy: the settings of the rotation.
+        profile: the profile that runs it; `shared` has the names of all profiles that define it.
+        location: of the secret, for people.
     """
 
     policy: Policy
@@ -58,7 +57,7 @@ class Rotation(NamedTuple):
 
     @property
     def full_name(self) -> str:
-        """The profile's and the rotation's name: `prod/db-password`."""
+        """The names of the profile and the rotation: `prod/db-password`."""
         return self.policy.full_name
 
     def __repr__(self) -> str:
@@ -66,12 +65,12 @@ class Rotation(NamedTuple):
 
 
 class Collected(NamedTuple):
-    """All rotations of the chosen profiles, and why others cannot be told.
+    """All rotations of the chosen profiles, and the errors of the others.
 
     Attributes:
-        rotations: in the order of their names.
-        broken: what is wrong, by the name of a profile or of a rotation.
-        survey: what all profiles say; None where only some were looked at.
+        rotations: sorted by name.
+        broken: the errors, by the name of a profile or of a rotation.
+        survey: the rotations of all profiles; None if only some profiles were read.
     """
 
     rotations: tuple[Rotation, ...]
@@ -80,12 +79,12 @@ class Collected(NamedTuple):
 
 
 class Survey(NamedTuple):
-    """All that a folder of profiles says of rotations, at odds or not.
+    """All rotations in a folder of profiles, including contradictory ones.
 
     Attributes:
-        groups: the rotations of one secret, for each secret; a profile of each is chosen.
-        broken: what is wrong, by the name of a profile or of a rotation.
-        profiles: those that were read, chosen or not.
+        groups: one for each secret that a chosen profile rotates, with all of its rotations.
+        broken: the errors, by the name of a profile or of a rotation.
+        profiles: all profiles that were read, chosen or not.
     """
 
     groups: tuple[tuple[Rotation, ...], ...]
@@ -104,13 +103,13 @@ def collect(
 
     Args:
         folder: absolute path of the folder of profiles.
-        environments: names or aliases; all profiles unless given.
+        environments: names or aliases; default: all profiles.
         environ: the process environment.
-        deadline: when everything must be over.
+        deadline: when the whole operation must be done.
 
     Raises:
-        ProfileNotFoundError: a profile that is named is not there.
-        ProfileError: two rotations of one secret do not say the same.
+        ProfileNotFoundError: a named profile does not exist.
+        ProfileError: two rotations of one secret differ.
     """
     surveyed = survey(folder, environments, environ=environ, deadline=deadline)
     for first, *others in surveyed.groups:
@@ -128,10 +127,10 @@ def survey(
     environ: Mapping[str, str],
     deadline: Deadline,
 ) -> Survey:
-    """Find the rotations of profiles, as `collect` does, and judge nothing.
+    """Find the rotations of profiles like `collect`, but do not check that they agree.
 
     Raises:
-        ProfileNotFoundError: a profile that is named is not there.
+        ProfileNotFoundError: a named profile does not exist.
     """
     loaded, chosen, broken = _load_all(folder, environments)
     locator = _Locator(environ, deadline)
@@ -161,24 +160,26 @@ def pick(
     """Return the rotations with these names, `db-password` or `prod/db-password`.
 
     Args:
-        rotations: of `collect`.
-        names: what is picked.
-        also: other words that the user could have meant.
+        rotations: from `collect`.
+        names: the names to pick.
+        also: other words that the user could have meant, for the hint.
 
     Raises:
-        UsageError: the name matches no rotation, or several.
+        UsageError: a name matches no rotation, or several.
     """
     rotations = list(rotations)
     picked: dict[str, Rotation] = {}
     for name in names:
         found = [one for one in rotations if name in _names(one)]
         if not found:
-            raise UsageError(f"no rotation '{name}'", hint=_meant(name, rotations, also))
+            raise UsageError(
+                f"no rotation '{name}'", hint=_unknown_name_hint(name, rotations, also)
+            )
         if len(found) > 1:
             several = " and ".join(one.full_name for one in found)
             raise UsageError(
                 f"'{name}' is ambiguous: {several}",
-                hint=f"run 'envkit rotate {found[0].full_name}'",
+                hint=f"run: envkit rotate {found[0].full_name}",
             )
         picked[found[0].full_name] = found[0]
     return list(picked.values())
@@ -190,7 +191,7 @@ def is_named(rotations: Iterable[Rotation], name: str) -> bool:
 
 
 def conflict_error(one: Rotation, other: Rotation) -> ProfileError:
-    """Return what is wrong with two rotations of one secret that do not say the same."""
+    """Return the error for two rotations of one secret that differ."""
     return ProfileError(
         f"{one.full_name} ({one.policy.place}) and {other.full_name} ({other.policy.place}) "
         f"rotate the same secret, {one.location}, with different settings",
@@ -198,8 +199,8 @@ def conflict_error(one: Rotation, other: Rotation) -> ProfileError:
     )
 
 
-def _meant(name: str, rotations: Sequence[Rotation], also: Iterable[str]) -> str:
-    """Return the hint for a name that no rotation has."""
+def _unknown_name_hint(name: str, rotations: Sequence[Rotation], also: Iterable[str]) -> str:
+    """Return the hint for a name that matches no rotation."""
     own = {one.policy.name for one in rotations}
     words = own if "/" not in name else {word for one in rotations for word in _names(one)}
     if (match := closest(name, words) or closest(name, also)) is not None:
@@ -217,10 +218,10 @@ def _names(rotation: Rotation) -> set[str]:
 def _load_all(
     folder: str, environments: Sequence[str]
 ) -> tuple[list[Profile], set[str], dict[str, EnvkitError]]:
-    """Load every profile but those that only others extend.
+    """Load every profile except those that are only extended by others.
 
     Returns:
-        the profiles, the names of those that are chosen, and what is wrong with others.
+        The profiles, the names of the chosen ones, and the errors of the others.
     """
     loaded: dict[str, Profile] = {}
     broken: dict[str, EnvkitError] = {}
@@ -231,7 +232,7 @@ def _load_all(
         except ProfileNotFoundError as error:
             if profile_path(folder, name) is None:
                 raise
-            broken[name] = error  # one that it extends is not there
+            broken[name] = error  # a profile that it extends does not exist
         except ProfileError as error:
             broken[name] = error
         else:
@@ -248,7 +249,7 @@ def _load_all(
 
 
 class _Locator:
-    """Tells where rotations have their values; opens each source, and reads each file, once."""
+    """Locates the values of rotations; opens each source, and reads each file, once."""
 
     def __init__(self, environ: Mapping[str, str], deadline: Deadline) -> None:
         self._environ = environ
@@ -257,7 +258,7 @@ class _Locator:
         self._opened: dict[tuple[str, str], Source] = {}
 
     def locate(self, profile: Profile, policy: Policy) -> tuple[object, str]:
-        """Return what is equal for rotations of the same value, and the place for people."""
+        """Return a key that rotations of the same value share, and the location for people."""
         secret = policy.secret
         source = self._source(profile, secret.source)
         source.check(secret)
@@ -268,16 +269,16 @@ class _Locator:
                 assert isinstance(source, GroupWrite)  # noqa: S101 - as `value_field` says
                 return ("file", self._file(source, secret, location), field), location
             identity = open_store(source, secret, (field,), self._deadline).identity
-        except ProfileError:  # no store of rotations: it is reported where it is opened
+        except ProfileError:  # not a store for rotations: opening it reports the error
             identity = location
         key = identity.removeprefix(f"{secret.source}:")
         return (store_key(profile, secret.source), key), location
 
     @staticmethod
     def _file(source: GroupWrite, secret: Reference, location: str) -> str:
-        """Return the real path of a `.env` file; `location` if the user has to allow it first.
+        """Return the real path of a `.env` file; `location` if the user must trust it first.
 
-        The rotation is collected all the same: the caller that opens it asks for trust.
+        The rotation is collected anyway: the caller that opens it asks for trust.
         """
         try:
             return source.group(secret)
@@ -299,7 +300,7 @@ class _Locator:
 
 
 def store_key(profile: Profile, source: str) -> object:
-    """Return a key that is equal for sources of one store, whatever login they use."""
+    """Return a key that is equal for all sources of one store, whatever their login."""
     spec = profile.sources[source]
     settings = {key: value for key, value in spec.settings.items() if key not in _ACCESS_SETTINGS}
     return spec.type, repr(sorted(settings.items()))

@@ -2,13 +2,13 @@
 
     outcome = advance(job, deadline=Deadline(300))
 
-Safe to call at any time from any number of hosts: a second run finds what the first one has
-saved, and resumes it or leaves it alone. The result is an outcome, never an exception, so
-that a failing rotation does not affect others.
+Safe to call at any time, from any number of hosts: a second run finds the saved state of the
+first, and resumes the rotation or leaves it alone. The result is an outcome, never an exception,
+so that a failing rotation does not affect others.
 
-What always holds: each step is decided from what the store said last, by a read or by the
-answer to our own write; no step begins or is waited for after the deadline; no value is in an
-outcome.
+Each step is decided from the latest state of the store, from a read or from the response to our
+own write. No step starts after the deadline, and the engine does not wait for one beyond it. An
+outcome never has a value.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from envkit._internal.clock import Deadline, pause_seconds
 from envkit._internal.parallel import call_in_time
 from envkit.errors import ConflictError, EnvkitError, RejectedError, RotationError, UnavailableError
 from envkit.rotation.machine import PASSIVE, OtherValue, Request, StepKind, decide, observe
-from envkit.rotation.outcome import Outcome, OutcomeStatus, attempt
+from envkit.rotation.outcome import Outcome, OutcomeStatus, attempt, how_to_begin
 from envkit.rotation.step_context import AnotherTargetError, Job, RunContext, StepContext
 from envkit.rotation.steps import do
 from envkit.rotation_state.record import Phase, Record
@@ -38,12 +38,12 @@ __all__ = ["Job", "Outcome", "advance"]
 
 MAX_STEPS = 200  # of one run; a rotation has about ten
 MAX_CONFLICTS = 20
-# what a person may ask of a rotation in progress that has another name by now
-_BY_A_NEW_NAME = (Request.ABORT, Request.ROLLBACK, Request.RESUME)
-STORE_SHARE = 0.2  # of the time, so that a failure can be saved in the end
-SPARE_SECONDS = 2.0  # for a step that comes too late
+# requests that a person may make for a rotation in progress that has since been renamed
+_ALLOWED_AFTER_RENAME = (Request.ABORT, Request.ROLLBACK, Request.RESUME)
+STORE_SHARE = 0.2  # part of the time that is reserved for saving a failure
+SPARE_SECONDS = 2.0  # for a step that is late
 _OF_NEW_VALUES = (StepKind.CREATE, StepKind.SET, StepKind.TEST)
-CLOCK_MARGIN_SECONDS = 30.0  # clocks of hosts differ
+CLOCK_MARGIN_SECONDS = 30.0  # the clocks of hosts differ
 
 
 def _ignore(_step: str, _reason: str) -> None:
@@ -64,12 +64,12 @@ def advance(
 
     Args:
         job: the rotation.
-        deadline: when the run must be over; its store should have the same one.
-        requested: what a person asked for; None for what is due.
-        clock: seconds since the epoch.
+        deadline: when the run must be over; its store should have the same deadline.
+        requested: what a person requested; None to run only if it is due.
+        clock: returns seconds since the epoch.
         progress: called before each step with its name and the reason.
-        stopping: asked between steps; once it says yes, the rotation is left to the next run.
-        me: who is at work, for others to see; host and process unless given.
+        stopping: called between steps; if it returns true, the next run resumes the rotation.
+        me: the owner of the run, shown to other processes; default: host and process.
     """
     steps_deadline = Deadline(deadline.remaining_seconds() * (1 - STORE_SHARE))
     run = _Run(
@@ -87,7 +87,7 @@ def advance(
 
 
 def new_owner() -> str:
-    """Return a name for this run that no other has: host, process and a number."""
+    """Return a name for this run that no other run has: host, process and a number."""
     return f"{socket.gethostname()}:{os.getpid()}:{os.urandom(3).hex()}"
 
 
@@ -115,7 +115,7 @@ class _Run:
             decision = self.decide(seen)
             if decision.step == StepKind.REFUSE and refused_at != seen.record_version:
                 # the secret may have been read before another process's step, and the record
-                # after it: a refusal counts once it comes twice with the same record
+                # after it: a refusal counts only if it repeats with the same record
                 refused_at = seen.record_version
                 continue
             if decision.step in PASSIVE:
@@ -130,9 +130,9 @@ class _Run:
     def try_step(
         self, seen: Snapshot, decision: Decision
     ) -> tuple[Outcome | None, Snapshot | None]:
-        """Do a step; return the outcome if it was the last one, and what the store has then.
+        """Do a step; return the outcome if it was the last one, and the new state of the store.
 
-        Where that is not known, the store has to be read.
+        If the new state is None, the store must be read.
         """
         try:
             return self.do(seen, decision), self.seen
@@ -147,7 +147,7 @@ class _Run:
             if decision.step == StepKind.CLAIM and self.is_stale(seen):
                 self.conflicts += 1
                 if self.conflicts < MAX_CONFLICTS:
-                    return None, None  # it failed with a value that is none any more
+                    return None, None  # the step failed with a value that is out of date
             rejected = isinstance(error, RejectedError) and decision.step in _OF_NEW_VALUES
             self.save_failure(seen, decision, error, rejected=rejected)
             if not rejected:
@@ -194,7 +194,7 @@ class _Run:
         by_name = self.context.requested in (Request.ROTATE, Request.COMPROMISED)
         if found.renamed and by_name and not record.in_progress:
             return
-        if found.renamed and record.in_progress and self.context.requested in _BY_A_NEW_NAME:
+        if found.renamed and record.in_progress and self.context.requested in _ALLOWED_AFTER_RENAME:
             found = self.job.mismatch(record._replace(rotation=self.job.name))
             if found is None:
                 return
@@ -204,7 +204,7 @@ class _Run:
         raise RotationError(found.reason, hint=found.hint)
 
     def may_abort(self, record: Record | None) -> bool:
-        """Whether the rotation is to be dropped whatever the profile says of its target."""
+        """Whether the rotation may be dropped even if the profile names another target now."""
         return (
             record is not None
             and self.context.requested == Request.ABORT
@@ -236,19 +236,19 @@ class _Run:
         if decision.step not in (StepKind.RETIRE, StepKind.UNDO):
             return None
         if self.context.requested == Request.COMPROMISED and not step.record.compromised:
-            return None  # what readers have since is compromised, and is rotated next
+            return None  # the value published since then is compromised and is rotated next
         if decision.step == StepKind.RETIRE:
             return self.outcome(OutcomeStatus.ROTATED)
         return self.undone(step)
 
     def within_time(self, step: StepContext) -> Snapshot:
-        """Do a step in a thread, so that a driver that hangs hangs alone."""
+        """Do a step in a thread, so that a driver that hangs does not block the run."""
         deadline = self.context.deadline
         spare_seconds = min(SPARE_SECONDS, STORE_SHARE * self.deadline.timeout_seconds)
         result = call_in_time(lambda: do(step), deadline, spare_seconds=spare_seconds)
         error = result.error
         if isinstance(error, Exception) and not isinstance(error, EnvkitError):
-            # its text may hold a value
+            # the text of the exception may contain a value
             raise RotationError(f"{step.decision.step} failed: {type(error).__name__}")
         if result.late:
             raise _TooLateError(
@@ -259,7 +259,7 @@ class _Run:
         return result.value
 
     def is_stale(self, seen: Snapshot) -> bool:
-        """Return whether the secret or its record is another one by now."""
+        """Return whether the secret or its record has changed since the snapshot."""
         try:
             now = self.job.store.read()
         except EnvkitError:
@@ -294,54 +294,54 @@ class _Run:
     def save_failure(
         self, seen: Snapshot, decision: Decision, error: EnvkitError, *, rejected: bool
     ) -> None:
-        """Save that a step failed, so that it is tried again later, or with another value."""
+        """Save that a step failed, so that a later run retries it, or tries another value."""
         record = seen.record
         if record is None or not record.in_progress:
             store = self.job.store
             if decision.step != StepKind.CLAIM or not seen.current or _refuses(store):
-                return  # beside a secret without a value, a record could become its value
+                return  # if the secret has no value, the record could become its value
             record = record or Record(self.job.name, secret=store.identity, plan=self.job.plan)
         tries = record.tries + 1
         failed = record._replace(tries=tries, error=f"{decision.step}: {error.code}")
         if rejected:
             failed = failed._replace(rejections=record.rejections + 1)
         elif not record.in_progress or not isinstance(error, _TooLateError):
-            # a step that came too late may still be at work
+            # a late step may still be running
             failed = failed._replace(
                 owner="", busy_until=self.context.clock() + pause_seconds(tries)
             )
         self.save(seen, failed)
 
     def release(self) -> None:
-        """Let others resume the rotation at once; they would wait until this run's time is over."""
+        """Let others resume the rotation at once instead of after the end of this run's time."""
         seen = self.seen
         record = seen.record if seen else None
         if seen and record and record.in_progress and record.owner == self.context.me:
             self.save(seen, record._replace(owner="", busy_until=0.0))
 
     def save(self, seen: Snapshot, record: Record) -> None:
-        # the store may be what failed; the outcome says what went wrong first
+        # the store itself may have failed; the outcome reports the first error
         with suppress(EnvkitError):
             self.seen = self.job.store.save(seen, record, seen.pending)
 
     # ---------------------------------------------------------------- concluding
 
     def conclude(self, decision: Decision) -> Outcome:
-        """Return the outcome where there is no step to do."""
+        """Return the outcome when there is no step to do."""
         reason = decision.reason
         record = self.seen.record if self.seen else None
         if decision.step == StepKind.REFUSE:
             self.release()
             hint = None
             if record is None or not record.in_progress:
-                hint = _hint_at_rest(self.seen)
+                hint = _hint_at_rest(self.seen, self.job)
             if decision.advice:
                 option = "" if decision.advice == Request.ROTATE else f"--{decision.advice} "
-                hint = f"run 'envkit rotate {option}{self.job.name}'"
+                hint = f"run: envkit rotate {option}{self.job.name}"
             error = RotationError(f"{self.job.store.location}: {reason}", hint=hint)
             return self.outcome(OutcomeStatus.REFUSED, reason, error=error)
         if record is not None and record.phase == Phase.QUARANTINED:
-            error = RotationError(reason, hint=f"run 'envkit rotate {self.job.name}'")
+            error = RotationError(reason, hint=f"run: envkit rotate {self.job.name}")
             return self.outcome(OutcomeStatus.QUARANTINED, reason, error=error)
         if decision.step == StepKind.PAUSE:
             error = RotationError(
@@ -377,7 +377,7 @@ _STATUSES = {
 
 
 def _refuses(store: RotationStore) -> bool:
-    """Return whether a store takes no rotation of its secret, which then is not written to."""
+    """Return whether a store refuses to rotate its secret; nothing is written to it then."""
     try:
         store.check()
     except EnvkitError:
@@ -385,11 +385,11 @@ def _refuses(store: RotationStore) -> bool:
     return False
 
 
-def _hint_at_rest(seen: Snapshot | None) -> str:
+def _hint_at_rest(seen: Snapshot | None, job: Job) -> str:
     if seen is not None and not seen.current:
-        return "store a first value: a rotation starts from the current value"
+        return how_to_begin(job.name, job.secret)
     return "run 'envkit rotate status' to see its state"
 
 
 class _TooLateError(UnavailableError):
-    """A step has not come back; it may still be at work."""
+    """A step did not return in time; it may still be running."""

@@ -1,9 +1,9 @@
-"""Run the hooks of a rotation: they get names in their environment, never values.
+"""Run the hooks of a rotation: they receive names in their environment, never values.
 
     ENVKIT_PROFILE=prod ENVKIT_ROTATION=db-password ENVKIT_SECRET=vault:secret/db#password
 
-A command gets no input, and what it prints goes to stderr. Of envkit's own environment it
-gets what every program needs, and what the rotation names in `environment`.
+A command gets no input, and its output goes to stderr. From envkit's own environment it receives
+the variables that every program needs, and those that the rotation names in `environment`.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from envkit.rotation_state.policy import Policy
 
 TIMEOUT_SECONDS = 60.0
-_HEAD_BYTES = 256  # as much of a first line as the kernel reads
+_HEAD_BYTES = 256  # the kernel reads no more of a first line
 
 
 class HookError(RotationError):
-    """A command around a rotation failed."""
+    """A hook of a rotation failed."""
 
     code = "hook-failed"
 
@@ -41,12 +41,12 @@ def run_hook(
 
     Args:
         command: the program and its arguments; no shell is involved.
-        facts: what is added to the environment.
-        environment: the names of further variables that it is given.
-        timeout_seconds: until it is killed.
+        facts: variables to add to the environment.
+        environment: the names of further variables that the command receives.
+        timeout_seconds: how long it may run before it is killed.
 
     Raises:
-        HookError: it cannot be run, failed, or took too long.
+        HookError: the command cannot be run, failed, or took too long.
     """
     try:
         run_command(command, facts, environment=environment, timeout_seconds=timeout_seconds)
@@ -55,10 +55,10 @@ def run_hook(
 
 
 def missing_programs(policy: Policy) -> Iterator[HookError]:
-    """Yield an error for each program of a rotation that is not there or cannot be executed.
+    """Yield an error for each program of a rotation that is missing or cannot be executed.
 
-    The programs of `before` and `after`, and that of the rotator `command`. They are looked
-    for as they will be: on the PATH, or at their path.
+    Checks the programs of `before` and `after`, and that of the rotator `command`. Each is
+    looked up as it will be at run time: on the PATH, or at its path.
     """
     commands = [("before", command) for command in policy.before]
     commands += [("after", command) for command in policy.after]
@@ -78,16 +78,16 @@ def missing_programs(policy: Policy) -> Iterator[HookError]:
 
 
 def _not_a_program(key: str, program: str, path: str) -> HookError | None:
-    """Return why the kernel would not run a file that may be executed; None where it would."""
+    """Return why the kernel would not run an executable file; None if it would."""
     try:
         with open(path, "rb") as file:
             head = file.read(_HEAD_BYTES)
     except OSError:
-        return None  # one that may be executed, and not read
+        return None  # it may be executable without being readable
     first = head.partition(b"\n")[0]
     if not first.startswith(b"#!"):
         if head and (b"\0" in head or not head.isascii()):
-            return None  # a program of the machine, or of what the kernel was told to run it with
+            return None  # a binary, or a format that the kernel is configured to run
         return HookError(
             f"'{key}' runs '{program}', which has no '#!' line",
             hint="write its interpreter into its first line: #!/bin/sh",
@@ -95,7 +95,7 @@ def _not_a_program(key: str, program: str, path: str) -> HookError | None:
     words = os.fsdecode(first[2:]).split()
     interpreter = words[0] if words else ""
     if os.path.basename(interpreter) == "env" and len(words) == 2:
-        interpreter = words[1]  # which it looks for on the PATH
+        interpreter = words[1]  # `env` looks it up on the PATH
     if interpreter and shutil.which(interpreter, path=os.environ.get("PATH")) is not None:
         return None
     return HookError(
@@ -112,7 +112,7 @@ def _missing(key: str, program: str) -> HookError:
     if os.path.dirname(program) and os.path.exists(program):
         return HookError(
             f"'{key}' runs '{program}', which cannot be executed",
-            hint=f"run 'chmod +x {program}'",
+            hint=f"run: chmod +x {program}",
         )
     where = "does not exist" if os.path.dirname(program) else "is not on the PATH"
     return HookError(

@@ -1,6 +1,6 @@
-"""Which rotation a record is of: of which secret, by which name, made how, at which target. Pure.
+"""Check which rotation a record belongs to: its secret, name, plan and target. Pure.
 
-A record is believed only where all of it is what the profile says now.
+A record is trusted only if all of them match the profile.
 """
 
 from __future__ import annotations
@@ -14,20 +14,20 @@ if TYPE_CHECKING:
     from envkit.rotation_state.policy import Policy
     from envkit.rotation_state.record import Record
 
-# keys of `target` that say how it is treated, and not which one it is
+# keys of `target` that are options, and do not identify the target
 _OPTIONS = frozenset(
     {"replicas", "save", "server", "terminate", "verify_current", "verify_retired"}
 )
 
 
 class Mismatch(NamedTuple):
-    """Why a record is not of the rotation that the profile has.
+    """Why a record does not belong to the rotation that the profile has.
 
     Attributes:
         reason: for people.
         hint: what to do.
-        renamed: whether it is of this secret, and a rotation of another name.
-        changed: whether it is of this rotation, which was begun in another way.
+        renamed: whether the record is for this secret, but for a rotation of another name.
+        changed: whether the record is for this rotation, but the profile has changed since.
     """
 
     reason: str
@@ -37,10 +37,10 @@ class Mismatch(NamedTuple):
 
 
 def target_digest(policy: Policy) -> str:
-    """Return the digest by which a record knows the target of a rotation.
+    """Return the digest that identifies the target of a rotation in a record.
 
-    It is one of the table `target` as it is written, without what does not say which target
-    it is. Empty where nothing says so.
+    It is a digest of the table `target` as the profile has it, without the keys that do not
+    identify the target. Empty if no key does.
     """
     named = {key: value for key, value in policy.target.items() if key not in _OPTIONS}
     if not named:
@@ -49,14 +49,14 @@ def target_digest(policy: Policy) -> str:
 
 
 def mismatch(record: Record, *, name: str, secret: str, plan: str, target: str) -> Mismatch | None:
-    """Return why a record is not of this rotation; None where it is.
+    """Return why a record does not belong to this rotation; None if it does.
 
     Args:
-        record: as the store has it.
-        name: the rotation's: `prod/db-password`.
-        secret: which one it is about, as `RotationStore.identity`.
-        plan: how the profile rotates it now.
-        target: what `target_digest` returns now.
+        record: the record in the store.
+        name: the name of the rotation: `prod/db-password`.
+        secret: the identity of the secret, from `RotationStore.identity`.
+        plan: how the profile rotates the secret now.
+        target: the present result of `target_digest`.
     """
     if record.secret and record.secret != secret:
         return Mismatch(
@@ -74,10 +74,12 @@ def mismatch(record: Record, *, name: str, secret: str, plan: str, target: str) 
         difference = f"started at {at}, but the profile now has another 'target'"
     else:
         return None
-    return Mismatch(f"the rotation in progress {difference}", _way_out(record, name), changed=True)
+    return Mismatch(
+        f"the rotation in progress {difference}", _hint_for_change(record, name), changed=True
+    )
 
 
-def _way_out(record: Record, name: str) -> str:
+def _hint_for_change(record: Record, name: str) -> str:
     back = "restore the profile until the rotation finishes"
     if record.promoted_at:
         return back

@@ -2,9 +2,9 @@
 
     outcomes = run_all(collected.rotations, lambda one: run_rotation(one, environ=os.environ))
 
-What always holds: a rotation that fails or takes long does not affect others; hooks get names
-and never values; each run that did something is recorded in the audit log; any number of
-hosts may run at once, since the second one finds the claim of the first.
+A rotation that fails or is slow does not affect others. Hooks receive names, never values. Each
+run that did something is recorded in the audit log. Any number of hosts may run at once, since
+the second one finds the claim of the first.
 """
 
 from __future__ import annotations
@@ -45,8 +45,8 @@ if TYPE_CHECKING:
     from envkit.sources.protocols import Source
 
 CONCURRENCY = 3  # never slower than 1: see tests/bench/rotate.py
-_LOGINS = frozenset({"dsn", "url"})  # keys of `target` that an admin logs in with
-SPARE_SECONDS = 60.0  # for opening, hooks and notices, beyond the time of the rotation itself
+_LOGINS = frozenset({"dsn", "url"})  # keys of `target` with an admin's login
+SPARE_SECONDS = 60.0  # for opening, hooks and notices, on top of the rotation's own timeout
 
 
 def _ignore(_step: str, _reason: str) -> None:
@@ -64,25 +64,25 @@ def run_rotation(
     warn: Callable[[EnvkitError], None] = lambda _: None,
     clock: Callable[[], float] = time.time,
 ) -> Outcome:
-    """Advance one rotation as far as it goes now, log it, and send its notices.
+    """Advance one rotation as far as possible now, log it, and send its notices.
 
     Args:
-        rotation: one of `collect`.
+        rotation: from `collect`.
         environ: the process environment.
-        requested: what a person asked for; None for what is due.
-        reason: why, for the audit log; a protected profile needs one.
+        requested: what a person requested; None to run only if it is due.
+        reason: for the audit log; a protected profile needs one.
         progress: called before each step with its name and the reason.
-        stopping: asked between steps; once it says yes, the rotation is left to the next
-            run.
-        warn: called with each notice that could not be delivered, and where the audit log
-            could not be written.
-        clock: seconds since the epoch.
+        stopping: called between steps; if it returns true, the next run resumes the
+            rotation.
+        warn: called with the error of each notice that could not be delivered, and of an
+            audit record that could not be written.
+        clock: returns seconds since the epoch.
 
     Raises:
-        UntrustedError: the user has not allowed what the rotation would run or send.
+        UntrustedError: the user has not trusted the commands or channels of the rotation.
         ReasonMissingError: the profile is protected, and no reason is given.
-        AuditError: the profile is protected, and the log cannot be written. Where that is
-            found out only once the rotation has run, it is a warning.
+        AuditError: the profile is protected, and the log cannot be written. After the
+            rotation has run, this is only a warning.
     """
     policy = rotation.policy
     if (guard := current_guard()) is not None:
@@ -110,12 +110,12 @@ def run_rotation(
         )
 
     outcome = attempt(rotation.full_name, run)
-    # a run that only lost the race for the claim has done nothing
+    # a run that only lost the race for the claim did nothing
     if outcome.changed or (outcome.step and outcome.error is not None):
         result = OK if outcome.error is None else outcome_of(outcome.error)
         try:
             access.record([policy.name], {}, result)
-        except AuditError as not_logged:  # what was done is done, and is told all the same
+        except AuditError as not_logged:  # the rotation has run: send its notices anyway
             warn(not_logged)
     store = None if job is None else job.store
     for error in notify(rotation, outcome, store, environ=environ, now=clock()):
@@ -130,16 +130,16 @@ def open_job(
     deadline: Deadline,
     source: Source | None = None,
 ) -> Job:
-    """Open what a rotation is made with; no store and no target is asked yet.
+    """Open everything that a rotation needs, without a request to its store or target.
 
     Args:
-        rotation: one of `collect`.
+        rotation: from `collect`.
         environ: the process environment.
-        deadline: when everything must be over.
-        source: that of the secret, where it is open already.
+        deadline: when the whole operation must be done.
+        source: the source of the secret, if it is already open.
 
     Raises:
-        ProfileError: a key of the rotation is not what its rotator or store takes.
+        ProfileError: the rotator or the store does not accept a key of the rotation.
         ExtraMissingError: a package is not installed.
         EnvkitError: the source cannot be opened.
     """
@@ -150,11 +150,11 @@ def open_job(
     kind = rotator_type(policy.rotator, policy.strategy, place_of)
     fields = kind.fields(value_field(source, policy.secret), policy.target)
     context = context_of(policy, fields, deadline)
-    build(kind, context, place_of)  # tells what is wrong before anything is asked
+    build(kind, context, place_of)  # reports invalid settings before any request
     known: list[RotatorContext] = []
 
     def open_rotator(*, deadline: Deadline, **given: Any) -> Rotator:
-        if not known:  # asked for once in a run, and only in one that does something
+        if not known:  # resolved once in a run, and only if a step needs the target
             written = (profile, f"{policy.table.title} target", policy.target, place_of("target"))
             filled = substitute_settings(*written, environ=environ, deadline=deadline)
             logins = {key: text for key, text in policy.target.items() if key in _LOGINS}
@@ -179,14 +179,15 @@ def open_job(
         before=_hook(rotation, "before", policy.before, deadline),
         after=_hook(rotation, "after", policy.after, deadline) if policy.after else None,
         reopen_store=reopen_store,
+        secret=str(policy.secret),
     )
 
 
 def _without_target(rotation: Rotation, *, environ: Mapping[str, str], deadline: Deadline) -> Job:
-    """Open what a rotation is aborted with where the profile does not say how it is made.
+    """Open a job that can only abort, for a profile that no longer defines how to rotate.
 
     Raises:
-        EnvkitError: its secret cannot be reached.
+        EnvkitError: the secret cannot be reached.
     """
     policy = rotation.policy
     source = open_source(rotation.profile, policy.secret.source, environ=environ, deadline=deadline)
@@ -218,13 +219,13 @@ def run_all(
     concurrency: int = CONCURRENCY,
     done: Callable[[Outcome], None] = lambda _: None,
 ) -> list[Outcome]:
-    """Run rotations side by side and return what became of each, in their order.
+    """Run rotations in parallel and return their outcomes, in the order of the rotations.
 
     Args:
-        rotations: of `collect`.
-        run_one: runs one of them; what it raises is that one's failure.
-        concurrency: how many at once.
-        done: called with each outcome as it comes, from several threads.
+        rotations: from `collect`.
+        run_one: runs one rotation; an exception counts as the failure of that rotation.
+        concurrency: how many run at once.
+        done: called with each outcome as soon as it is known, from several threads.
     """
 
     def run(rotation: Rotation) -> Outcome:

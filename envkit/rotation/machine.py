@@ -1,17 +1,16 @@
 r"""Decide the next step of a rotation. Pure: a function of the record, the store and the time.
 
-Nothing here reads a clock, a store or a target. The engine observes, asks `decide`, does the
-step and repeats: a process that starts after a crash, or a second one beside the first,
-decides the same.
+Nothing here reads a clock, a store or a target. The engine observes, calls `decide`, does the
+step and repeats. A process that starts after a crash decides the same, and so does a second one
+that runs at the same time.
 
     claimed -> staged -> set -> tested -> promoted -> grace -> retiring -> idle
          \________\_______\______\__________\________\
                                                       reverting -> reverted -> idle
 
-Two phases are final, and are saved before anything is done about them: *retiring*, after
-which there is no rollback to the old value, and *reverted*, after which no reader can get the
-new one. Each excludes the other by compare-and-set, even if another process still acts on an
-earlier decision.
+Two phases are final, and are saved before envkit acts on them. After *retiring*, there is no
+rollback to the old value. After *reverted*, readers can no longer get the new one. Each excludes
+the other by compare-and-set, even if another process still acts on an earlier decision.
 """
 
 from __future__ import annotations
@@ -29,20 +28,20 @@ if TYPE_CHECKING:
 
 
 class OtherValue(StrEnum):
-    """What the secret may have besides the values of a rotation."""
+    """The state of a secret that has none of the values of a rotation."""
 
     FOREIGN = "foreign"  # changed outside envkit
     MISSING = "missing"
 
 
-# what readers have before a rotation gives them its new value, and after
+# the values that readers have before a rotation gives them its new value
 OLD_VALUES = (PendingValue.OLD, PendingValue.ANNOUNCED)
 NEW_VALUES = (PendingValue.NEW, PendingValue.FINAL)
 _OTHER_VALUES = tuple(OtherValue)
 
 
 class StepKind(StrEnum):
-    """What is to be done next."""
+    """The next step."""
 
     CLAIM = "claim"
     TAKE_OVER = "take-over"
@@ -60,44 +59,44 @@ class StepKind(StrEnum):
     RESTORE = "restore"
     NOTE_REVERTED = "note-reverted"
     UNDO = "undo"
-    WAIT = "wait"  # for a time that is known
-    BUSY = "busy"  # another process is at work
+    WAIT = "wait"  # for a known time
+    BUSY = "busy"  # another process works on the rotation
     PAUSE = "pause"  # a step has failed; its backoff is in effect
     NOTHING = "nothing"
     REFUSE = "refuse"  # a person must act
 
 
-# with these the run is over: there is nothing to do now
+# these end the run: there is nothing to do now
 PASSIVE = (StepKind.WAIT, StepKind.BUSY, StepKind.PAUSE, StepKind.NOTHING, StepKind.REFUSE)
-# done without taking the rotation over: they save no more than a phase
+# steps that do not take the rotation over: they only save a phase
 _WITHOUT_TAKE_OVER = (StepKind.CLAIM, StepKind.BEGIN_RETIRE, StepKind.BEGIN_REVERT)
 
 
 class Request(StrEnum):
-    """What a person asks for, whatever is due."""
+    """A request from a person, whether the rotation is due or not."""
 
     ROTATE = "rotate"
     ROLLBACK = "rollback"
     ABORT = "abort"
-    RESUME = "resume"  # at once, although another process seems to be at work
+    RESUME = "resume"  # at once, even if another process seems to work on the rotation
     COMPROMISED = "compromised"  # rotate, and end the old credential without a grace period
 
 
-MAX_REJECTIONS = 3  # of one value, until another is made
-MAX_ATTEMPTS = 3  # values, until the rotation is quarantined
+MAX_REJECTIONS = 3  # of one value, before another is created
+MAX_ATTEMPTS = 3  # values, before the rotation is quarantined
 
 
 class Observation(NamedTuple):
-    """What the engine sees.
+    """The observed state of a rotation.
 
     Attributes:
-        record: None where there never was one.
+        record: None if there never was one.
         published: which value the secret has.
         now: seconds since the epoch.
-        due_at: when the next rotation is to start.
-        pending: the names of the values that are pending.
-        me: who asks, as in `Record.owner`.
-        requested: what a person asked for; None for what is due.
+        due_at: when the next rotation should start.
+        pending: the names of the pending values.
+        me: the process that decides, as in `Record.owner`.
+        requested: what a person requested; None to run only if it is due.
     """
 
     record: Record | None
@@ -110,15 +109,15 @@ class Observation(NamedTuple):
 
 
 class Decision(NamedTuple):
-    """What to do.
+    """The decision about the next step.
 
     Attributes:
         step: the next step.
-        reason: for people, why this one.
-        until: when it is worth looking again; 0 for never by itself.
+        reason: why this step, for people.
+        until: when to look again; 0 if nothing changes by itself.
         phase: for BEGIN_REVERT, the phase to save.
-        then: for BEGIN_REVERT, the phase that follows once the new value is undone.
-        advice: for REFUSE, the request that would be granted; None for none.
+        then: for BEGIN_REVERT, the phase that follows the revert.
+        advice: for REFUSE, a request that would be granted; None if there is none.
     """
 
     step: StepKind
@@ -132,7 +131,7 @@ class Decision(NamedTuple):
 def published_value(
     current: Mapping[str, object] | None, pending: Mapping[str, Mapping[str, object]]
 ) -> PendingValue | OtherValue:
-    """Return which of the pending values readers get, or which other one."""
+    """Return which of the pending values readers get, or the state without any of them."""
     if not current:
         return OtherValue.MISSING
     return next((name for name in PendingValue if pending.get(name) == current), OtherValue.FOREIGN)
@@ -141,7 +140,7 @@ def published_value(
 def observe(
     seen: Snapshot, *, now: float, due_at: float, me: str = "", requested: Request | None = None
 ) -> Observation:
-    """Return what there is to decide from, of what a store has returned."""
+    """Return the observation for a snapshot of the store."""
     published = published_value(seen.current, seen.pending)
     return Observation(seen.record, published, now, due_at, frozenset(seen.pending), me, requested)
 
@@ -303,10 +302,10 @@ def _roll_back_or_abort(record: Record, seen: Observation, requested: Request) -
 
 
 def _revert(record: Record, seen: Observation, reason: str, then: Phase) -> Decision:
-    """Revert; at once if no process can be about to publish another value.
+    """Revert. Skip REVERTING if no process can be about to publish another value.
 
-    That is so before anything was tested or announced, and where another process has written:
-    a process that read the secret before that can no longer write it.
+    That is the case before a value was tested or announced, and after another process has
+    written: a process that read the secret before that write can no longer write it.
     """
     untouched = (
         record.phase in (Phase.CLAIMED, Phase.STAGED, Phase.SET)

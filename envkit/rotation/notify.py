@@ -1,10 +1,9 @@
-"""Send the notices that the outcome of a rotation calls for, each once.
+"""Send the notices for the outcome of a rotation, each once.
 
-A success is sent once, by the run that did the last step. What lasts until a person acts (a
-failure, a rotation that is overdue or quarantined) is sent by one host, once a day: this is
-saved in the rotation's record before the notice is sent. Where the record cannot be written,
-a file of this host remembers it instead; so it does for a run whose target hangs, and which
-has not given the record up.
+The run that did the last step sends a success, once. A state that lasts until a person acts (a
+failure, a rotation that is overdue or quarantined) is sent by one host, once a day: the rotation
+record saves this before the notice is sent. If the record cannot be written, a file on this host
+is used instead. The same applies to a run whose target hangs and which still owns the record.
 """
 
 from __future__ import annotations
@@ -37,7 +36,7 @@ _EVENTS = {
 
 
 def events(rotation: Rotation, outcome: Outcome, now: float) -> list[EventKind]:
-    """Return the events that a run of a rotation has led to."""
+    """Return the events that result from a run of a rotation."""
     if outcome.status == OutcomeStatus.ROTATED:
         return [EventKind.SUCCESS]
     found = [_EVENTS[outcome.status]] if outcome.status in _EVENTS else []
@@ -54,17 +53,17 @@ def notify(
     environ: Mapping[str, str],
     now: float,
 ) -> list[EnvkitError]:
-    """Send the notices of a run to the channels that want them.
+    """Send the notices of a run to the channels that subscribe to them.
 
     Args:
-        rotation: which.
-        outcome: what became of it.
-        store: of its record; None where it could not be opened.
+        rotation: the rotation.
+        outcome: the outcome of the run.
+        store: the store of its record; None if it could not be opened.
         environ: the process environment.
         now: seconds since the epoch.
 
     Returns:
-        why notices could not be delivered; nothing else comes of that.
+        The errors of notices that could not be delivered.
     """
     policy = rotation.policy
     new = [
@@ -102,7 +101,7 @@ def _notice(rotation: Rotation, outcome: Outcome, kind: EventKind, now: float) -
     error = outcome.error if kind != EventKind.SUCCESS else None
     hint = error.hint if error is not None else None
     if kind == EventKind.OVERDUE and not hint:
-        hint = f"run 'envkit rotate {rotation.full_name}'"
+        hint = f"run: envkit rotate {rotation.full_name}"
     return Notice(
         kind,
         policy.profile,
@@ -125,7 +124,7 @@ def _first_today(
     environ: Mapping[str, str],
     now: float,
 ) -> bool:
-    """Return whether this run is to send a notice, and save that it is sent."""
+    """Return whether this run sends a notice, and save that it is sent."""
     if store is not None:
         try:
             saved = _save_notified(rotation, outcome, store, kind, now)
@@ -139,19 +138,19 @@ def _first_today(
 def _save_notified(
     rotation: Rotation, outcome: Outcome, store: RotationStore, kind: EventKind, now: float
 ) -> bool | None:
-    """Save that a notice is sent; None where this run's own step may still be at work."""
+    """Save that a notice is sent; None if this run's own step may still be running."""
     seen = store.read()
     record = seen.record or Record(rotation.full_name)
     if is_recent(record.notified.get(kind), now):
         return False
     if record.owner and now < record.busy_until:
-        # a step that is at work must not find the record changed; where it is a step of this
-        # run, which has not come back in time, no other host knows that it hangs
+        # the record must not change during a step. If the step is a late one of this run, no
+        # other host knows that it hangs: the caller then uses the file on this host
         ours = outcome.record is not None and outcome.record.owner == record.owner
         return None if ours and outcome.status == OutcomeStatus.FAILED else False
     notified = record._replace(notified={**record.notified, str(kind): now})
     try:
         store.save(seen, notified, seen.pending)
     except ConflictError:
-        return False  # another host is at work, and sends it
+        return False  # another host works on the rotation and sends the notice
     return True

@@ -4,10 +4,10 @@
     for orphan in found.orphans:
         print(orphan.name, orphan.record.phase, orphan.location)
 
-A table `[rotation.x]` that was removed, or whose `secret` was changed, leaves one behind where
-it was in progress: its record, the values that are pending, and a credential that may work
-forever. Without the table nothing can be done at the target. So finishing one drops the pending
-values, and says which credential a person must remove.
+If a table `[rotation.x]` is removed, or its `secret` changed, while a rotation is in progress, the
+rotation is orphaned: its record, its pending values and a credential that may work forever remain.
+Without the table, envkit can do nothing at the target. Finishing an orphan therefore drops the
+pending values, and reports which credential a person must remove.
 """
 
 from __future__ import annotations
@@ -43,11 +43,11 @@ class Orphan(NamedTuple):
     """An unfinished rotation that no profile names.
 
     Attributes:
-        name: its full name, as its record has it.
-        profile: the profile that led to it.
-        store: of its record.
-        seen: what the store had when it was found.
-        word: what a person names it by: its name where nothing else has that, else its place.
+        name: its full name, from its record.
+        profile: the profile whose source led to it.
+        store: the store of its record.
+        seen: the state of the store when the orphan was found.
+        word: how a person names it: its name if that is unique, otherwise its location.
     """
 
     name: str
@@ -58,13 +58,13 @@ class Orphan(NamedTuple):
 
     @property
     def record(self) -> Record:
-        """Where it stands."""
-        assert self.seen.record is not None  # noqa: S101 - it was found by its record
+        """The record of the rotation."""
+        assert self.seen.record is not None  # noqa: S101 - orphans are found by their records
         return self.seen.record
 
     @property
     def location(self) -> str:
-        """Where the secret is, for people."""
+        """The location of the secret, for people."""
         return self.store.location
 
     @property
@@ -78,11 +78,11 @@ class Orphan(NamedTuple):
 
 
 class Found(NamedTuple):
-    """What a search has found.
+    """The result of a search.
 
     Attributes:
-        orphans: in the order of their names.
-        not_looked_at: where nothing could be found, and why.
+        orphans: sorted by name.
+        not_looked_at: the places that could not be searched, and why.
     """
 
     orphans: tuple[Orphan, ...]
@@ -95,10 +95,10 @@ def find_orphans(survey: Survey, *, environ: Mapping[str, str], deadline: Deadli
     Args:
         survey: of all profiles.
         environ: the process environment.
-        deadline: when everything must be over; what was not looked at then is said.
+        deadline: when the whole search must be done; it reports the places that it missed.
     """
     if any("/" not in name for name in survey.broken):
-        return Found((), ())  # a profile that cannot be read, which is said, may name any
+        return Found((), ())  # an unreadable profile, reported elsewhere, may name any of them
     named: dict[str, list[Reference]] = {}
     for group in survey.groups:
         for rotation in group:
@@ -138,7 +138,7 @@ def find_orphans(survey: Survey, *, environ: Mapping[str, str], deadline: Deadli
 
 
 def _as_word(location: str) -> str:
-    """Return a place as a word of a command line; a `#` inside needs no quotes."""
+    """Return a location as a word of a command line; a `#` inside it needs no quotes."""
     bare = location.replace("#", "")
     return location if quote(bare) == bare else quote(location)
 
@@ -158,7 +158,7 @@ class _Search:
         self._named = named
 
     def look(self, profile: Profile, name: str) -> None:
-        """Look where one source of a profile leads."""
+        """Search the places of one source of a profile."""
         kind = profile.sources[name].type
         named = [ref for ref in self._named.get(profile.name, ()) if ref.source == name]
         read = plan(profile, profile.variables).references.get(name, ())
@@ -188,7 +188,7 @@ class _Search:
 
 
 def status_of_orphan(orphan: Orphan) -> RotationStatus:
-    """Return how `envkit rotate status` shows one. Pure."""
+    """Return an orphan as `envkit rotate status` shows it. Pure."""
     record = orphan.record
     option = "--resume" if orphan.promoted else "--abort"
     return RotationStatus(
@@ -207,7 +207,7 @@ def status_of_orphan(orphan: Orphan) -> RotationStatus:
 
 
 def finish(orphan: Orphan, requested: Request, *, now: float) -> str:
-    """Drop what is pending of an orphan, and return what a person must still do.
+    """Drop the pending values of an orphan, and return what a person must still do.
 
     Args:
         orphan: as it was found.
@@ -215,21 +215,21 @@ def finish(orphan: Orphan, requested: Request, *, now: float) -> str:
         now: seconds since the epoch.
 
     Raises:
-        RotationError: it is the other one that it needs, or another process is at work on it.
-        ConflictError: its record has been changed meanwhile.
+        RotationError: the orphan needs the other request, or another process works on it.
+        ConflictError: its record has been changed since it was found.
         EnvkitError: the store cannot be written.
     """
     record, promoted = orphan.record, orphan.promoted
     if record.owner and now < record.busy_until:
         raise RotationError(
             f"{record.owner} is rotating {orphan.location}: a profile there names the rotation",
-            hint=f"let it finish there, or run 'envkit rotate --abort' there for {orphan.name}",
+            hint=f"let it finish there, or run 'envkit rotate --abort {orphan.name}' there",
         )
     if promoted != (requested == Request.RESUME):
         has = "already has the new value" if promoted else "does not have the new value yet"
         wanted = "--resume" if promoted else "--abort"
         raise RotationError(
-            f"{orphan.location} {has}", hint=f"run 'envkit rotate {wanted} {orphan.word}'"
+            f"{orphan.location} {has}", hint=f"run: envkit rotate {wanted} {orphan.word}"
         )
     at_rest = record._replace(
         phase=Phase.IDLE,

@@ -1,4 +1,4 @@
-"""The outcome of one run of a rotation; it has no value and can be shown, sent and counted.
+"""The outcome of one run of a rotation. It has no value, and can be shown, sent and counted.
 
 An exception becomes an outcome here, and nowhere else.
 """
@@ -20,34 +20,44 @@ if TYPE_CHECKING:
 class OutcomeStatus(StrEnum):
     """How a run of a rotation ended."""
 
-    ROTATED = "rotated"  # and the old credential is retired
+    ROTATED = "rotated"  # the old credential is retired as well
     ROLLED_BACK = "rolled-back"
     ABORTED = "aborted"
     NOT_DUE = "not-due"
     IN_GRACE = "in-grace"  # readers have the new value, the old one still works
     WAITING = "waiting"  # until readers have an announced value
-    BUSY = "busy"  # another process is at work on it
+    BUSY = "busy"  # another process works on the rotation
     STOPPED = "stopped"  # on request; the next run resumes
     REFUSED = "refused"  # a person must act
     QUARANTINED = "quarantined"  # the target refuses every new value; a person must act
-    FAILED = "failed"  # it is tried again
+    FAILED = "failed"  # a later run retries
 
 
 _ALARMS = (OutcomeStatus.REFUSED, OutcomeStatus.QUARANTINED, OutcomeStatus.FAILED)
 
 
+def how_to_begin(rotation: str, secret: str) -> str:
+    """Return the hint for a missing secret: a rotation starts from a current value.
+
+    Args:
+        rotation: its full name, `prod/db-password`.
+        secret: the reference, `vault:db#password`.
+    """
+    return f"store a first value: envkit set --ref '{secret}' --env {rotation.partition('/')[0]}"
+
+
 class Outcome(NamedTuple):
-    """What became of a rotation.
+    """The outcome of one run of a rotation.
 
     Attributes:
         rotation: its full name, `prod/db-password`.
         status: how the run ended.
         reason: for people.
-        until: when it is worth looking again, seconds since the epoch; 0 for never by itself.
-        step: that was done last, or failed; empty for none.
+        until: when to look again, in seconds since the epoch; 0 if nothing changes by itself.
+        step: the last step, which may have failed; empty if there was none.
         error: why it failed or was refused.
-        record: where the rotation stands now; None where there never was one.
-        changed: whether this run has done anything.
+        record: the record after the run; None if there never was one.
+        changed: whether this run has changed anything.
         promoted: whether this run gave readers the new value.
     """
 
@@ -63,7 +73,7 @@ class Outcome(NamedTuple):
 
     @property
     def ok(self) -> bool:
-        """Whether no person has to act."""
+        """Whether no action by a person is needed."""
         return self.status not in _ALARMS
 
 
@@ -71,7 +81,7 @@ def attempt(rotation: str, run: Callable[[], Outcome]) -> Outcome:
     """Call `run` and return its outcome; an exception becomes an outcome."""
     try:
         return run()
-    except Exception as error:  # noqa: BLE001 - of a plug-in, most likely
+    except Exception as error:  # noqa: BLE001 - most likely from a plug-in
         return failed(rotation, error)
 
 
@@ -80,8 +90,8 @@ def failed(rotation: str, error: Exception) -> Outcome:
 
     Args:
         rotation: its full name.
-        error: the exception; the text of one that is not envkit's may hold a value, and is
-            not shown.
+        error: the exception. The text of one that is not envkit's may contain a value, and
+            is not shown.
     """
     if not isinstance(error, EnvkitError):
         error = RotationError(f"the rotation failed: {type(error).__name__}")

@@ -1,7 +1,7 @@
 """The protocol that rotators implement.
 
-A *rotator* knows how a credential is created, set at its target, tested and removed. Each
-method probes before it acts, and may be called again after a crash at any instruction. The
+A *rotator* knows how to create a credential, set it at its target, test it and remove it. Each
+method probes before it acts, and can be called again after a crash at any instruction. The
 protocol of stores is in `envkit.rotation_state.store`.
 """
 
@@ -18,17 +18,18 @@ if TYPE_CHECKING:
 
 
 class Created(NamedTuple):
-    """What a rotator made. A field that it leaves out stays as it is.
+    """The result of `create`. A field that it leaves out does not change.
 
     Attributes:
-        new: the fields that readers are to get.
-        facts: what the rotator must know again after a crash; never a value.
-        announced: what readers get before it, where they must know the new value before
+        new: the fields that readers will get.
+        facts: what the rotator needs to know again after a crash, never a value.
+        announced: the fields that readers get first, if they must know the new value before
             it is used.
-        settle_seconds: how long they then take to know it.
-        final: what readers get once the old one is retired, where that differs from `new`.
-        issued: the SHA-256, in hexadecimal, of each password that was made, where the
-            target names passwords so.
+        settle_seconds: how long it takes until all readers know `announced`.
+        final: the fields that readers get once the old credential is retired, if they differ
+            from `new`.
+        issued: the SHA-256, in hexadecimal, of each password that was created, if the target
+            identifies passwords by it.
     """
 
     new: Fields
@@ -42,78 +43,78 @@ class Created(NamedTuple):
 class Rotator(Protocol):
     """How one kind of credential is rotated. Construction does no I/O.
 
-    Errors are `RotationError` and `SourceError`; `RejectedError` says that the target
-    refuses this value for good and another one must be made. `facts` are those that
+    A rotator raises `RotationError` and `SourceError`. `RejectedError` means that the target
+    will never accept this value and that another one must be created. `facts` are those that
     `prepare` and `create` returned, together.
 
-    A rotator may have `cache_age_seconds`: how long readers keep a value before they read
-    it again, as far as its settings say. `envkit check` holds the grace against that. It may
-    have `looks_beside`: the names of fields that are not rotated and that `prepare` is given
-    with the others, where the secret has them.
+    A rotator may have `cache_age_seconds`: how long readers cache a value before they read it
+    again, as far as its settings tell. `envkit check` compares the grace period with it. It may
+    have `looks_beside`: the names of fields that are not rotated, and that `prepare` receives
+    with the others if the secret has them.
     """
 
     def describe_target(self) -> str:
         """Return hosts, ports and users of the target, `db:5432, users app_a and app_b`.
 
-        It tells one target from another and is stored in the record: no password, no text
-        of a URL. No I/O. Empty where the readers are the target.
+        The description distinguishes the target from others and is stored in the record: it has
+        no password and no text of a URL. No I/O. Empty if the readers are the target.
         """
         ...
 
     def prepare(self, current: Fields) -> Mapping[str, str]:
-        """Prove what a rotation begins with, before anything is made or claimed.
+        """Check that the rotation can start, before anything is created or claimed.
 
-        The current value is a login of a known form, of the user and at the server that
-        the profile names, and it works; the admin can do what will be asked.
+        The current value must be a login in a known form, of the user and at the server that the
+        profile names, and it must work. The admin must be able to do what the rotation needs.
 
         Returns:
-            facts, never a value; `extra_passwords` counts those that envkit does not know.
+            Facts, never a value; `extra_passwords` counts those that envkit did not create.
 
         Raises:
-            RotationError: this secret cannot be rotated so (missing grant, foreign key).
+            RotationError: this secret cannot be rotated this way (missing grant, foreign key).
         """
         ...
 
     def create(self, current: Fields, facts: Mapping[str, str]) -> Created:
-        """Make the new fields. Only what cannot be staged touches its target here.
+        """Create the new fields. Touch the target only if it creates the value itself.
 
-        Called again when a crash kept what it made from being saved; what an earlier call
-        left at the target is then removed first.
+        Called again if a crash prevented the new fields from being saved. It then first removes
+        what an earlier call left at the target.
         """
         ...
 
     def set(self, old: Fields, new: Fields, facts: Mapping[str, str]) -> None:
-        """Make the target take the new credential, the old one still working if it can."""
+        """Set the new credential at the target, and keep the old one working if possible."""
         ...
 
     def test(self, new: Fields, facts: Mapping[str, str]) -> None:
-        """Log in with the new credential and do what it is for."""
+        """Log in with the new credential and use it for its purpose."""
         ...
 
     def probe(self, fields: Fields, facts: Mapping[str, str]) -> bool:
-        """Return whether a credential logs in now."""
+        """Return whether a login with a credential works now."""
         ...
 
     def finish(self, old: Fields, new: Fields, facts: Mapping[str, str]) -> None:
-        """Do what is left to do once readers have the new value."""
+        """Do the remaining work once readers have the new value."""
         ...
 
     def retire(self, fields: Fields, keep: Fields, facts: Mapping[str, str]) -> None:
-        """Remove exactly this credential from the target; `keep` must work after it.
+        """Remove exactly this credential from the target; `keep` must still work afterwards.
 
-        What `RotatorContext.issued` names goes with it, unless it is part of `keep`.
+        The passwords in `RotatorContext.issued` are removed with it, except that of `keep`.
 
-        Called for the old one after the grace, and for the new one when going back: then
-        `keep` is the old one, which a rotator without overlap must set again. No fields
-        stand for what `create` may have made and a crash kept from being saved.
+        Called for the old credential after the grace period, and for the new one in a rollback.
+        In a rollback, `keep` is the old one, which a rotator without overlap must set again.
+        Empty fields mean a credential that `create` may have created before a crash.
         """
         ...
 
     def is_dead(self, fields: Fields, keep: Fields, facts: Mapping[str, str]) -> bool:
-        """Return whether a credential that was retired is refused now.
+        """Return whether the target refuses a retired credential now.
 
-        The proof that `retire` did its work: it asks the target, and believes no record.
-        True if there is no server to ask.
+        This proves that `retire` worked: it asks the target and trusts no record. True if there
+        is no server to ask.
         """
         ...
 
@@ -127,27 +128,28 @@ def _no_conflict(_fields: Fields, _take_back: Callable[[], None]) -> None:
 
 
 class RotatorContext(NamedTuple):
-    """All that a rotator may know when it is built, for one step.
+    """Everything that a rotator receives when it is built, for one step.
 
     Attributes:
-        rotation: `prod/db-password`, for messages and as a name for locks.
-        target: the table `target` of the rotation, its placeholders substituted.
-        generate: how a value is made: `length`, `alphabet`.
+        rotation: `prod/db-password`, for messages and for names of locks.
+        target: the table `target` of the rotation, with resolved placeholders.
+        generate: how to generate a value: `length`, `alphabet`.
         strategy: `alternate` or `single`.
-        fields: which fields of the secret are rotated, the value first.
+        fields: the rotated fields of the secret, the rotated value first.
         deadline: when the step must be over.
-        confirm: raises `ConflictError` when the rotation has been advanced by another
-            process meanwhile. To be called as late as possible before each change of the
-            target, inside whatever lock the target has.
-        settle: to be called after each change of the target, with the fields that it made
-            work and what takes them away again. Where another process has advanced the
-            rotation meanwhile, and the store no longer has these fields, it takes them
-            back; then it raises `ConflictError`.
-        secret: how the profile refers to it: `vault:db#password`.
-        id: of the rotation in progress; empty while there is none.
-        issued: as in `Record.issued`: what `retire` removes too, unless it is to be kept.
-        end_sessions: whether `retire` ends the sessions of the old credential, whatever
-            the target says.
+        confirm: raises `ConflictError` if another process has advanced the rotation. Call it
+            as late as possible before each change of the target, inside any lock that the
+            target has.
+        settle: call it after each change of the target, with the fields that now work and a
+            function that undoes the change. If another process has advanced the rotation and
+            the store no longer has these fields, it undoes the change; then it raises
+            `ConflictError`.
+        secret: the reference in the profile: `vault:db#password`.
+        id: of the rotation in progress; empty if there is none.
+        issued: as in `Record.issued`: passwords that `retire` removes as well, except the one
+            to keep.
+        end_sessions: whether `retire` ends the sessions of the old credential, whatever the
+            settings of the target are.
         own_login: whether the target logs in with the rotated secret itself.
     """
 
@@ -166,4 +168,4 @@ class RotatorContext(NamedTuple):
     own_login: bool = False
 
     def __repr__(self) -> str:
-        return f"RotatorContext({self.rotation!r})"  # `target` may hold an admin's password
+        return f"RotatorContext({self.rotation!r})"  # `target` may contain an admin's password

@@ -1,11 +1,11 @@
-"""Find the rotation that changes a value, in whatever profile and spelling. No store is asked.
+"""Find the rotation that changes a value, in any profile and spelling. Reads no store.
 
     find = find_rotations(profile, environ=os.environ, deadline=deadline)
     rotated = find(source, reference)
 
-The rotations of the profile itself come first; those of others are loaded only if none of
-these changes the value. A value is the same if it is in the same store, secret and field. A
-secret of AWS may be named by its name or its ARN, and a `.env` file by any path.
+The rotations of the profile itself come first; those of other profiles are loaded only if none of
+these changes the value. Two values are the same if they have the same store, secret and field.
+A secret of AWS may be named by its name or its ARN, and a `.env` file by any path.
 """
 
 from __future__ import annotations
@@ -38,12 +38,12 @@ _FILES = "a file, wherever it is named"
 
 
 class _Place(NamedTuple):
-    """Where fields of one secret are.
+    """The place of fields of one secret.
 
     Attributes:
-        store: what is equal for sources that ask the same store.
+        store: a key that all sources of the same store share.
         secrets: the names that the secret may have there.
-        fields: an empty name is the whole secret, or its only field.
+        fields: an empty name means the whole secret, or its only field.
     """
 
     store: object
@@ -62,7 +62,7 @@ class _Place(NamedTuple):
 
 
 class _Found(NamedTuple):
-    """Rotations with what they change, and why others cannot be told."""
+    """Rotations with the places that they change, and the error of a rotation that is invalid."""
 
     rotations: list[tuple[_Place, RotatedValue]]
     error: EnvkitError | None
@@ -71,29 +71,29 @@ class _Found(NamedTuple):
 def find_rotations(
     profile: Profile, *, environ: Mapping[str, str], deadline: Deadline
 ) -> FindRotation:
-    """Return what finds the rotation of a value, by a source of a profile and a reference.
+    """Return a function that finds the rotation of a value, from its source and reference.
 
-    It raises `EnvkitError` where a rotation of the profile cannot be told, which might be that
-    of the value.
+    The function raises `EnvkitError` if a rotation of the profile is invalid, since that one
+    might be the rotation of the value.
 
     Args:
-        profile: that of the sources.
+        profile: the profile of the sources.
         environ: the process environment.
-        deadline: when everything must be over.
+        deadline: when the whole operation must be done.
     """
     own = _own(profile, environ, deadline)
     others: list[_Found] = []
 
     def find(source: Source, ref: Reference) -> RotatedValue | None:
         if not isinstance(source, GroupWrite):
-            return None  # no store that keeps rotations
+            return None  # the store does not support rotation
         try:
             field = value_field(source, ref)
         except ProfileError:
             field = ""
 
         def meeting(found: _Found) -> RotatedValue | None:
-            # the name of a field is compared first: for its place a file may have to be read
+            # compare the name of the field first: finding the place may require reading a file
             candidates = [one for one in found.rotations if one[0].may_have(field)]
             if not candidates:
                 return None
@@ -123,7 +123,7 @@ def _own(profile: Profile, environ: Mapping[str, str], deadline: Deadline) -> _F
 
 
 def _of_others(profile: Profile, environ: Mapping[str, str], deadline: Deadline) -> _Found:
-    """Return the rotations of the other profiles; what is wrong with one is told elsewhere."""
+    """Return the rotations of the other profiles; other checks report their errors."""
     found = _Found([], None)
     surveyed = survey(os.path.dirname(profile.path), environ=environ, deadline=deadline)
     for rotation in (rotation for group in surveyed.groups for rotation in group):
@@ -150,7 +150,7 @@ def _place(profile: Profile, source: Source, ref: Reference, fields: Iterable[st
     assert isinstance(source, GroupWrite)  # noqa: S101 - as `value_field` says
     secret = source.group(ref)
     secrets = {secret}
-    if secret.startswith("arn:"):  # which ends with what AWS adds to the name, or does not
+    if secret.startswith("arn:"):  # with or without the suffix that AWS adds to the name
         name = secret.rpartition(":")[2]
         secrets = {name, name[:-ARN_SUFFIX_LENGTH]}
     local = profile.sources[ref.source].type == "dotenv"

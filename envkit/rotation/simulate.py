@@ -1,8 +1,8 @@
 """Predict when rotations begin and what they cost, from the profiles alone. Pure.
 
-Every rotation is assumed to begin when it is due and to take its whole `timeout`, with
-CONCURRENCY of them at once: one that could not begin within its window is a clash. Prices are
-list prices, from `prices.toml`, which has their date.
+Every rotation is assumed to begin when it is due and to take its whole `timeout`. At most
+CONCURRENCY rotations run at once; a rotation that could not begin within its window is a clash.
+Prices are list prices from `prices.toml`, which also has their date.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ MAX_BEGINNINGS = 1_000_000
 
 
 class Simulated(NamedTuple):
-    """One rotation as it is simulated.
+    """One rotation in a simulation.
 
     Attributes:
-        policy: what the profile says.
+        policy: the settings of the rotation.
         store: the type of its source.
-        last: when it was last rotated, where that is known; 0 for never.
+        last: when the secret was last rotated; 0 if never or unknown.
     """
 
     policy: Policy
@@ -50,10 +50,10 @@ class Beginning(NamedTuple):
 
 
 class Clash(NamedTuple):
-    """A rotation that could not begin inside of its window.
+    """A rotation that could not begin within its window.
 
     Attributes:
-        begins_at: when it could, if all before it took as long as they may.
+        begins_at: when it could begin, if all rotations before it took their whole timeout.
     """
 
     name: str
@@ -64,13 +64,13 @@ class Clash(NamedTuple):
 
 
 class Cost(NamedTuple):
-    """What one kind of store is asked, and what it asks for.
+    """The requests to one kind of store, and their cost.
 
     Attributes:
         rotating_calls: for the rotations themselves.
-        looking_calls: for looking whether something is due.
-        rotating, looking, keeping: what the calls and the secrets cost; 0.0 for a store
-            that asks for nothing.
+        looking_calls: for checking whether a rotation is due.
+        rotating, looking, keeping: the cost of these calls and of storing the secrets; 0.0
+            for a store that is free.
     """
 
     store: str
@@ -84,12 +84,12 @@ class Cost(NamedTuple):
 
 
 class Simulation(NamedTuple):
-    """What `run_simulation` found. Times are seconds since the epoch.
+    """The result of `run_simulation`. Times are seconds since the epoch.
 
     Attributes:
-        beginnings: every rotation, in their order.
+        beginnings: all rotations, by time.
         by_hour: how many begin in each hour of the day, UTC.
-        busiest: the hours with the most of them, and how many.
+        busiest: the hours with the most rotations, and how many.
     """
 
     start: float
@@ -114,11 +114,11 @@ def run_simulation(
     """Simulate rotations over some days.
 
     Args:
-        rotations: all that share one scheduler.
-        start: when it begins, seconds since the epoch.
-        days: its length.
-        prices: what `read_prices` returned.
-        look_every_seconds: how often it is looked whether something is due.
+        rotations: all rotations of one scheduler.
+        start: of the simulation, in seconds since the epoch.
+        days: the length of the simulation.
+        prices: from `read_prices`.
+        look_every_seconds: how often the scheduler checks whether a rotation is due.
     """
     end = start + days * DAY_SECONDS
     beginnings = sorted(
@@ -163,7 +163,7 @@ def _beginnings(rotation: Simulated, start: float, end: float) -> Iterator[Begin
         yield Beginning(policy.full_name, at, max(begins, start), closes)
         number += 1
         done = max(begins, start)
-        # what has a schedule keeps to it; what is counted is counted from when it was done
+        # a schedule counts from the due time, `every` from the last rotation
         at = next(due_times(timing, last=at if timing.schedule else done, until=float("inf")))
         begins = at + jitter(timing, policy.full_name, at)
         closes = at + (timing.window_seconds or float("inf"))

@@ -1,4 +1,4 @@
-"""Where a rotation stands, from its record, its profile and the time. Pure.
+"""The status of a rotation, from its record, its profile and the time. Pure.
 
 `rotation.status_reading` reads the records.
 """
@@ -21,17 +21,17 @@ if TYPE_CHECKING:
 
 
 class RotationState(StrEnum):
-    """Where a rotation stands, the gravest first."""
+    """The state of a rotation, the most serious first."""
 
-    UNREADABLE = "unreadable"  # why is in `error`
+    UNREADABLE = "unreadable"  # `error` has the reason
     QUARANTINED = "quarantined"
     OVERDUE = "overdue"
-    FAILING = "failing"  # the last step has failed, or the next one cannot be done
-    ORPHANED = "orphaned"  # there is a record of it, and no profile names it
+    FAILING = "failing"  # the last step has failed, or the next one cannot run
+    ORPHANED = "orphaned"  # it has a record, but no profile names it
     DUE = "due"
     IN_PROGRESS = "in-progress"
     GRACE_PERIOD = "grace"  # readers have the new value, the old one still works
-    WAITING = "waiting"  # for its next time
+    WAITING = "waiting"  # for its next due time
 
 
 ALARMS = (
@@ -44,26 +44,26 @@ ALARMS = (
 
 
 class RotationStatus(NamedTuple):
-    """Where one rotation stands. Times are seconds since the epoch; 0 for never.
+    """The status of one rotation. Times are seconds since the epoch; 0 means never.
 
     Attributes:
-        rotation: its full name; of a profile that cannot be read, the profile's.
-        location: where the secret is, for people.
-        state: the gravest that applies.
-        phase: of the record; empty where there never was one.
-        last_rotated_at: when readers last got a new value by a rotation that is over.
-        started_at: when the one in progress was claimed.
+        rotation: its full name; the name of the profile if that cannot be read.
+        location: of the secret, for people.
+        state: the most serious state that applies.
+        phase: of the record; empty if there never was one.
+        last_rotated_at: when readers got the new value of the last finished rotation.
+        started_at: when the rotation in progress was claimed.
         promoted_at: when readers got its new value.
-        retire_at: when the old one may be removed.
-        due_at: when the next one may begin.
-        closes_at: the end of the window for that; infinite where there is none.
-        overdue_at: from when on it is overdue; infinite where it was never rotated.
-        error: why the last step failed, or nothing can be said; never a value.
-        hint: what to do about it.
-        stopped: whether it is not tried again, but waits for a person.
+        retire_at: when the old value may be removed.
+        due_at: when the next rotation may begin.
+        closes_at: the end of the window for it; infinite if there is none.
+        overdue_at: when it becomes overdue; infinite if the secret was never rotated.
+        error: why the last step failed, or why the status is unknown; never a value.
+        hint: what to do about the error.
+        stopped: whether the rotation is not retried until a person acts.
         tries: how often in a row the next step has failed.
-        extra_passwords: how many passwords the user had at the target, when it was last
-            looked at, that envkit does not know.
+        extra_passwords: how many passwords the user had at the target that envkit did not
+            create, at the last look.
     """
 
     rotation: str
@@ -86,12 +86,12 @@ class RotationStatus(NamedTuple):
 
     @property
     def needs_attention(self) -> bool:
-        """Whether a person has to act."""
+        """Whether a person must act."""
         return self.state in ALARMS
 
 
 def broken(collected: Collected) -> list[RotationStatus]:
-    """Return the profiles and rotations that are not what they must be."""
+    """Return the status of the profiles and rotations that are invalid."""
     return [
         RotationStatus(name, error=error.message, hint=error.hint or "")
         for name, error in sorted(collected.broken.items())
@@ -99,7 +99,7 @@ def broken(collected: Collected) -> list[RotationStatus]:
 
 
 def status_of(rotation: Rotation, record: Record | None, now: float) -> RotationStatus:
-    """Return where a rotation stands, from its record. Pure."""
+    """Return the status of a rotation, from its record. Pure."""
     policy, name = rotation.policy, rotation.full_name
     next_ = next_due(policy, record, now)
     found = RotationStatus(
@@ -123,7 +123,7 @@ def status_of(rotation: Rotation, record: Record | None, now: float) -> Rotation
     if record.phase == Phase.QUARANTINED:
         found = found._replace(hint=f"find out why, and run 'envkit rotate {name}'")
     elif found.state in (RotationState.OVERDUE, RotationState.FAILING):
-        found = found._replace(hint=f"run 'envkit rotate {name}'")
+        found = found._replace(hint=f"run: envkit rotate {name}")
     if not record.in_progress:
         return found
     return found._replace(
@@ -132,12 +132,12 @@ def status_of(rotation: Rotation, record: Record | None, now: float) -> Rotation
 
 
 def unknown_passwords(number: int) -> str:
-    """Return how many passwords a user has that envkit does not know, for people."""
+    """Return the number of passwords that envkit did not create, for people."""
     return f"{number} password{'' if number == 1 else 's'} that envkit does not know"
 
 
 def unreadable(rotation: Rotation, error: EnvkitError) -> RotationStatus:
-    """Return the status of a rotation of which nothing is known."""
+    """Return the status of a rotation that could not be read."""
     return RotationStatus(
         rotation.full_name,
         rotation.location,
@@ -153,7 +153,7 @@ def _state(policy: Policy, record: Record | None, due_at: float, now: float) -> 
     if is_overdue(policy, record, now):
         return RotationState.OVERDUE
     if record is not None and record.error and record.tries:
-        return RotationState.FAILING  # also at rest: it could not even begin
+        return RotationState.FAILING  # also at rest: the rotation could not even begin
     if record is None or not record.in_progress:
         return RotationState.DUE if due_at <= now else RotationState.WAITING
     return RotationState.GRACE_PERIOD if record.after_promote else RotationState.IN_PROGRESS

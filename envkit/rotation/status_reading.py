@@ -1,11 +1,11 @@
-"""Read where rotations stand from their stores. Nothing is changed.
+"""Read the status of rotations from their stores, without changing anything.
 
     for status in read_statuses(collected.rotations, environ=os.environ, now=time(), ...):
         print(status.rotation, status.state)
 
-What always holds: no target is asked; no value is returned; each file, secret and mount is
-read once, however many rotations are in it, and those behind a network in parallel; a source
-is asked once what may be written; one that cannot be read does not affect the others.
+No request goes to a target, and no value is returned. Each file, secret and mount is read once,
+however many rotations it has; remote ones are read in parallel. Each source checks once which
+secrets may be written. A source that cannot be read does not affect the others.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from envkit._internal.parallel import map_parallel
 from envkit.errors import AbsentError, EnvkitError, ProtocolError, UnavailableError
 from envkit.rotation.jobs import open_job
 from envkit.rotation.machine import StepKind, decide, observe
+from envkit.rotation.outcome import how_to_begin
 from envkit.rotation.status import (
     RotationState,
     RotationStatus,
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
 R = TypeVar("R")
 
 MAX_PARALLEL = 16
-_LOCAL = "on this machine"  # one thread reads all of that: more would be slower
+_LOCAL = "on this machine"  # one thread reads all local sources: more would be slower
 
 
 def read_statuses(
@@ -53,7 +54,7 @@ def read_statuses(
     deadline: Deadline,
     writable: bool = False,
 ) -> list[RotationStatus]:
-    """Read where rotations stand, as `read_each` does; those that cannot be read say why."""
+    """Read statuses like `read_each`; an error becomes the status of its rotation."""
     found = read_each(rotations, environ=environ, now=now, deadline=deadline, writable=writable)
     return [
         one if isinstance(one, RotationStatus) else unreadable(rotation, one)
@@ -69,20 +70,20 @@ def read_each(
     deadline: Deadline,
     writable: bool = False,
 ) -> list[RotationStatus | EnvkitError]:
-    """Read where rotations stand, or why they cannot be read.
+    """Read the status of each rotation; return the error of each that cannot be read.
 
     Args:
-        rotations: of `collect`.
+        rotations: from `collect`.
         environ: the process environment.
         now: seconds since the epoch.
-        deadline: when everything must be over.
-        writable: whether to look, too, whether this host could carry them out: write the
-            secret, and run the programs.
+        deadline: when the whole operation must be done.
+        writable: whether to check as well that this host could run the rotations: write the
+            secrets, and run the programs.
     """
     reader = _Reader(environ, now, deadline, writable=writable)
     reader.read(rotations)
     # the secret may have been read before a step of another process, and the record after it:
-    # a refusal counts once it comes twice with the same record
+    # a refusal counts only if it repeats with the same record
     again = [one for one in rotations if one.full_name in reader.refused]
     if again:
         second = _Reader(environ, now, deadline, writable=writable)
@@ -94,12 +95,12 @@ def read_each(
 
 
 class _Reader:
-    """Reads each file, secret and mount once; one is used for one look at everything.
+    """Reads each file, secret and mount once, for one pass over all rotations.
 
     Attributes:
-        found: what was read, by the full names of the rotations.
-        refused: the versions of the records of those that a person must decide about.
-        refused_before: as `refused`, of a look before this one.
+        found: the results, by the full names of the rotations.
+        refused: the record versions of the rotations that need a person's decision.
+        refused_before: `refused` of an earlier pass.
     """
 
     def __init__(
@@ -115,7 +116,7 @@ class _Reader:
         self._already_read: dict[object, Any] = {}
 
     def read(self, rotations: Sequence[Rotation]) -> None:
-        """Read them all; what is not over when the deadline passes stays out of `found`."""
+        """Read all rotations; those that are late are missing from `found`."""
         sources: dict[object, _SharedSource | EnvkitError] = {}
         together: dict[object, list[tuple[Rotation, _SharedSource]]] = {}
         for rotation in rotations:
@@ -163,7 +164,7 @@ class _Reader:
             return self._read_one(rotation, shared)
         except EnvkitError as error:
             return error
-        except Exception as error:  # noqa: BLE001 - its text may hold a value
+        except Exception as error:  # noqa: BLE001 - its text may contain a value
             return ProtocolError(f"reading it failed: {type(error).__name__}")
 
     def _read_one(self, rotation: Rotation, shared: _SharedSource) -> RotationStatus:
@@ -177,7 +178,10 @@ class _Reader:
         if found.started_at:
             return self._unless_stopped(found, seen)
         if not seen.current or job.store.fields[0] not in seen.current:
-            raise AbsentError("the secret is missing", hint="store a first value")
+            raise AbsentError(
+                "the secret is missing",
+                hint=how_to_begin(rotation.full_name, str(rotation.policy.secret)),
+            )
         if self._writable:
             if shared.checker is None:
                 job.store.check()
@@ -202,9 +206,9 @@ class _SharedSource:
     """A source that several rotations are read from.
 
     Attributes:
-        source: itself.
-        checker: the same, if it is remote and can check many secrets at once; else None.
-        unchecked: the rotations that `check_writes` has to ask `checker` about.
+        source: the source.
+        checker: the same source if it is remote and can check many secrets at once, or None.
+        unchecked: the rotations that `check_writes` still has to check.
     """
 
     def __init__(self, source: Source) -> None:
@@ -217,7 +221,7 @@ class _SharedSource:
         self._used = False
 
     def call(self, read: Callable[[], R]) -> R:
-        """Return what `read` returns; the first one, which logs in, is called alone."""
+        """Return the result of `read`. The first call, which logs in, runs alone."""
         if not self._used:
             with self._lock:
                 if not self._used:
@@ -228,7 +232,7 @@ class _SharedSource:
         return read()
 
     def check_writes(self) -> dict[str, EnvkitError]:
-        """Ask once for all that are `unchecked`; return why some cannot, by their full names."""
+        """Check all `unchecked` rotations with one request; return the errors by full name."""
         rotations = self.unchecked
         if self.checker is None or not rotations:
             return {}
@@ -244,7 +248,7 @@ class _SharedSource:
 
 
 def _source_key(rotation: Rotation) -> object:
-    """Return what is equal for rotations that are read from one source."""
+    """Return a key that is equal for all rotations that are read from one source."""
     profile, name = rotation.profile, rotation.policy.secret.source
     spec = profile.sources[name]
     own = "" if spec.type in ("vault", "aws-secrets-manager") else profile.name
@@ -253,7 +257,7 @@ def _source_key(rotation: Rotation) -> object:
 
 
 def _cannot_run(found: RotationStatus, error: EnvkitError) -> RotationStatus:
-    """Return the status of a rotation that this host could not carry out."""
+    """Return the status of a rotation that this host cannot run."""
     graver = (RotationState.QUARANTINED, RotationState.OVERDUE)
     state = found.state if found.state in graver else RotationState.FAILING
     return found._replace(state=state, error=error.message, hint=error.hint or "")
@@ -265,4 +269,4 @@ def _failing(found: RotationStatus, error: str, hint: str) -> RotationStatus:
 
 def _advice(decision: Decision, name: str) -> str:
     option = f"--{decision.advice} " if decision.advice else ""
-    return f"run 'envkit rotate {option}{name}'"
+    return f"run: envkit rotate {option}{name}"

@@ -25,11 +25,11 @@ SETTLE_SECONDS = 10.0
 
 
 class AnotherTargetError(RotationError):
-    """The profile names another target than the rotation was begun with."""
+    """The target of the profile differs from the one where the rotation started."""
 
 
 class RotatorOpener(Protocol):
-    """Builds the rotator of a job, anew for each step."""
+    """Builds the rotator of a job, once for each step that needs it."""
 
     def __call__(
         self,
@@ -41,7 +41,7 @@ class RotatorOpener(Protocol):
         issued: tuple[str, ...],
         end_sessions: bool,
     ) -> Rotator:
-        """Substitute the placeholders of the target; the arguments are as in `RotatorContext`."""
+        """Resolve the target's placeholders and build; arguments as in `RotatorContext`."""
         ...
 
 
@@ -50,24 +50,25 @@ def _no_hook() -> None:
 
 
 class Job(NamedTuple):
-    """One rotation, ready to be run.
+    """One rotation, ready to run.
 
     Attributes:
-        name: the profile's and the rotation's, `prod/db-password`.
-        store: the secret's; it waits no longer than the run may take.
+        name: the names of the profile and the rotation, `prod/db-password`.
+        store: the store of the secret; it waits no longer than the run may take.
         open_rotator: builds the rotator.
-        due: when the rotation is to start, from its record and the time.
-        plan: how it is rotated, and `target`, a digest of the target as it is written:
-            neither may change while a rotation is in progress.
-        grace_seconds: how long old and new both work.
-        overlap: whether they can; without it, the old one works no longer once the new
-            one is set.
-        check: called before the claim; raises where the rotation lacks what it needs.
-        before: called before anything is made, and again after a crash; raises to stop.
-        after: called once readers get the new value, until it has succeeded; None for
-            nothing.
-        reopen_store: builds the store for other fields, those of a rotation that was begun
-            when the profile said something else.
+        due: returns when the rotation should start, from its record and the time.
+        plan: how the secret is rotated. `target` is a digest of the target as the profile has
+            it. Neither may change while a rotation is in progress.
+        grace_seconds: how long the old and the new value both work.
+        overlap: whether both can work at the same time; otherwise the old one stops working
+            once the new one is set.
+        check: called before the claim; raises if the rotation lacks something that it needs.
+        before: called before the new value is created, and again after a crash; raises to stop.
+        after: called once readers get the new value, until it succeeds; None if there is no
+            hook.
+        reopen_store: builds the store for other fields, those of a rotation that started
+            before the profile was changed.
+        secret: its reference, for hints.
     """
 
     name: str
@@ -82,26 +83,27 @@ class Job(NamedTuple):
     before: Callable[[], None] = _no_hook
     after: Callable[[], None] | None = None
     reopen_store: Callable[[tuple[str, ...]], RotationStore] | None = None
+    secret: str = ""
 
     def mismatch(self, record: Record) -> Mismatch | None:
-        """Return why a record is not of this rotation; None where it is."""
+        """Return why a record does not belong to this rotation; None if it does."""
         return mismatch(
             record, name=self.name, secret=self.store.identity, plan=self.plan, target=self.target
         )
 
 
 class RunContext(NamedTuple):
-    """What is the same for all steps of one run.
+    """The context that all steps of one run share.
 
     Attributes:
-        job: what is rotated.
-        me: who is at work, as in `Record.owner`.
-        requested: what a person asked for.
-        clock: seconds since the epoch.
+        job: the rotation.
+        me: the owner of the run, as in `Record.owner`.
+        requested: what a person requested.
+        clock: returns seconds since the epoch.
         deadline: when the last step must be over.
-        store_deadline: when the store must have answered for the last time.
-        without_target: whether the profile names another target or way than the rotation
-            was begun with, so that nothing can be done at the target.
+        store_deadline: when the last request to the store must be over.
+        without_target: whether the profile has changed its target or plan since the rotation
+            started, so that nothing can be done at the target.
     """
 
     job: Job
@@ -114,13 +116,13 @@ class RunContext(NamedTuple):
 
 
 class StepContext(NamedTuple):
-    """One step, and what it was decided from.
+    """One step, and the state that it was decided from.
 
     Attributes:
-        run: the run that it is part of.
-        seen: the store.
-        decision: what is to be done.
-        busy_until: when others may take over from this run.
+        run: the run of the step.
+        seen: the snapshot of the store.
+        decision: the step and the reason for it.
+        busy_until: when other processes may take over from this run.
     """
 
     run: RunContext
@@ -130,22 +132,22 @@ class StepContext(NamedTuple):
 
     @property
     def job(self) -> Job:
-        """What is rotated."""
+        """The rotation."""
         return self.run.job
 
     @property
     def record(self) -> Record:
-        """The record of the rotation that is in progress."""
+        """The record of the rotation in progress."""
         record = self.seen.record
-        assert record is not None  # noqa: S101 - only a claim is made without one
+        assert record is not None  # noqa: S101 - only a claim starts without a record
         return record
 
     @property
     def rotator(self) -> Rotator:
-        """The rotator, built here: a step that does not ask for it needs no target.
+        """The rotator, built on each access: a step that does not use it needs no target.
 
         Raises:
-            RotationError: its target is another one than the rotation was begun with.
+            RotationError: the target differs from the one where the rotation started.
         """
         record = self.seen.record
         in_progress = record is not None and record.in_progress
@@ -165,33 +167,33 @@ class StepContext(NamedTuple):
 
     @property
     def without_grace(self) -> bool:
-        """Whether the old credential is to end at once, with its sessions."""
+        """Whether the old credential ends at once, together with its sessions."""
         record = self.seen.record
         compromised = record is not None and record.in_progress and record.compromised
         return compromised or self.run.requested == Request.COMPROMISED
 
     @property
     def published(self) -> PendingValue | OtherValue:
-        """Which value readers have now."""
+        """The value that readers have now."""
         return published_value(self.seen.current, self.seen.pending)
 
     @property
     def keep(self) -> Fields:
-        """What must work after the step: what readers have now."""
+        """The fields that must work after the step: those that readers have now."""
         return self.seen.current or self.seen.old
 
     def confirm(self) -> None:
-        """Raise `ConflictError` where the rotation or the value has changed meanwhile."""
+        """Raise `ConflictError` if the rotation or the value has changed since the snapshot."""
         now = self.job.store.read()
         if now.record_version != self.seen.record_version or now.current != self.seen.current:
             raise ConflictError(f"another process has advanced {self.job.name}")
 
     def settle(self, fields: Fields, take_back: Callable[[], None]) -> None:
-        """Raise `ConflictError` as `confirm` does, once what was done too late is undone.
+        """Raise `ConflictError` like `confirm`, after undoing a change that came too late.
 
         Args:
-            fields: those that the change made work.
-            take_back: undoes the change; called when these fields are no longer needed.
+            fields: the fields that the change made valid.
+            take_back: undoes the change; called if the store no longer needs these fields.
         """
         for deadline in (self.run.deadline, self.run.store_deadline):
             deadline.leave_at_least(SETTLE_SECONDS)  # this process may have been stopped for long
@@ -208,7 +210,7 @@ class StepContext(NamedTuple):
         raise ConflictError(f"another process has advanced {self.job.name}")
 
     def save(self, record: Record, pending: Pending, *, error: str = "") -> Snapshot:
-        """Save as the owner, and reset earlier failures."""
+        """Save as the owner, and reset the count of failures."""
         saved = record._replace(owner=self.run.me, busy_until=self.busy_until, tries=0, error=error)
         return self.job.store.save(self.seen, saved, pending)
 

@@ -1,7 +1,7 @@
 """Do one step of a rotation: act, then save by compare-and-set. `machine` decides which.
 
-What always holds: a step does what was decided and nothing else; it may be interrupted at any
-instruction, and is then done again from its beginning.
+A step does only what was decided. If it is interrupted, at any instruction, it runs again from its
+beginning.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ if TYPE_CHECKING:
     from envkit.rotation_state.store import Fields, Pending, RotationStore, Snapshot
     from envkit.secret import Secret
 
-MAX_ISSUED = 16  # passwords that are remembered by their hash
+MAX_ISSUED = 16  # passwords whose hash the record remembers
 
 
 def do(step: StepContext) -> Snapshot:
-    """Do one step; it is one of those that `machine` does not call passive.
+    """Do one step, which must not be one of the passive ones of `machine`.
 
     Returns:
-        what the store has now. A step that can be done again at no cost saves nothing: its
-        phase is saved with the next one.
+        The new state of the store. A step that costs nothing to repeat saves nothing: the
+        next one saves its phase.
 
     Raises:
         ConflictError: another process has advanced the rotation, or changed the secret.
-        RejectedError: the target refuses this value for good.
-        EnvkitError: the step failed, and may be done again.
+        RejectedError: the target will never accept this value.
+        EnvkitError: the step failed, and may be repeated.
     """
     return _ACTS[step.decision.step](step)
 
@@ -48,7 +48,7 @@ def _claim(step: StepContext) -> Snapshot:
     job.check()
     rotator = step.rotator
     beside = {name: job.store.beside.get(name) for name in getattr(rotator, "looks_beside", ())}
-    facts = dict(rotator.prepare({**_there(beside), **current}))
+    facts = dict(rotator.prepare({**_present(beside), **current}))
     extra_passwords = int(facts.pop("extra_passwords", "0"))
     description = rotator.describe_target()
     same_target = (last.target, last.target_description) == (job.target, description)
@@ -74,12 +74,12 @@ def _claim(step: StepContext) -> Snapshot:
     return step.save(record, {PendingValue.OLD: current})
 
 
-def _there(fields: Mapping[str, Secret | None]) -> Fields:
+def _present(fields: Mapping[str, Secret | None]) -> Fields:
     return {name: value for name, value in fields.items() if value is not None}
 
 
 def _take_over(step: StepContext) -> Snapshot:
-    _look_again(step)
+    _recheck(step)
     record = step.record
     begins = not record.after_promote and not record.reverting
     taken = record._replace(
@@ -90,12 +90,12 @@ def _take_over(step: StepContext) -> Snapshot:
     return step.job.store.save(step.seen, taken, step.seen.pending)
 
 
-def _look_again(step: StepContext) -> None:
-    """See that what another run has found is still so; the phase stays what it was.
+def _recheck(step: StepContext) -> None:
+    """Check that the results of an earlier run still hold; the phase does not change.
 
     Raises:
-        RotationError: the new credential does not log in, which is to be published, or to be
-            the only one.
+        RotationError: the new credential, which is about to be published or to become the
+            only one, does not log in.
     """
     record, published = step.record, step.published
     if record.phase == Phase.TESTED and published in OLD_VALUES:
@@ -118,7 +118,7 @@ def _create(step: StepContext) -> Snapshot:
     if not record.attempt:
         step.job.before()
         if record.target_description:
-            # a change of the secret after the claim is also noticed here
+            # this also notices a change of the secret after the claim
             step = step._replace(seen=step.job.store.rehearse(step.seen))
     created = rotator.create(old, record.facts)
     staged = record._replace(
@@ -172,7 +172,7 @@ def _finish(step: StepContext) -> Snapshot:
     step.rotator.finish(seen.old, seen.new, record.facts)
     if step.job.after is not None:
         step.job.after()
-    # from now on, since the applications that `after` notified now read the new value
+    # the grace period starts now, since the applications that `after` notified have reloaded
     finished = record._replace(phase=Phase.GRACE, retire_at=step.run.clock() + grace)
     if grace:
         return step.release(finished, seen.pending)
@@ -242,8 +242,8 @@ def _begin_revert(step: StepContext) -> Snapshot:
 
 
 def _restore(step: StepContext) -> Snapshot:
-    # written even if it is there already: a process that was about to publish another
-    # value has seen an older version of the secret, and can no longer do so
+    # written even if it is there already: a process that was about to publish another value
+    # has read an older version of the secret, and can no longer write it
     try:
         seen = step.publish(step.seen.old)
     except (ConflictError, UnavailableError):
@@ -251,7 +251,7 @@ def _restore(step: StepContext) -> Snapshot:
     except EnvkitError:
         if step.published != PendingValue.OLD:
             raise
-        seen = step.seen  # readers never got another value, and the store takes none
+        seen = step.seen  # readers never got another value, and the store refuses the write
     return _note_reverted(step._replace(seen=seen))
 
 
@@ -266,7 +266,7 @@ def _undo(step: StepContext) -> Snapshot:
         _refuse_to_end_both(step)
         _end(step, seen.new, step.keep)
         if step.published == OtherValue.FOREIGN and record.promoted_at:
-            _end(step, seen.old, step.keep)  # readers have neither of ours
+            _end(step, seen.old, step.keep)  # readers have neither of our values
     if record.then == Phase.CLAIMED:
         again = record._replace(phase=Phase.CLAIMED, then="", rejections=0)
         return step.save(again, {PendingValue.OLD: seen.old})
@@ -282,10 +282,10 @@ def _undo(step: StepContext) -> Snapshot:
 
 
 def _refuse_to_end_both(step: StepContext) -> None:
-    """Check that a value from outside envkit logs in, where it is the only one that is left.
+    """Check that a value from outside envkit logs in, if ours are both about to be removed.
 
     Raises:
-        RotationError: it does not, and ours are kept.
+        RotationError: it does not log in; our values stay.
     """
     record, foreign = step.record, step.published == OtherValue.FOREIGN
     if not foreign or not record.promoted_at or step.run.without_target:
@@ -300,10 +300,10 @@ def _refuse_to_end_both(step: StepContext) -> None:
 
 
 def _end(step: StepContext, fields: Fields, keep: Fields) -> None:
-    """Take a credential away, and believe it only once the target refuses it.
+    """Remove a credential, and check that the target refuses it.
 
     Raises:
-        RotationError: it still works.
+        RotationError: the credential still works.
     """
     rotator, facts = step.rotator, step.record.facts
     rotator.retire(fields, keep, facts)
@@ -316,7 +316,7 @@ def _end(step: StepContext, fields: Fields, keep: Fields) -> None:
 
 
 def _values(store: RotationStore, old: Fields, created: Created) -> Pending:
-    """Return the values that are to be kept until the rotation is over."""
+    """Return the pending values to store until the rotation is over."""
     pending: dict[str, Fields] = {PendingValue.OLD: old, PendingValue.NEW: {**old, **created.new}}
     for name, fields in (
         (PendingValue.ANNOUNCED, created.announced),

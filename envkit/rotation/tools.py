@@ -1,10 +1,10 @@
-"""What a rotation needs on its host: a driver, and the programs that it runs. No I/O but stat.
+"""The tools that a rotation needs on its host: a driver and programs. No I/O but stat.
 
     for missing in missing_tools(policy):
         print(missing.message, missing.hint)
 
-It is looked at before a rotation is claimed, so that one that could not be finished here is
-not begun. Another host may have what this one lacks.
+The check runs before a rotation is claimed, so that a host does not start a rotation that it
+could not finish. Another host may have the missing tools.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from envkit.errors import EnvkitError
     from envkit.rotation_state.policy import Policy
 
-# what the rotators import once they start to work: module and extra
+# the module that each rotator imports when it starts to work, and the extra that installs it
 _DRIVERS = {
     "postgres": ("psycopg", "postgres"),
     "redis": ("redis", "redis"),

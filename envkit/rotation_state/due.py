@@ -11,10 +11,10 @@ if TYPE_CHECKING:
 
 
 def next_due(policy: Policy, record: Record | None, now: float) -> Due:
-    """Return the due time that counts now, and when the rotation is overdue.
+    """Return the current due time, and when the rotation is overdue.
 
-    What a person gave up waits for its next due time, and is overdue by the last rotation
-    that succeeded all the same.
+    A rotation that a person rolled back or aborted waits for its next due time. Whether it is
+    overdue still depends on the last rotation that succeeded.
     """
     timing, name = policy.timing, policy.full_name
     last = 0.0 if record is None else record.due_from
@@ -28,7 +28,7 @@ def next_due(policy: Policy, record: Record | None, now: float) -> Due:
 
 
 def is_overdue(policy: Policy, record: Record | None, now: float) -> bool:
-    """Return whether a rotation should have given the store a new value long since."""
+    """Return whether the rotation has missed a due time for good."""
     if record is None or record.after_promote:
         return False
     return next_due(policy, record, now).overdue_at <= now

@@ -1,4 +1,4 @@
-"""The tables `[rotation.NAME]` of a profile, checked: what is rotated, how and when.
+"""Read and check the tables `[rotation.NAME]` of a profile: what to rotate, how and when.
 
     [rotation.db-password]
     secret = "vault:db#password"
@@ -7,9 +7,9 @@
 
     policies(load("prod", folder))["db-password"].timing.every_seconds
 
-Every key is checked here, with file and line; the rotator checks what is in `target` and
-`generate`. No store is asked, and no rotator is imported. Placeholders stay as they are
-written: `resolution.settings` substitutes them when a rotation runs.
+Every key is checked here, with file and line; the rotator checks the contents of `target` and
+`generate`. This module reads no store and imports no rotator. Placeholders stay unresolved:
+`resolution.settings` resolves them when a rotation runs.
 """
 
 from __future__ import annotations
@@ -61,36 +61,36 @@ _CHANNEL_KEYS: dict[str, type | tuple[type, ...]] = {
     "key": str,
     "on": list,
 }
-# a Monday in winter: from here the shortest pause of a schedule is looked for
-_SOME_DAY = 1_767_571_200.0
+# a Monday in winter: the search for a schedule's shortest pause starts here
+_SEARCH_START = 1_767_571_200.0
 
 
 class Strategy(StrEnum):
     """How a rotator replaces a credential."""
 
-    ALTERNATE = "alternate"  # between two users, or values that overlap
-    SINGLE = "single"  # one user, whose old value ends at once
+    ALTERNATE = "alternate"  # alternates between two users, or values that overlap
+    SINGLE = "single"  # one user, whose old value stops working at once
 
 
 class Policy(NamedTuple):
     """One rotation of one profile.
 
     Attributes:
-        profile: its name; `name` is the rotation's own.
-        secret: the one value that is rotated, as the profile has it.
-        rotator: the type, `postgres`.
+        profile: the name of the profile; `name` is the name of the rotation.
+        secret: the reference to the rotated value, as the profile has it.
+        rotator: the type of the rotator, such as `postgres`.
         strategy: how the credential is replaced.
-        timing: when.
-        cache_age_seconds: how long programs keep the value before they read it again; None
-            where the profile does not say.
-        timeout_seconds: for one run of it, without the grace.
-        target: for the rotator, its placeholders as they are written.
-        generate: for the rotator: how a value is made.
-        before: commands to run before anything is made, each a list of arguments.
+        timing: when the secret is rotated.
+        cache_age_seconds: how long programs cache the value before they read it again; None
+            if the profile does not set it.
+        timeout_seconds: for one run, without the grace period.
+        target: settings for the rotator, with unresolved placeholders.
+        generate: settings for the rotator: how a new value is generated.
+        before: commands to run before the new value is created, each a list of arguments.
         after: commands to run once readers get the new value.
-        notify: who is told of what, placeholders as they are written.
-        environment: the names of variables that its commands are given.
-        table: where all this was written.
+        notify: the channels for notices, with unresolved placeholders.
+        environment: the names of the variables that the commands receive.
+        table: the table of the profile that defines the rotation.
     """
 
     profile: str
@@ -111,19 +111,19 @@ class Policy(NamedTuple):
 
     @property
     def full_name(self) -> str:
-        """The profile's and the rotation's name: `prod/db-password`."""
+        """The names of the profile and the rotation: `prod/db-password`."""
         return f"{self.profile}/{self.name}"
 
     @property
     def place(self) -> Location:
-        """Where the rotation is written: the line of its secret."""
+        """The location of the rotation: the line of its secret."""
         return self.table.place_of("secret")
 
     def __repr__(self) -> str:
         return f"Policy({self.full_name})"
 
     def same_as(self, other: Policy) -> bool:
-        """Whether the two say the same of how and when a secret is rotated."""
+        """Whether two policies have the same settings, apart from the secret."""
         mine, theirs = (
             {key: value for key, value in one.table.settings.items() if key != "secret"}
             for one in (self, other)
@@ -132,7 +132,7 @@ class Policy(NamedTuple):
 
 
 def policies(profile: Profile) -> dict[str, Policy]:
-    """Return the rotations of a profile by name; raises what `policy` raises."""
+    """Return the rotations of a profile by name; raises the same errors as `policy`."""
     return {name: policy(profile, name) for name in profile.rotations}
 
 
@@ -140,14 +140,14 @@ def policy(profile: Profile, name: str) -> Policy:
     """Return one rotation of a profile.
 
     Raises:
-        ProfileError: a key is unknown, missing, or not what it must be; with file and line.
+        ProfileError: a key is unknown, missing or invalid; with file and line.
         ExtraMissingError: the schedule needs a package that is not installed.
     """
     return _Reader(profile, profile.rotations[name]).policy()
 
 
 class _Reader:
-    """One table on its way to a policy."""
+    """Turns one table of a profile into a policy."""
 
     def __init__(self, profile: Profile, table: NamedTable) -> None:
         self.profile = profile
@@ -239,7 +239,7 @@ class _Reader:
                 "'jitter' is not shorter than 'window'",
                 "increase 'window' or decrease 'jitter'",
             )
-        pause = shortest_pause(timing, _SOME_DAY)
+        pause = shortest_pause(timing, _SEARCH_START)
         if pause <= timing.grace_seconds + timing.jitter_seconds:
             raise self.error(
                 "grace" if "grace" in self.settings else key,
@@ -249,7 +249,7 @@ class _Reader:
         return timing
 
     def clock(self) -> str:
-        """Return whether `every` or `schedule` counts: what was said last, of two files."""
+        """Return `every` or `schedule`, whichever the last file sets."""
         found = [key for key in ("every", "schedule") if key in self.settings]
         if not found:
             raise self.error("every", "'every' or 'schedule' is missing", 'write every = "30d"')
@@ -274,7 +274,7 @@ class _Reader:
 
     def check_schedule(self, timing: Timing) -> None:
         try:
-            cron_after(timing.schedule, timing.timezone, _SOME_DAY)
+            cron_after(timing.schedule, timing.timezone, _SEARCH_START)
         except ValueError as error:
             reason = str(error)
             raise self.error(

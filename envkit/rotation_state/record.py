@@ -1,8 +1,8 @@
 """The rotation record: the state of a rotation, without any value. Pure.
 
-It is stored beside the secret, and is all that a scheduler knows. Version 2 is written;
-version 1 is read as well, which says neither the secret nor the target. A record of any other
-version is refused, as an envkit that knows only version 1 refuses version 2.
+The record is stored beside the secret, and is all that a scheduler knows about a rotation.
+envkit writes version 2. It also reads version 1, which has neither the secret nor the target.
+Any other version is refused, as an envkit that knows only version 1 refuses version 2.
 """
 
 from __future__ import annotations
@@ -18,27 +18,27 @@ if TYPE_CHECKING:
     from typing import Any
 
 VERSION = 2
-MAX_TIME = 1e11  # some three thousand years: what is later is no time
+MAX_TIME = 1e11  # some three thousand years: a later time is invalid
 
 
 class Phase(StrEnum):
     """How far a rotation has got. The values are those of the stored record."""
 
     IDLE = "idle"  # no rotation is in progress
-    CLAIMED = "claimed"  # by one process; the old value is saved, the new one is not made yet
-    STAGED = "staged"  # the new value is durable as pending; no reader has it
+    CLAIMED = "claimed"  # one process works on it and has saved the old value; no new value yet
+    STAGED = "staged"  # the new value is stored as pending; no reader has it
     SET = "set"  # the target accepts the new value
-    TESTED = "tested"  # the new value has logged in
+    TESTED = "tested"  # a login with the new value has succeeded
     PROMOTED = "promoted"  # the store has the new value; `after` has not run yet
     GRACE = "grace"  # old and new both work until `retire_at`
-    RETIRING = "retiring"  # the old value may be gone: no rollback from here
-    REVERTING = "reverting"  # the store is to get the old value again
-    REVERTED = "reverted"  # no reader can get the new value any more: it may be gone
+    RETIRING = "retiring"  # the old value may be gone: rollback is no longer possible
+    REVERTING = "reverting"  # the store is about to get the old value back
+    REVERTED = "reverted"  # readers can no longer get the new value: it may be gone
     QUARANTINED = "quarantined"  # stopped until a person acts; the current value is untouched
 
 
 AT_REST = (Phase.IDLE, Phase.QUARANTINED)
-# fields whose name in the stored record is another one
+# fields that have another name in the stored record
 _STORED_NAMES = {"owner": "holder", "notified": "told"}
 _SINCE_VERSION_2 = frozenset(
     {
@@ -64,46 +64,46 @@ class PendingValue(StrEnum):
 
 
 class Record(NamedTuple):
-    """Where a rotation stands. Times are seconds since the epoch, UTC.
+    """The state of a rotation. Times are seconds since the epoch, UTC.
 
     Attributes:
-        rotation: `prod/db-password`, the profile and the rotation's name.
-        id: of this rotation, or of the last one; a new one for each.
-        phase: how far it has got.
-        secret: which value it is about, as the store names it; empty in version 1.
-        plan: how it is rotated, so that no run resumes it in another way.
-        target: a digest of the target that it is rotated at; empty in version 1, and for
-            a rotation whose readers are the target.
+        rotation: the names of the profile and the rotation, `prod/db-password`.
+        id: of this rotation, or of the last one; each rotation gets a new one.
+        phase: how far the rotation has got.
+        secret: the rotated value, as the store names it; empty in version 1.
+        plan: how the secret is rotated. Every run must resume the rotation in the same way.
+        target: a digest of the target where the secret is rotated; empty in version 1, and
+            for a rotation whose readers are the target.
         target_description: hosts, ports and users of the target, for people.
-        asked: whether a person asked for it, so that it need not be due.
-        compromised: whether the old credential is known to others: it gets no grace period,
-            and its sessions end.
-        attempt: how many new values were made for this rotation; a target that refuses
-            one for good gets another.
-        rejections: how often the target has refused the present one.
+        asked: whether a person requested the rotation, so that it need not be due.
+        compromised: whether others know the old credential: it gets no grace period, and
+            its sessions are ended.
+        attempt: how many new values this rotation has created. If the target rejects one for
+            good, the rotation creates another.
+        rejections: how often the target has rejected the present value.
         tries: how often in a row the next step has failed.
-        error: why it failed the last time: a step and a code; never a value.
-        then: the phase that follows once the new value is undone: IDLE, QUARANTINED, or
-            CLAIMED for another value; empty where it is not to be undone.
-        owner: the host and process that is at work on it; empty for none. `holder` in the
-            stored record.
-        busy_until: when others may take over; without an owner, when it is tried again.
-        started_at: when it was claimed.
-        settle_seconds: how long readers take to know the announced value.
-        settle_until: when all of them do.
+        error: why the step failed the last time: a step and a code, never a value.
+        then: the phase that follows a revert: IDLE, QUARANTINED, or CLAIMED to try another
+            value; empty if there is no revert.
+        owner: the host and process that works on the rotation; empty if there is none. The
+            stored record calls it `holder`.
+        busy_until: when other processes may take over; without an owner, when to try again.
+        started_at: when the rotation was claimed.
+        settle_seconds: how long it takes until all readers know the announced value.
+        settle_until: when all readers know it.
         promoted_at: when readers got the new value; 0 before.
         retire_at: when the old credential may be removed; 0 before.
         last_rotated_at: when readers got the new value of the last rotation that
-            succeeded; 0 for never.
+            succeeded; 0 means never.
         given_up_at: when a person last rolled a rotation back or aborted it.
-        retired_at: when the last old credential was shown to be refused; 0 for never.
-        issued: the SHA-256 of each password that was made and may still work at the target,
-            the newest last.
-        extra_passwords: how many passwords the user has at the target that envkit does not
-            know, when it was last looked at.
-        facts: what the rotator must know again after a crash; never a value.
-        notified: when a notice was last sent, by the kind of event; `told` in the stored
-            record.
+        retired_at: when an old credential was last confirmed to be refused; 0 means never.
+        issued: the SHA-256 of each password that envkit created and that may still work at
+            the target, newest last.
+        extra_passwords: how many passwords the user had at the target that envkit did not
+            create, at the last look.
+        facts: what the rotator needs to know again after a crash, never a value.
+        notified: when a notice was last sent, by kind of event. The stored record calls it
+            `told`.
     """
 
     rotation: str
@@ -142,25 +142,25 @@ class Record(NamedTuple):
 
     @property
     def only_claimed(self) -> bool:
-        """Whether nothing has been made yet, so that it can begin again from another value."""
+        """Whether no new value exists yet, so that the rotation can restart from another value."""
         return self.phase == Phase.CLAIMED and not self.attempt
 
     @property
     def reverting(self) -> bool:
-        """Whether the rotation is being reverted, which it always completes."""
+        """Whether the rotation is being reverted. A revert always runs to completion."""
         return self.phase in (Phase.REVERTING, Phase.REVERTED)
 
     @property
     def after_promote(self) -> bool:
-        """Whether a rotation is in progress whose new value is in the store for good."""
+        """Whether a rotation is in progress and its new value is in the store for good."""
         return self.phase in _AFTER_PROMOTE
 
     @property
     def due_from(self) -> float:
-        """From when the next due time counts; 0 for never.
+        """The time from which the next due time is counted; 0 means never.
 
         After a person has rolled a rotation back or aborted it, the next one waits for its
-        next due time. It is overdue by `last_rotated_at` all the same.
+        next due time. Whether it is overdue still depends on `last_rotated_at`.
         """
         if self.after_promote:
             return self.promoted_at
@@ -168,7 +168,7 @@ class Record(NamedTuple):
 
 
 def encode(record: Record) -> dict[str, object]:
-    """Return a record as what JSON can hold."""
+    """Return a record as values that JSON supports."""
     fields = {
         **record._asdict(),
         "phase": str(record.phase),
@@ -182,10 +182,10 @@ def encode(record: Record) -> dict[str, object]:
 
 
 def decode(data: object) -> Record:
-    """Return the record that `encode` made, of this version or the one before.
+    """Return the record from the output of `encode`, of version 2 or 1.
 
     Raises:
-        RotationError: it is none, or of another version.
+        RotationError: the data is not a record, or has another version.
     """
     if not isinstance(data, dict):
         raise _broken("is not valid")
@@ -209,7 +209,7 @@ def _usable(data: Mapping[str, object], name: str) -> Any:
     """Return one field of a stored record.
 
     Raises:
-        RotationError: it is missing, or not of its type.
+        RotationError: the field is missing or has the wrong type.
     """
     default, key = Record._field_defaults.get(name, ""), _STORED_NAMES.get(name, name)
     value: Any = data.get(key)
@@ -249,7 +249,7 @@ def _then(record: Record) -> str:
     """Return the phase that follows a revert.
 
     Raises:
-        RotationError: the record says that it is reverted, and not what comes next.
+        RotationError: the record is in a revert but does not name the next phase.
     """
     if not record.reverting:
         return record.then

@@ -1,7 +1,7 @@
-"""What is rotated: the rotation that changes a value, and its record beside the secret.
+"""The rotation that changes a value, and its record beside the secret.
 
-`envkit.rotation.rotated` finds the rotation of a value; a caller that is about to change the value
-reads the record here, with the login that it has for the value itself.
+`envkit.rotation.rotated` finds the rotation of a value. A caller that is about to change the value
+reads the record here, with its login for the value itself.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from envkit.rotation_state.record import Record
     from envkit.sources.protocols import Source
 
-    # returns the rotation that changes the value of a reference; None where none does
+    # returns the rotation that changes the value of a reference; None if there is none
     FindRotation: TypeAlias = Callable[[Source, Reference], "RotatedValue | None"]
     FindRotations: TypeAlias = Callable[[Profile, Deadline], FindRotation]
 
@@ -33,7 +33,7 @@ class RotatedValue(NamedTuple):
 
     Attributes:
         policy: the rotation.
-        fields: all fields of the secret that it changes, its own value's first.
+        fields: all fields of the secret that the rotation changes, the rotated value's first.
     """
 
     policy: Policy
@@ -41,7 +41,7 @@ class RotatedValue(NamedTuple):
 
     @property
     def full_name(self) -> str:
-        """The profile's and the rotation's name: `prod/db-password`."""
+        """The names of the profile and the rotation: `prod/db-password`."""
         return self.policy.full_name
 
 
@@ -52,15 +52,15 @@ def read_record(
 
     Args:
         rotated: the rotation.
-        source: that of the value.
-        ref: the value, which may be another field than the rotation's own.
-        deadline: when everything must be over.
+        source: the source of the value.
+        ref: the value, which may be a field other than the rotation's first.
+        deadline: when the whole operation must be done.
 
     Returns:
-        the record; None where there is none.
+        The record; None if there is none.
 
     Raises:
-        EnvkitError: it cannot be read, or is for another secret.
+        EnvkitError: the record cannot be read, or belongs to another secret.
     """
     own = reference_beside(source, ref, rotated.fields[0])
     store = open_store(source, own, rotated.fields, deadline)
@@ -68,6 +68,6 @@ def read_record(
     if record is not None and record.secret not in ("", store.identity):
         raise RotationError(
             f"the rotation record beside {store.location} is for another secret",
-            hint="run 'envkit rotate status'",
+            hint="run: envkit rotate status",
         )
     return record

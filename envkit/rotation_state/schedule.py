@@ -4,14 +4,14 @@
     due(timing, "prod/db-password", last=rotated_at, now=time())
 
 `every` counts from the last rotation, in seconds, independent of clock changes. A secret that
-was never rotated is due at once: its author sees whether the rotation works. A `schedule` is
-a cron expression in the wall-clock time of `timezone`, as in Debian's cron: a time that a
-clock change skips counts at the moment after it, one that occurs twice counts once. A secret
-that was never rotated waits for the first time.
+was never rotated is due at once, so that its author sees whether the rotation works. A `schedule`
+is a cron expression in the wall-clock time of `timezone`, as in Debian's cron: a time that a
+clock change skips counts at the moment after it, and a time that occurs twice counts once. A
+secret that was never rotated waits for the first time.
 
 A rotation begins in [due, due + window), or waits for its next due time. The jitter moves the
-beginning within that window, by the rotation's name and due time alone, so that all hosts
-agree. All times are seconds since the epoch, UTC.
+beginning within that window. It depends on the rotation's name and due time alone, so that all
+hosts agree. All times are seconds since the epoch, UTC.
 
 Nothing here reads a clock or the state of a rotation.
 """
@@ -28,21 +28,21 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# how late a rotation may begin that has no window, before it is called overdue
+# how late a rotation without a window may begin before it is overdue
 LATENESS_SECONDS = 3600.0
 UNTIL_NEVER = inf
 
 
 class Timing(NamedTuple):
-    """What a profile says of when a secret is rotated.
+    """When a secret is rotated, as the profile says.
 
     Attributes:
-        every_seconds: since the last rotation; 0 where there is a schedule.
-        schedule: a cron expression; empty where there is `every`.
-        timezone: an IANA name, for the schedule.
+        every_seconds: since the last rotation; 0 if there is a schedule.
+        schedule: a cron expression; empty if there is `every`.
+        timezone: the IANA name of the schedule's time zone.
         window_seconds: how long after it is due a rotation may start; None means no limit.
-        jitter_seconds: the beginnings are spread over this long; less than the window.
-        grace_seconds: how long old and new both work.
+        jitter_seconds: rotations start within this many seconds; less than the window.
+        grace_seconds: how long the old and the new value both work.
     """
 
     every_seconds: float = 0.0
@@ -54,14 +54,14 @@ class Timing(NamedTuple):
 
 
 class Due(NamedTuple):
-    """The due time that counts now: the first whose window is not over.
+    """The current due time: the first one whose window is still open.
 
     Attributes:
         at: the due time itself.
-        starts: when the rotation may begin, jitter included.
-        closes: the end of the window; infinite where there is none.
+        starts: when the rotation may begin, including the jitter.
+        closes: the end of the window; infinite if there is none.
         overdue_at: when the first due time since the last rotation was missed for good;
-            infinite for what was never rotated.
+            infinite for a secret that was never rotated.
     """
 
     at: float
@@ -74,10 +74,10 @@ def due(timing: Timing, name: str, *, last: float, now: float) -> Due:
     """Return when a rotation is due.
 
     Args:
-        timing: what the profile says.
+        timing: the settings of the profile.
         name: the rotation's full name, `prod/db-password`.
-        last: when it was last rotated; 0 for never.
-        now: the time.
+        last: when the secret was last rotated; 0 means never.
+        now: the current time.
     """
     window = timing.window_seconds
     if not last and not timing.schedule:
@@ -94,7 +94,7 @@ def due(timing: Timing, name: str, *, last: float, now: float) -> Due:
 
 
 def jitter(timing: Timing, name: str, at: float) -> float:
-    """Return by how many seconds a rotation begins after its due time: always the same."""
+    """Return how many seconds after its due time a rotation begins; always the same number."""
     if not timing.jitter_seconds:
         return 0.0
     from hashlib import sha256
@@ -104,11 +104,11 @@ def jitter(timing: Timing, name: str, at: float) -> float:
 
 
 def due_times(timing: Timing, *, last: float, until: float) -> Iterator[float]:
-    """Yield the due times after `last`, each rotation done when it was due.
+    """Yield the due times after `last`, as if each rotation ran when it was due.
 
     Args:
-        timing: what the profile says.
-        last: when it was last rotated.
+        timing: the settings of the profile.
+        last: when the secret was last rotated.
         until: where to stop.
     """
     at = _first_after(timing, last, last)
@@ -118,7 +118,7 @@ def due_times(timing: Timing, *, last: float, until: float) -> Iterator[float]:
 
 
 def shortest_pause(timing: Timing, start: float, times: int = 60) -> float:
-    """Return the seconds between two due times, the shortest among the next ones."""
+    """Return the shortest pause between two of the next due times, in seconds."""
     if not timing.schedule:
         return timing.every_seconds
     found = _first_after(timing, start, start)
@@ -145,10 +145,10 @@ def _first_after(timing: Timing, last: float, moment: float) -> float:
 
 
 def cron_after(expression: str, timezone: str, moment: float) -> float:
-    """Return the first time after `moment` that a cron expression names.
+    """Return the first time after `moment` that matches a cron expression.
 
     Raises:
-        ValueError: the expression is none, or names no time of the next 50 years.
+        ValueError: the expression is invalid, or matches no time of the next 50 years.
     """
     from datetime import UTC, datetime
     from zoneinfo import ZoneInfo
@@ -163,7 +163,7 @@ def cron_after(expression: str, timezone: str, moment: float) -> float:
     zone = UTC if timezone == "UTC" else ZoneInfo(timezone)
     start = datetime.fromtimestamp(int(moment // 1), UTC).astimezone(zone)
     try:
-        # in an hour that comes twice it may begin with times of the first pass
+        # in an hour that a clock change repeats, the search may begin with times of the first pass
         for found in CronSim(expression, start):
             if found.timestamp() > moment:
                 return found.timestamp()

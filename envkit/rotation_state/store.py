@@ -5,9 +5,9 @@ rotators need two:
 
     old -> (announced) -> new -> (final)
 
-Where the readers are themselves the target (keys to verify tokens with, a key and
-its predecessor), `announced` has the new key while the old one still signs, and
-`final` no longer has the old one.
+Some readers are the target themselves: they verify tokens with the keys of the secret. For
+them, `announced` has the new key while the old one still signs, and `final` no longer has
+the old one.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ if TYPE_CHECKING:
 
 
 class Snapshot(NamedTuple):
-    """All that a store says of one rotation, read in one go.
+    """The state of one rotation in the store, from one read.
 
     Attributes:
-        current: the rotated fields that readers get now, as far as the secret has them;
-            None where the secret is not there.
-        version: of the secret; None where it is not there.
-        record: where the rotation stands; None where there never was one.
-        record_version: for the compare-and-set of the record's next write; None where
-            there is nothing yet.
+        current: the rotated fields that readers get now, without those that the secret lacks;
+            None if the secret does not exist.
+        version: of the secret; None if it does not exist.
+        record: the state of the rotation; None if there never was one.
+        record_version: for the compare-and-set of the record's next write; None if there is
+            no record yet.
         pending: the values of the rotation in progress; empty at rest.
     """
 
@@ -48,25 +48,25 @@ class Snapshot(NamedTuple):
 
     @property
     def old(self) -> Fields:
-        """The fields as they were when the rotation was claimed."""
+        """The rotated fields as they were when the rotation was claimed."""
         return self.pending.get(PendingValue.OLD, {})
 
     @property
     def new(self) -> Fields:
-        """The fields that the rotation is about; empty until they are made."""
+        """The new fields; empty until they are created."""
         return self.pending.get(PendingValue.NEW, {})
 
 
 class RotationStore(Protocol):
-    """One secret, the values that are pending for it and its rotation record, in one store.
+    """One secret, its pending values and its rotation record, in one store.
 
-    Every write raises `ConflictError` where something else is there than the snapshot
-    says, and then has changed nothing. Only `EnvkitError` escapes.
+    Every write raises `ConflictError` if the store differs from the snapshot, and then has
+    changed nothing. Only `EnvkitError` escapes.
 
     Attributes:
         location: of the secret, for people.
-        fields: which fields of it are rotated, the value first.
-        beside: the other fields of the secret that are texts, as they were read last.
+        fields: the rotated fields of the secret, the rotated value first.
+        beside: the other text fields of the secret, as of the last read.
     """
 
     location: str
@@ -74,66 +74,66 @@ class RotationStore(Protocol):
 
     @property
     def identity(self) -> str:
-        """Which value of the store it is, `secret/myapp/db#password`; for `Record.secret`.
+        """The identity of the value in its store, `secret/myapp/db#password`; for `Record.secret`.
 
-        The same however a profile writes it, and another one for every other value. Once the
-        store was read it is sure; before, no network is asked for it.
+        It does not depend on how a profile spells the reference, and no two values share one. It
+        is certain once the store was read; before that, it is guessed without a request.
         """
         ...
 
     @property
     def beside(self) -> Fields:
-        """See above."""
+        """See the attributes of the class."""
         ...
 
     def check(self) -> None:
-        """Raise when a rotation could not be carried through, before its first step.
+        """Raise if a rotation could not be completed. Called before its first step.
 
         Raises:
-            RotationError: the secret is rotated by something else, or its store has no
+            RotationError: something else rotates the secret, or its store has no
                 compare-and-set.
-            DeniedError: we may not write what a rotation writes.
+            DeniedError: envkit may not write what a rotation writes.
         """
         ...
 
     def read(self) -> Snapshot:
         """Read the secret, and *then* the record with the pending values.
 
-        In this order, a promotion by this snapshot fails when the record has moved on
-        and the secret has been written since.
+        In this order, a promotion from this snapshot fails if the record has moved on and the
+        secret has been written since.
         """
         ...
 
     def record_version(self) -> str | None:
-        """Return the version of the record now, as `Snapshot.record_version`; one request."""
+        """Return the current version of the record, like `Snapshot.record_version`; one request."""
         ...
 
     def rehearse(self, seen: Snapshot) -> Snapshot:
-        """Have the store take a write of the kind that `publish` makes, and change no field.
+        """Write the secret as `publish` does, but without changing a field.
 
-        Asked before the target is changed: what the store refuses then, it refuses before
-        any harm is done.
+        Called before the target is changed: a store that would refuse the real write refuses this
+        one, before any harm is done.
 
         Returns:
-            the snapshot as it is now; the secret may have another version.
+            The snapshot as it is now; the secret may have another version.
         """
         ...
 
     def save(self, seen: Snapshot, record: Record, pending: Pending) -> Snapshot:
-        """Replace the record and the pending values, of which none stays if there are none.
+        """Replace the record and all pending values; an empty `pending` removes them.
 
         Returns:
-            the snapshot as it is now: nothing has to be read again.
+            The snapshot as it is now; there is no need to read again.
         """
         ...
 
     def publish(self, seen: Snapshot, fields: Fields) -> Snapshot:
-        """Give readers these fields: all that are rotated, and none that is not in there.
+        """Give readers these fields: set those in `fields`, and remove any other rotated field.
 
-        Every other field of the secret stays as it is. The secret has another version
-        afterwards, even if the fields were the same.
+        All other fields of the secret stay as they are. The secret gets a new version even if
+        the fields were the same.
 
         Returns:
-            the snapshot as it is now: nothing has to be read again.
+            The snapshot as it is now; there is no need to read again.
         """
         ...

@@ -10,11 +10,11 @@ if TYPE_CHECKING:
 
 
 def is_ignored(name: str, patterns: Iterable[str]) -> bool:
-    """Return whether git ignores a file: the last pattern that fits it decides.
+    """Return whether git ignores a file: the last pattern that matches it decides.
 
     Args:
-        name: of a file in the folder of the `.gitignore`.
-        patterns: its lines, without comments.
+        name: the name of a file in the folder of the `.gitignore`.
+        patterns: the lines of the `.gitignore`, without comments.
 
     Reference: https://git-scm.com/docs/gitignore
     """
@@ -29,7 +29,7 @@ def is_ignored(name: str, patterns: Iterable[str]) -> bool:
 def _fits(name: str, pattern: str) -> bool:
     pattern = pattern.removeprefix("\\") if pattern.startswith(("\\!", "\\#")) else pattern
     pattern = pattern.removeprefix("**/").removeprefix("/")
-    if "/" in pattern:  # it is for a folder, or a file in one
+    if "/" in pattern:  # the pattern is for a folder, or a file in one
         return False
     return re.fullmatch(_regex(pattern), name) is not None
 

@@ -1,8 +1,8 @@
 """Write the first profiles of a project, from its `.env` files.
 
-What always holds: no existing file is changed, except that lines are added to `.gitignore`;
-no value is copied; no link out of the project is followed; if a file cannot be read, nothing
-is written.
+Guarantees: no existing file is changed, except that lines are added to `.gitignore`. No
+value is copied. No link out of the project is followed. If a file cannot be read, envkit writes
+nothing.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 
 _IGNORED = (".env", ".env.*")
 _OWN = ("*.envkit-previous", "*.envkit-rotation")
-# of files that hold no variables, or that envkit itself has written
+# endings of files that contain no variables, or that envkit itself has written
 _OTHER_ENDINGS = (
     ".keys",
     ".vault",
@@ -63,15 +63,15 @@ _GITIGNORE_HEAD = "# values stay out of git"
 
 
 class Initialised(NamedTuple):
-    """What `envkit init` did.
+    """The result of `envkit init`.
 
     Attributes:
         written: the new files, relative to the project's folder.
         environments: the names of the new profiles, without the base.
-        existing: profiles that were there, by the names of those that were not written.
+        existing: the names of profiles that already existed and were not written.
         ignored: the lines added to `.gitignore`.
-        lookups: of each new profile that looks something up.
-        unused: `.env` files that no profile reads.
+        lookups: the lookup of each new profile that has one.
+        unused: the `.env` files that no profile reads.
     """
 
     written: tuple[str, ...]
@@ -83,14 +83,14 @@ class Initialised(NamedTuple):
 
 
 def initialise(root: str, names: Sequence[str] = ()) -> Initialised:
-    """Write `profiles/` and the entries of `.gitignore`.
+    """Write `profiles/`, and add the entries of `.gitignore`.
 
     Args:
         root: the project's folder.
-        names: of the environments; default: dev, staging, prod, and each that has a `.env.NAME`.
+        names: the environments; default: dev, staging, prod, and one per `.env.NAME` file.
 
     Raises:
-        UsageError: a name that no profile can have, or a folder that cannot be written.
+        UsageError: a name is not valid for a profile, or a folder cannot be written.
         DotenvError: a `.env` file cannot be read.
         SourceError: a link, or a file that may not be replaced, is in the way.
     """
@@ -130,7 +130,7 @@ def initialise(root: str, names: Sequence[str] = ()) -> Initialised:
 
 
 def _variables(root: str) -> dict[str, list[str]]:
-    """Return per `.env` file the variables that it sets."""
+    """Return, per `.env` file, the variables that it sets."""
     found = {}
     for file in sorted(filter(is_dotenv_name, os.listdir(root))):
         path = os.path.join(root, file)
@@ -179,7 +179,7 @@ def _exists(folder: str, name: str) -> bool:
 
 
 def _gitignore(path: str, root: str) -> str:
-    """Return what is in `.gitignore`, if the entries that it lacks can be added."""
+    """Return the content of `.gitignore`, if missing entries can be added to it."""
     if os.path.islink(path):
         raise WriteRefusedError(
             f"{display_path(path)} is a symbolic link, which git does not read",
@@ -196,12 +196,12 @@ def _gitignore(path: str, root: str) -> str:
 
 
 def _ignore(path: str, before: str) -> tuple[str, ...]:
-    """Add to `.gitignore` the entries that it lacks, and return them."""
+    """Add the missing entries to `.gitignore`, and return them."""
     missing = _missing(before)
     if missing:
         gap = "" if not before else "\n" if before.endswith("\n") else "\n\n"
         text = before + gap + "\n".join((_GITIGNORE_HEAD, *missing)) + "\n"
-        # beside it a link may lead anywhere, and it is none itself
+        # the file itself is not a link, but its folder may be one
         path = os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path))
         data = text.encode("utf-8", "surrogateescape")
         write_atomic(path, data, mode=None if before else 0o644, follow=False)
@@ -211,7 +211,7 @@ def _ignore(path: str, before: str) -> tuple[str, ...]:
 def _missing(text: str) -> list[str]:
     """Return the entries that a `.gitignore` lacks.
 
-    What the project says of a file by its very name counts, wherever it stands.
+    A pattern for the exact name of a file decides, wherever it is in the `.gitignore`.
     """
     lines = [line.strip() for line in text.splitlines()]
     patterns = [line for line in lines if line and not line.startswith("#")]
@@ -221,9 +221,9 @@ def _missing(text: str) -> list[str]:
         for entry in _IGNORED
         if f"!{entry}" not in patterns and not is_ignored(probes[entry], patterns)
     ]
-    kept = [line for line in patterns if line.lstrip("!/").startswith(".env") and line[0] == "!"]
-    kept = list(dict.fromkeys(kept)) if ".env.*" in missing else []  # they must stand behind it
-    missing += kept
+    allowed = [line for line in patterns if line.lstrip("!/").startswith(".env") and line[0] == "!"]
+    allowed = list(dict.fromkeys(allowed)) if ".env.*" in missing else []  # they must follow it
+    missing += allowed
     for sample in EXAMPLES:
         decided = sample in patterns or f"/{sample}" in patterns
         if not decided and is_ignored(sample, [*patterns, *missing]):

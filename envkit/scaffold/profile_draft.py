@@ -1,9 +1,9 @@
 """Draft the text of a project's first profiles. Pure.
 
-A variable of a `.env` file becomes the lookup of its own name, `NAME = "{{ NAME }}"`:
-profiles are committed, and values are not. Variables that all environments have go to
-`base`, which the others extend: those of `.env.example`, or if there is none, those that all `.env`
-files have in common.
+A variable of a `.env` file becomes a lookup of its own name, `NAME = "{{ NAME }}"`, because
+profiles are committed and values are not. Variables that all environments have go to `base`,
+which the others extend. These are the variables of `.env.example`; without that file, those that
+all `.env` files have in common.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ ALIASES = {"dev": "development", "prod": "production"}
 
 EXAMPLES = (".env.example", ".env.sample", ".env.template", ".env.dist")
 PLAIN = (".env", ".env.local")
-LOCAL = ".local"  # behind the name of an environment's file: what wins over that on one machine
-# what a plain .env belongs to, so that production never runs on a laptop's values
+LOCAL = ".local"  # the suffix of a file that overrides an environment's file on one machine
+# environments that read a plain .env, so that production never runs on a laptop's values
 OWN_MACHINE = ("dev", "development", "local")
-# other endings after `.env.` that are not an environment: keys, archives, copies
+# endings after `.env.` that do not name an environment: keys, archives, copies
 _OTHER = ("local", "keys", "vault", "me", "bak", "backup", "old", "orig", "save", "tmp")
 
 
 class Lookup(NamedTuple):
-    """Where the variables of one environment are looked up.
+    """The places where the variables of one environment are looked up.
 
     Attributes:
-        files: names of `.env` files.
-        absent: the variables that none of them has yet.
+        files: the names of `.env` files.
+        absent: the variables that are in none of the files yet.
     """
 
     environment: str
@@ -41,14 +41,14 @@ class Lookup(NamedTuple):
 
 
 class Draft(NamedTuple):
-    """One profile; `lookup` is None where it looks nothing up itself."""
+    """One profile; `lookup` is None if the profile looks nothing up itself."""
 
     text: str
     lookup: Lookup | None = None
 
 
 def environments(files: Iterable[str]) -> list[str]:
-    """Return the environments of a project: the usual ones, and those of its `.env.NAME` files."""
+    """Return the environments of a project: the usual ones, and one per `.env.NAME` file."""
     usual = {*ENVIRONMENTS, *ALIASES.values()}
     names = (
         file.removeprefix(".env.").removesuffix(LOCAL)
@@ -59,7 +59,7 @@ def environments(files: Iterable[str]) -> list[str]:
 
 
 def is_dotenv_name(file: str) -> bool:
-    """Return whether a file of this name holds variables of one environment, or of none."""
+    """Return whether a file of this name contains variables of an environment or a project."""
     suffix = file.removeprefix(".env.").removesuffix(LOCAL)
     return file in (*EXAMPLES, *PLAIN) or (
         file.startswith(".env.")
@@ -72,8 +72,8 @@ def drafts(names: Sequence[str], found: Mapping[str, Sequence[str]]) -> dict[str
     """Return the profiles of a project, `base` first.
 
     Args:
-        names: of the environments.
-        found: per `.env` file the variables that it sets.
+        names: the names of the environments.
+        found: per `.env` file, the variables that it sets.
     """
     if not found:
         return _samples(names)
@@ -94,7 +94,7 @@ def drafts(names: Sequence[str], found: Mapping[str, Sequence[str]]) -> dict[str
 
 
 def _samples(names: Sequence[str]) -> dict[str, Draft]:
-    """Return sample profiles, of which one environment runs immediately."""
+    """Return sample profiles; one of their environments can run immediately."""
     base = _table(
         (
             f'APP_ENV = {{ type = "enum", choices = {_toml(names)} }}',
@@ -118,7 +118,7 @@ def unused(found: Iterable[str], drafted: Iterable[str]) -> tuple[str, ...]:
     """Return the `.env` files that none of the drafted environments reads.
 
     Args:
-        found: names of files.
+        found: the names of the files.
         drafted: the names of the environments.
     """
     files = list(found)
@@ -127,15 +127,15 @@ def unused(found: Iterable[str], drafted: Iterable[str]) -> tuple[str, ...]:
 
 
 def _own_files(name: str) -> list[str]:
-    """Return the files that a source looks for by itself, the first that is there."""
+    """Return the files that a source looks for by default; it uses the first that exists."""
     return [f".env.{each}" for each in (name, ALIASES.get(name)) if each]
 
 
 def _files(name: str, found: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
-    """Return the files that an environment reads, the one that wins last.
+    """Return the files that an environment reads; the last one wins.
 
-    They are its own, and on one's own machine the plain ones before them: the order in which
-    web frameworks read them.
+    These are its own files. On a developer's machine, the plain files come first, which is the
+    order in which web frameworks read them.
     """
     names = _own_files(name)
     own = next((file for file in names if file in found or file + LOCAL in found), names[0])
@@ -148,7 +148,7 @@ def _union(lists: Iterable[Iterable[str]]) -> list[str]:
 
 
 def _shared(lists: Iterable[Sequence[str]]) -> list[str]:
-    """Return what is in every list that is not empty."""
+    """Return the names that are in every non-empty list."""
     full = [names for names in lists if names]
     return [name for name in full[0] if all(name in names for names in full)] if full else []
 

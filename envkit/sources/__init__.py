@@ -1,5 +1,5 @@
-"""The adapters for stores: one module or package for each type of source.
+"""Adapters for stores: one module or package per source type.
 
-`protocols` defines what a source does, `model` what it returns, and `registry` opens one. A
+`protocols` defines the methods of a source, `model` its results, and `registry` opens sources. A
 plug-in imports `base`.
 """

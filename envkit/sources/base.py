@@ -1,8 +1,8 @@
-"""The types for authors of sources: the protocols, and their inputs and results.
+"""The types for authors of sources: protocols, inputs and results.
 
-A source is our adapter for one store. Building one does no I/O. A source never
-logs, prints or raises a value, maps its client's exceptions to `SourceError`
-once, at its boundary, and reports *absent* only if the store answered so.
+A source is envkit's adapter for one store. Building one does no I/O. A source never logs, prints
+or raises a value. It converts its client's exceptions to `SourceError` in one place, and reports
+*absent* only if the store said so.
 
     class Shelf:
         settings = {"path": str}
@@ -13,7 +13,7 @@ once, at its boundary, and reports *absent* only if the store answered so.
         def locate(self, ref): ...
         def fetch(self, refs): ...
 
-`envkit.testing.SourceContract` is the test suite that every source passes.
+`envkit.testing.SourceContract` is the test suite that every source must pass.
 """
 
 from __future__ import annotations

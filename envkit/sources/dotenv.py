@@ -2,23 +2,23 @@
 
     [sources.dotenv]
     type = "dotenv"
-    path = [".env.shared", ".env.staging"]   # a later one wins; else `.env.<environment>`
+    path = [".env.shared", ".env.staging"]   # a later one wins; default: `.env.<environment>`
 
-Without `path` it is `.env.<environment>` beside the `profiles/` folder, else
-`.env.<alias>`, and never another file: not `.env`, and not one in a folder above. A file
-that does not exist counts as absent, not failed.
+Without `path`, the file is `.env.<environment>` beside the `profiles/` folder or, if that does
+not exist, `.env.<alias>`. envkit never reads another file: not `.env`, and not one in a parent
+folder. If a file does not exist, its variables are absent, not failed.
 
-    dotenv:NAME         a variable of the source's files, as is a bare name
-    dotenv:FILE#NAME    a variable of another file, relative to the same folder
+    dotenv:NAME         a variable in the source's files, like a bare name
+    dotenv:FILE#NAME    a variable in another file, relative to the same folder
 
-The version of a value is that of its file: time, size and inode, nothing of the
-content. Writing changes one variable under a lock, and the file in one step; the file
-before is saved beside it (`.env.staging.envkit-previous`, 0600), and can be read:
+The version of a value is that of its file: time, size and inode, but nothing of the content.
+A write changes one variable under a lock and replaces the file atomically. It saves the old
+file beside it (`.env.staging.envkit-previous`, 0600), where it can be read:
 
     dotenv:?version=previous#NAME
 
-A file may be a link to another one inside the project. One that leads out of it is opened
-only if the user trusts that, and the saved copy is never a link.
+A file may be a link to another file in the project. A link that leads out of the project is
+followed only if the user trusts that. The saved copy is never a link.
 """
 
 from __future__ import annotations
@@ -50,16 +50,16 @@ if TYPE_CHECKING:
     from envkit.profile.placeholder import Reference
     from envkit.sources.model import Outcome, SourceContext
 
-PREVIOUS = "previous"  # the version of the saved copy
+PREVIOUS = "previous"  # the name of the saved copy
 PREVIOUS_SUFFIX = ".envkit-previous"
 
 
 class Read(NamedTuple):
-    """A file as it was found."""
+    """The result of reading a file."""
 
-    name: str  # as the profile has it
+    name: str  # as written in the profile
     text: str
-    version: str | None  # None where there is no such file
+    version: str | None  # None if the file does not exist
     content: DotenvFile
     modified_ns: int = 0
 
@@ -71,9 +71,9 @@ class DotenvSource:
     """Reads and writes the `.env` files of one environment.
 
     Attributes:
-        warnings: what the owner of the files should fix, without values; filled by `fetch`.
-        write_warnings: the same, of what was written.
-        root: the folder to which names of files are relative.
+        warnings: problems that the owner of the files should fix, without values; set by `fetch`.
+        write_warnings: the same, about written values.
+        root: the folder that file names are relative to.
     """
 
     settings: ClassVar[Mapping[str, type | tuple[type, ...]]] = {"path": (str, list)}
@@ -92,7 +92,7 @@ class DotenvSource:
         self._candidates = [f".env.{name}" for name in (context.environment, *context.aliases)]
 
     def check(self, ref: Reference) -> None:
-        """Refuse a version that files do not have, and a name that is not a variable's."""
+        """Refuse a version that files do not have, and an invalid variable name."""
         if ref.is_looked_up:
             return
         variable = _variable(ref)
@@ -104,17 +104,17 @@ class DotenvSource:
             check_reference(ref, variable, self.name)
 
     def locate(self, ref: Reference) -> str:
-        """Return `FILE#NAME`; the files where the source has several."""
+        """Return `FILE#NAME`, with all files if the source has several."""
         return f"{', '.join(self._names(ref))}#{_variable(ref)}"
 
     def files(self, ref: Reference) -> list[str]:
-        """Return the absolute paths of the files in which a reference is looked up."""
+        """Return the absolute paths of the files that a reference is looked up in."""
         return [self._path(name) for name in self._names(ref)]
 
     def fetch(self, refs: Collection[Reference]) -> Mapping[Reference, Outcome]:
         """Read each distinct file once."""
         known = {} if self._known is None else self._known
-        usual: list[Read] | None = None  # the files for all that names no file and no version
+        usual: list[Read] | None = None  # for references without a file and a version
         outcomes: dict[Reference, Outcome] = {}
         for ref in refs:
             _, path, variable, version, _ = ref
@@ -129,7 +129,7 @@ class DotenvSource:
         return outcomes
 
     def write(self, ref: Reference, value: Secret | None, *, expected: str | None) -> str:
-        """Set or remove one variable, in the file that has it or else in the source's last one."""
+        """Set or remove one variable in the file that has it, or in the source's last file."""
         return self.write_group({ref: value}, expected=expected)
 
     def group(self, ref: Reference) -> str:
@@ -139,7 +139,7 @@ class DotenvSource:
     def write_group(
         self, values: Mapping[Reference, Secret | None], *, expected: str | None
     ) -> str:
-        """Set or remove variables of one file in one step."""
+        """Set or remove variables of one file in one write."""
         variables = {}
         for ref, value in values.items():
             self.check(ref)
@@ -153,7 +153,7 @@ class DotenvSource:
     def write_several(
         self, ref: Reference, values: Mapping[str, Secret | None], *, expected: str | None
     ) -> str:
-        """Set or remove variables in the file that has the one of `ref`, as `write` does one."""
+        """Set or remove variables in the file that has the variable of `ref`; see `write`."""
         from envkit.sources.dotenv_errors import failure
         from envkit.sources.dotenv_write import change, rewrite
 
@@ -175,22 +175,22 @@ class DotenvSource:
     def read_variables(
         self, ref: Reference, variables: Iterable[str]
     ) -> tuple[str, str | None, dict[str, Secret]]:
-        """Return the file that has a variable, its version, and those variables that it has."""
+        """Return the file that has a variable, its version, and its values of the variables."""
         read = self._file_with(ref)
         entries = {name: read.content.get(name) for name in variables}
         values = {name: Secret(entry.value) for name, entry in entries.items() if entry is not None}
         return read.name, read.version, values
 
     def file_with(self, ref: Reference) -> str:
-        """Return the file that has a variable, or the one that a write would add it to."""
+        """Return the path of the file that has a variable, or that a write would add it to."""
         return self._file_with(ref).name
 
     def place(self, ref: Reference) -> str:
-        """Return `FILE#NAME` of the file that has it, or that a write would add it to."""
+        """Return `FILE#NAME` for the file that has it, or that a write would add it to."""
         return f"{self._file_with(ref).name}#{_variable(ref)}"
 
     def check_write(self, refs: Collection[Reference]) -> Mapping[Reference, EnvkitError]:
-        """Say which files cannot be replaced, and why; see `WriteCheck`."""
+        """Return why files cannot be replaced; see `WriteCheck`."""
         from envkit.sources.dotenv_write import refusals
 
         return refusals({ref: self.file_with(ref) for ref in refs}, self.places)
@@ -202,7 +202,7 @@ class DotenvSource:
         return versions(refs, self._names, self.root, PREVIOUS_SUFFIX)
 
     def history(self, ref: Reference) -> Sequence[Version]:
-        """Return the current version, and the copy that the last write saved."""
+        """Return the current version and the copy that the last write saved."""
         self.check(ref)
         current = self._file_with(ref)
         copy = self._load(current.name, previous=True)
@@ -216,7 +216,7 @@ class DotenvSource:
         ]
 
     def restore(self, ref: Reference, version: str, *, expected: str | None) -> str:
-        """Set one variable to what it was before the last write to its file."""
+        """Set one variable to its value before the last write to its file."""
         outcome = self._outcome(ref._replace(version=version), {})
         if isinstance(outcome, SourceError):
             raise outcome
@@ -249,7 +249,7 @@ class DotenvSource:
         return Absent(reason, reads[-1].version, known=tuple(names))
 
     def _read_version(self, ref: Reference, known: dict[str, Read | SourceError]) -> list[Read]:
-        """Return the files of a reference as they are in the version that it pins."""
+        """Return the files of a reference in the version that it pins."""
         reads = self._read_all(ref, known)
         if ref.version is None:
             return reads
@@ -267,7 +267,7 @@ class DotenvSource:
         return self._paths or self._candidates
 
     def _read_all(self, ref: Reference, known: dict[str, Read | SourceError]) -> list[Read]:
-        """Return the files of a reference, the one that wins last; never an empty list."""
+        """Return the files of a reference, the one with precedence last; never empty."""
         names = self._names(ref)
         if names is not self._candidates:
             return self._expanded([self._read(name, known) for name in names], known)
@@ -276,7 +276,7 @@ class DotenvSource:
         return [first or self._read(names[0], known)]
 
     def _expanded(self, reads: list[Read], known: dict[str, Read | SourceError]) -> list[Read]:
-        """Return files in which `${NAME}` may be a variable of those before it."""
+        """Return files in which `${NAME}` can refer to a variable of an earlier file."""
         found = reads[:1]
         for read in reads[1:]:
             if "${" in read.text:
@@ -307,7 +307,7 @@ class DotenvSource:
         return read
 
     def _load(self, name: str, *, previous: bool = False) -> Read:
-        """Read a file, or the copy that is kept of it."""
+        """Read a file or its saved copy."""
         path = self._path(name)
         try:
             if previous:
@@ -331,17 +331,17 @@ class DotenvSource:
         return Read(name, text, version_of(state), content, state.st_mtime_ns)
 
     def places(self, name: str) -> tuple[str, str]:
-        """Return where a file is, which its name may be a link to, and where its copy is.
+        """Return the paths of a file, with its link resolved, and of its saved copy.
 
-        The copy is beside the name, which need not be where the file is.
+        The copy is beside the link, which may be in another folder than the file.
 
         Raises:
-            UntrustedError: outside the project, and the user has not allowed that.
+            UntrustedError: a path is outside the project, and the user has not allowed that.
         """
         path = self._path(name)
         real = real_path(path, self.root)
         folder = resolved(os.path.dirname(path))
-        if folder != os.path.dirname(real):  # else it is allowed with the file
+        if folder != os.path.dirname(real):  # otherwise allowed with the file
             folder = real_path(folder, self.root)
         return real, os.path.join(folder, os.path.basename(path) + PREVIOUS_SUFFIX)
 
@@ -366,7 +366,7 @@ def _paths(context: SourceContext) -> list[str]:
 
 
 def _is_of_shell(path: str) -> bool:
-    """Return whether a path may have what only a shell replaces, or be more than one path."""
+    """Return whether a path may contain shell syntax, or be several paths."""
     odd = path != path.strip() or any(mark in path for mark in ("*", ",", "?", "%", "://"))
     return path.startswith(("~", "$")) or (odd and not path.startswith(("/", "./", "../")))
 
@@ -383,7 +383,7 @@ def _reading(reads: Sequence[Read], variable: str) -> Reading | None:
     """Return the value of a variable from the last file that has it.
 
     Raises:
-        DotenvError: it has no value there.
+        DotenvError: the variable has no value in that file.
     """
     for read in reversed(reads):
         entry = read.content.get(variable)
@@ -394,5 +394,5 @@ def _reading(reads: Sequence[Read], variable: str) -> Reading | None:
 
 
 def _nothing(name: str) -> Read:
-    """Return the outcome if the file, or the requested version of it, does not exist."""
+    """Return the result for a file or version that does not exist."""
     return Read(name, "", None, DotenvFile({}, ()))

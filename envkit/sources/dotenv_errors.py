@@ -1,4 +1,4 @@
-"""Why a `.env` file cannot be read or written: a system error, or a path that is not valid."""
+"""Errors of `.env` files: a read or write that failed, or a path that is not valid."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from envkit.errors import EnvkitError
     from envkit.profile.placeholder import Reference
 
-# the name does not lead to a file, and a retry does not help
+# the path is not that of a file, and a retry does not help
 _NO_FILE = (errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.ENXIO)
 
 
@@ -56,13 +56,13 @@ def check_reference(ref: Reference, variable: str, source: str) -> None:
     """Refuse a reference that is not valid for a `.env` file.
 
     Args:
-        ref: what is looked up.
+        ref: the reference to look up.
         variable: the variable that it names.
         source: the name of the source.
 
     Raises:
-        InvalidReferenceError: it has a version that no file has, or what it names is no
-            variable, or no file.
+        InvalidReferenceError: it has a version that files do not have, or it does not name a
+            variable or a file.
     """
     if ref.stage is not None or not _is_version(ref.version):
         raise InvalidReferenceError(
@@ -89,15 +89,15 @@ def _is_version(version: str | None) -> bool:
 
 
 def refuse_shell_path(path: str, where: str, error: type[EnvkitError]) -> None:
-    """Refuse a path with what only a shell replaces, and a text that is not one path.
+    """Refuse a path with shell syntax, and a text that is not a single path.
 
-    Such as `~/x`, `$HOME/x`, `%HOME%/x`, `*.env`, `.env,.env.local`, `file://x` and ` .env`. It
-    would be a file of that very name, which is never there, and so its variables absent.
+    Examples: `~/x`, `$HOME/x`, `%HOME%/x`, `*.env`, `.env,.env.local`, `file://x` and ` .env`. No
+    file has such a name, so all variables would silently be absent.
 
     Args:
-        path: relative to the project; `./~` is a file of that name.
-        where: what names it, for messages.
-        error: the class of the error to be raised.
+        path: relative to the project; write `./~` for a file of that name.
+        where: what has the path, for messages.
+        error: the class of the error to raise.
     """
     first, slash, rest = path.partition("/")
     variable = "HOME" if first == "~" else first[1:].removeprefix("{").removesuffix("}")

@@ -1,4 +1,4 @@
-"""Read whole `.env` files as one secret, which is rarely used."""
+"""Read complete `.env` files as one secret. Rarely used."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ def whole(ref: Reference, files: Mapping[str, DotenvFile], version: str | None) 
     """Return the variables of files as JSON; the last file that sets a variable wins.
 
     Args:
-        ref: to all of it.
-        files: per name; at least one.
-        version: of the last one.
+        ref: the reference to the whole file.
+        files: by name; at least one.
+        version: the version of the last file.
 
     Raises:
-        DotenvError: a line of a file, or a variable, cannot be read.
+        DotenvError: a line or a variable of a file cannot be read.
     """
     for file in files.values():
         for problem in file.problems:

@@ -25,15 +25,15 @@ if TYPE_CHECKING:
 
 
 def change(text: str, values: Mapping[str, Secret | None], *, path: str) -> tuple[bytes, list[str]]:
-    """Return the new content of a file, and what its owner should know; often nothing.
+    """Return the new content of a file and warnings for its owner; usually none.
 
     Args:
-        text: the content so far.
-        values: per variable what it is set to; None to remove it.
-        path: how messages call the file.
+        text: the current content.
+        values: the new value of each variable; None to remove it.
+        path: the file's path for messages.
 
     Raises:
-        DotenvError: the file cannot be read as it is.
+        DotenvError: the file cannot be read in its current form.
         InvalidValueError: a `.env` file cannot contain the value.
     """
     warnings = []
@@ -51,20 +51,20 @@ def change(text: str, values: Mapping[str, Secret | None], *, path: str) -> tupl
 
 
 def unchanged(text: str) -> bytes:
-    """Return the content of a file that is written again as it is."""
+    """Return the content to write a file unchanged."""
     return encode(text)
 
 
 def check(path: str, previous: str) -> None:
-    """Refuse a file that cannot be replaced, or no copy of it that is kept. Changes nothing.
+    """Refuse a file that cannot be replaced, or whose copy cannot be saved. Changes nothing.
 
     Args:
         path: the file, absolute and without links.
-        previous: its copy.
+        previous: the path of its copy.
 
     Raises:
         SourceError: a person must change something first.
-        OSError: the folder of one of them cannot be written.
+        OSError: a folder cannot be written.
     """
     check_replaceable(path)
     check_own(previous)
@@ -74,11 +74,11 @@ def check(path: str, previous: str) -> None:
 def refusals(
     files: Mapping[Reference, str], places: Callable[[str], tuple[str, str]]
 ) -> dict[Reference, EnvkitError]:
-    """Return which files cannot be replaced, and why; see `WriteCheck`.
+    """Return why files cannot be replaced; see `WriteCheck`.
 
     Args:
-        files: per reference the name of its file.
-        places: where a file of that name is, and where its copy.
+        files: for each reference, the name of its file.
+        places: returns the paths of a file and its copy, given the file's name.
     """
     refused: dict[Reference, EnvkitError] = {}
     for ref, name in files.items():
@@ -101,26 +101,26 @@ def rewrite(
     timeout_seconds: float,
     written: Collection[str] | None = None,
 ) -> str:
-    """Change a file under its lock, if it still has the expected version, and save a copy.
+    """Change a file under its lock if it has the expected version, and save a copy.
 
     Args:
-        name: how messages call it.
-        path: where it is; absolute, without links.
-        previous: where the copy is saved.
-        edit: returns the new content, given the text so far.
-        expected: its version; None where it must not exist.
+        name: the file's name for messages.
+        path: the path of the file; absolute, without links.
+        previous: the path of the copy.
+        edit: takes the current content and returns the new one.
+        expected: the expected version; None if the file must not exist.
         timeout_seconds: how long to wait for another writer.
-        written: as of `locked`: all that is written under this lock by a rotation, which lists
-            no folder.
+        written: as for `locked`: all files that a rotation writes under this lock, so that no
+            folder is listed.
 
     Returns:
         the new version.
 
     Raises:
-        ConflictError: it is another one; nothing was written.
-        LockedError: another process had the lock for the whole time.
-        SourceError: it cannot be replaced.
-        OSError: it cannot be read or written; it is unchanged.
+        ConflictError: the file has another version; nothing was written.
+        LockedError: another process had the lock until the timeout.
+        SourceError: the file cannot be replaced.
+        OSError: the file cannot be read or written; it is unchanged.
     """
     check(path, previous)
     with locked(path, timeout_seconds=timeout_seconds, follow=False, written=written):
@@ -142,46 +142,46 @@ def replace(
 ) -> os.stat_result:
     """Replace a file, and save a copy of an existing one.
 
-    The caller has the lock of the file, under which all of its copies are written.
+    The caller has the lock of the file, which covers all its copies.
 
     Args:
         path: the file, absolute and without links.
         data: the new content.
-        previous: where the copy is saved.
-        before: the content so far.
-        alone: as of `write_with_copy`.
+        previous: the path of the copy.
+        before: the current content.
+        alone: as for `write_with_copy`.
 
     Returns:
         the state of the new file.
 
     Raises:
-        SourceError: one of them cannot be replaced.
-        OSError: one of them cannot be written; the file is unchanged.
+        SourceError: a file cannot be replaced.
+        OSError: a file cannot be written; the original is unchanged.
     """
     if os.path.dirname(previous) != os.path.dirname(path):
-        sweep_beside(previous, alone=alone)  # taking the lock has swept the other folder
+        sweep_beside(previous, alone=alone)  # acquiring the lock has swept the other folder
     return write_with_copy(path, data, previous, before, alone=alone)
 
 
 def rehearse(path: str, previous: str, *, more_bytes: int, alone: bool = False) -> None:
-    """Do everything that `replace` does, except rename the new files.
+    """Do everything that `replace` does except rename the new files.
 
     Args:
         path: the file, absolute and without links.
-        previous: where the copy would be saved.
-        more_bytes: by how much the file may grow.
-        alone: as of `write_with_copy`.
+        previous: the path that the copy would have.
+        more_bytes: by how many bytes the file may grow.
+        alone: as for `write_with_copy`.
 
     Raises:
-        SourceError: one of them cannot be replaced.
-        OSError: one of them cannot be written.
+        SourceError: a file cannot be replaced.
+        OSError: a file cannot be written.
     """
     check(path, previous)
     try:
         size = os.stat(path, follow_symlinks=False).st_size
     except FileNotFoundError:
         size = 0
-    # not zeros, for which some file systems take no space
+    # zeros would take no space on some file systems
     data = os.urandom(size + more_bytes)
     write_with_copy(path, data, previous, data[:size], rehearsal=True, alone=alone)
 

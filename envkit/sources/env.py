@@ -1,6 +1,6 @@
-"""The process environment, such as a platform (Heroku, Vercel, Railway) sets it.
+"""The process environment, as set by a platform (Heroku, Vercel, Railway).
 
-`env:NAME`, and a bare name that is looked up here, is the variable of that name.
+`env:NAME`, or a bare name that is looked up here, is the variable with that name.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class EnvSource:
-    """Reads the environment that envkit itself was started with."""
+    """Reads the environment that envkit was started with."""
 
     settings: ClassVar[Mapping[str, type | tuple[type, ...]]] = {}
     remote = False
@@ -31,7 +31,7 @@ class EnvSource:
         self._environ = values_of(context.environ)
 
     def check(self, ref: Reference) -> None:
-        """Refuse a reference that is not the name of one variable."""
+        """Refuse a reference that is not just the name of a variable."""
         if ref.is_looked_up:
             return
         if ref.version is not None or ref.stage is not None:
@@ -50,9 +50,9 @@ class EnvSource:
         return f"{self.name}:{_name(ref)}"
 
     def fetch(self, refs: Collection[Reference]) -> Mapping[Reference, Outcome]:
-        """Look the variables up."""
+        """Look up the variables."""
         environ = self._environ
-        if environ is os.environ:  # which takes long to say that it has no variable
+        if environ is os.environ:  # its lookup of a missing variable is slow
             environ = dict(environ)
         absent = Absent("not in the environment")
         outcomes: dict[Reference, Outcome] = {}

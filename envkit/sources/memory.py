@@ -1,12 +1,12 @@
-"""Secrets in the memory of this process, for our tests and those of plug-ins.
+"""Secrets in the memory of this process, for tests of envkit and of plug-ins.
 
     [sources.vault]
     type = "memory"
     secrets = { db = { user = "app", password = "..." }, STRIPE_KEY = "..." }
 
-A table is the secret at that path; a text is a field of the secret at the empty
-path, which is where a bare name is looked up. All versions are stored, numbered
-from 1, and `reads` counts what a real store would have been asked.
+A table is the secret at that path. A text is a field of the secret at the empty path, where
+bare names are looked up. All versions are stored and numbered from 1. `reads` counts the
+requests that a real store would have received.
 """
 
 from __future__ import annotations
@@ -63,28 +63,28 @@ class MemorySource:
             self.put("", bare)
 
     def put(self, path: str, fields: Mapping[str, object], *, created: float | None = None) -> str:
-        """Make these fields, and no others, the newest version of a secret.
+        """Store a new version of a secret with exactly these fields.
 
         Args:
-            path: the secret.
-            fields: all that it has.
-            created: seconds since the epoch; now unless given.
+            path: the path of the secret.
+            fields: all its fields.
+            created: seconds since the epoch; default: now.
 
         Returns:
-            the version's id.
+            the id of the version.
         """
         with self._lock:
             return self._append(path, fields, created)
 
     def check(self, ref: Reference) -> None:
-        """Refuse a stage: versions have numbers here, no labels."""
+        """Refuse a stage: versions in memory have numbers and no labels."""
         if ref.stage is not None:
             raise InvalidReferenceError(
                 f"{ref} has a stage, and {self.name} has no stages", hint="use '?version='"
             )
 
     def locate(self, ref: Reference) -> str:
-        """Return the reference as it is written in a profile."""
+        """Return the reference as written in a profile."""
         return str(ref)
 
     def fetch(self, refs: Collection[Reference]) -> Mapping[Reference, Outcome]:
@@ -94,7 +94,7 @@ class MemorySource:
             return {ref: self._outcome(ref) for ref in refs}
 
     def write(self, ref: Reference, value: Secret | None, *, expected: str | None) -> str:
-        """Set or remove one field by compare-and-set on the number of the newest version."""
+        """Set or remove one field by compare-and-set on the number of the latest version."""
         return self.write_group({ref: value}, expected=expected)
 
     def group(self, ref: Reference) -> str:
@@ -104,7 +104,7 @@ class MemorySource:
     def write_group(
         self, values: Mapping[Reference, Secret | None], *, expected: str | None
     ) -> str:
-        """Set or remove fields of one secret by one compare-and-set."""
+        """Set or remove fields of one secret by a single compare-and-set."""
         for ref in values:
             self.check(ref)
             if ref.version is not None:
@@ -115,7 +115,7 @@ class MemorySource:
             return self._set(values, expected)
 
     def history(self, ref: Reference) -> Sequence[Version]:
-        """Return all versions of a secret, the newest first."""
+        """Return all versions of a secret, newest first."""
         self.check(ref)
         with self._lock:
             versions = self._versions.get(ref.path, [])
@@ -126,7 +126,7 @@ class MemorySource:
             ]
 
     def restore(self, ref: Reference, version: str, *, expected: str | None) -> str:
-        """Set one field to what it was in an earlier version."""
+        """Set one field to its value in an earlier version."""
         self.check(ref)
         with self._lock:
             earlier = self._outcome(ref._replace(version=version))

@@ -1,7 +1,7 @@
-"""The data of sources: their context, and readings, absences and versions.
+"""The data of sources: context, readings, absences and versions.
 
-Data only. The protocols are in `envkit.sources.protocols`, and authors of sources import
-both from `envkit.sources.base`.
+The protocols are in `envkit.sources.protocols`. Authors of sources import both from
+`envkit.sources.base`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class Reading(NamedTuple):
-    """A value together with its version and where it came from."""
+    """A value with its version and location."""
 
     value: Secret
     version: str | None  # the store's own id; None if the store has no versions
@@ -32,12 +32,12 @@ class Reading(NamedTuple):
 
 
 class Absent(NamedTuple):
-    """The store answered, and it does not have the value."""
+    """The store answered and does not have the value."""
 
     reason: str = ""  # for people, names only: `no field 'pasword' (fields: password, user)`
     version: str | None = None  # of the secret that lacks the field, for compare-and-set
     doubt: str = (
-        ""  # why this may be the wrong store; if set, no default and no other source is used
+        ""  # why this may be the wrong store; if set, defaults and other sources are not used
     )
     known: tuple[str, ...] = ()  # the names that exist, for "did you mean"
 
@@ -47,10 +47,10 @@ if TYPE_CHECKING:
 
 
 def values_of(environ: Mapping[str, str]) -> Mapping[str, str]:
-    """Return an environment with its values as `Secret` has them: bytes read as UTF-8.
+    """Return an environment whose values are bytes decoded as UTF-8, as in `Secret`.
 
-    Python decodes `os.environ` by the locale. That matters in a program that uses envkit as a
-    library: the command line is in UTF-8 mode.
+    Python decodes `os.environ` with the locale. This matters for programs that use envkit as a
+    library; the command line always runs in UTF-8 mode.
     """
     if environ is not os.environ or sys.getfilesystemencoding() == "utf-8":
         return environ
@@ -68,17 +68,17 @@ class LoginWarning(NamedTuple):
 
 
 class SourceContext:
-    """Everything that a source knows when it is built.
+    """The input for building a source.
 
     Attributes:
-        name: the source's name in the profile, `vault` or `vault-eu`.
-        settings: the table `[sources.NAME]` without `type`, its placeholders substituted.
-        environment: the profile's name; `aliases` its other names.
-        root: absolute path of the folder that holds `profiles/`.
-        environ: the process environment to read from.
-        deadline: nothing waits beyond it.
-        already_read: what sources of this command have read, so that nothing is read twice;
-            None if each read asks the store.
+        name: the source's name in the profile: `vault` or `vault-eu`.
+        settings: the table `[sources.NAME]` without `type`, with placeholders substituted.
+        environment: the profile's name; `aliases` are its other names.
+        root: the absolute path of the folder that contains `profiles/`.
+        environ: the process environment to read.
+        deadline: nothing waits longer.
+        already_read: results of other sources in this command, so that nothing is read twice;
+            None if each read contacts the store.
     """
 
     __slots__ = (
@@ -115,25 +115,25 @@ class SourceContext:
 
 
 class Version(NamedTuple):
-    """One version of a secret that its store still knows."""
+    """A version of a secret that its store still has."""
 
-    version: str  # what `?version=` takes
+    version: str  # the value for `?version=`
     created: float | None  # seconds since the epoch, UTC; None if the store does not say
     author: str | None  # who created it, if the store says
     state: str  # `current`, `previous`, `older`, `deleted` or `destroyed`
 
 
-WHOLE = "*"  # the field of `SOURCE:PATH#*`: all fields, as one document
+WHOLE = "*"  # the field in `SOURCE:PATH#*`: all fields as one document
 
 
 def pick_field(ref: Reference, fields: Mapping[str, object]) -> str | Absent:
-    """Return the text of the one field that `ref` names, from a secret of several.
+    """Return the text of the field that a reference names.
 
-    No field and exactly one in the secret: that one. Text comes as it is; a number as the
-    store wrote it; a truth value, a list or a table as compact JSON; null counts as absent.
+    Without a field, the secret must have exactly one. Text is returned as is and a number as the
+    store wrote it. A boolean, a list or a table becomes compact JSON. null counts as absent.
 
     Raises:
-        InvalidReferenceError: no field is named and the secret has not exactly one.
+        InvalidReferenceError: no field is named and the secret does not have exactly one.
     """
     if ref.field == WHOLE:
         return _to_text(dict(fields))

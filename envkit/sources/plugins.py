@@ -1,8 +1,8 @@
-"""Plug-ins from installed packages: one loader for every entry-point group.
+"""Load plug-ins from installed packages, for every entry-point group.
 
     load_plugin("envkit.sources", "1password", "source type", built_in=BUILT_IN, place=place)
 
-Entry points are read only for a name that is not built in.
+Entry points are read only for names that are not built in.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ if TYPE_CHECKING:
 
 
 def load_plugin(group: str, name: str, kind: str, *, built_in: Iterable[str], place: object) -> Any:
-    """Return what an installed package registers under a name.
+    """Return the object that an installed package registers under a name.
 
     Args:
-        group: the entry-point group, `envkit.sources`.
-        name: the entry's name, as the profile has it.
-        kind: what it is, for messages: `source type`.
+        group: the entry-point group: `envkit.sources`.
+        name: the name of the entry, as in the profile.
+        kind: the kind of plug-in, for messages: `source type`.
         built_in: names that need no plug-in, for "did you mean".
         place: where the profile names it.
 
     Raises:
-        ProfileError: no package or several packages provide it, or it cannot be imported.
+        ProfileError: no package or several packages provide it, or its import fails.
     """
     from importlib.metadata import entry_points
 

@@ -1,7 +1,7 @@
 """The protocols that sources implement; import them from `envkit.sources.base`.
 
-They are apart from it because a protocol needs `typing`, whose import costs more than
-starting the interpreter, and nothing on the way to an app asks for one at run time.
+They have a separate module because protocols need `typing`, whose import takes longer than
+starting the interpreter. Starting an app never needs them at run time.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 
 @runtime_checkable
 class Source(Protocol):
-    """The read side of one store. Its constructor does no I/O; it raises only `SourceError`.
+    """Reads from one store. The constructor does no I/O; a failed store raises `SourceError`.
 
     Attributes:
-        settings: the keys that `[sources.NAME]` takes, each with its Python type.
-        remote: whether `fetch` waits for a network; such sources are asked in parallel.
-        name: as in the profile.
+        settings: the keys of `[sources.NAME]`, each with its Python type.
+        remote: whether `fetch` waits for a network; such sources are read in parallel.
+        name: the name in the profile.
     """
 
     settings: ClassVar[Mapping[str, type | tuple[type, ...]]]
@@ -34,19 +34,19 @@ class Source(Protocol):
     name: str
 
     def check(self, ref: Reference) -> None:
-        """Raise `InvalidReferenceError` if `ref` is not valid for the store; do no I/O."""
+        """Raise `InvalidReferenceError` if `ref` is not valid for the store. Does no I/O."""
         ...
 
     def locate(self, ref: Reference) -> str:
-        """Return where the reference points, for people and without any value; do no I/O."""
+        """Return the location of a reference for people, without any value. Does no I/O."""
         ...
 
     def fetch(self, refs: Collection[Reference]) -> Mapping[Reference, Outcome]:
         """Read all `refs`, each distinct path once.
 
         Returns:
-            per reference a `Reading`; `Absent`, or no item at all, if the store does
-            not have it; an error if only that one failed.
+            for each reference a `Reading`; `Absent`, or no item, if the store does not have the
+            value; an error if only this reference failed.
 
         Raises:
             SourceError: the store failed as a whole.
@@ -62,10 +62,10 @@ class WritableSource(Source, Protocol):
         """Set or remove one value by compare-and-set; leave every other field unchanged.
 
         Args:
-            ref: the one value to set; a pinned version cannot be written.
+            ref: the value to set, without a pinned version.
             value: the new value; None removes it.
-            expected: the version that the caller last saw (`Reading.version`, or
-                `Absent.version`); None where the secret must not exist yet.
+            expected: the version that the caller last saw (`Reading.version` or
+                `Absent.version`); None if the secret must not exist yet.
 
         Returns:
             the new version.
@@ -79,10 +79,10 @@ class WritableSource(Source, Protocol):
 
 @runtime_checkable
 class GroupWrite(Protocol):
-    """Optional for a writable source: write several values in one compare-and-set."""
+    """Optional for a writable source: write several values with one compare-and-set."""
 
     def group(self, ref: Reference) -> str:
-        """Return a key that is equal for the values that `write_group` can write together.
+        """Return a key that is equal for all values that `write_group` can write together.
 
         Raises:
             SourceError: the store failed.
@@ -92,10 +92,10 @@ class GroupWrite(Protocol):
     def write_group(
         self, values: Mapping[Reference, Secret | None], *, expected: str | None
     ) -> str:
-        """Set or remove values of one group, all or none, in one new version.
+        """Set or remove values of one group in a single new version, all or none.
 
         Args:
-            values: what each is set to; None removes it.
+            values: the new value of each; None removes it.
             expected: as for `WritableSource.write`.
 
         Returns:
@@ -113,7 +113,7 @@ class VersionedSource(WritableSource, Protocol):
     """Optional: a source whose store has earlier versions."""
 
     def history(self, ref: Reference) -> Sequence[Version]:
-        """Return the versions of the secret that `ref` names, the newest first.
+        """Return the versions of the secret of a reference, newest first.
 
         Raises:
             SourceError: the store failed.
@@ -121,18 +121,17 @@ class VersionedSource(WritableSource, Protocol):
         ...
 
     def restore(self, ref: Reference, version: str, *, expected: str | None) -> str:
-        """Make the value that `ref` had in an earlier version the current one.
+        """Restore the value that a reference had in an earlier version.
 
-        Only the value that `ref` names changes; the other fields of the secret stay as
-        they are now.
+        Only this value changes. Other fields of the secret stay as they are.
 
         Args:
-            ref: the one value, not pinned.
-            version: one of `history`.
+            ref: the value to restore, without a pinned version.
+            version: a version from `history`.
             expected: the current version that the caller last saw.
 
         Returns:
-            the version that is current now.
+            the new current version.
 
         Raises:
             ConflictError: the store has another version; nothing was written.
@@ -143,14 +142,14 @@ class VersionedSource(WritableSource, Protocol):
 
 @runtime_checkable
 class ReadCheck(Protocol):
-    """Optional: report what cannot be read, without reading it."""
+    """Optional: report which values cannot be read, without reading them."""
 
     def check_read(self, refs: Collection[Reference]) -> Mapping[Reference, EnvkitError | None]:
         """Return which references may be read.
 
         Returns:
-            per reference the error that a read would raise, or None; without
-            those that the store does not report.
+            for each reference, the error that a read would raise, or None; without the references
+            that the store does not report on.
 
         Raises:
             SourceError: the store failed.
@@ -219,13 +218,13 @@ class LoginState(Protocol):
 
 @runtime_checkable
 class WriteCheck(Protocol):
-    """Optional for a writable source: report that a write would be refused."""
+    """Optional for a writable source: report which writes would be refused."""
 
     def check_write(self, refs: Collection[Reference]) -> Mapping[Reference, EnvkitError]:
-        """Return which of `refs` cannot be written, as far as is known; write nothing.
+        """Return which references are known to be unwritable; write nothing.
 
         Returns:
-            per reference the error; without those that can probably be written.
+            an error for each of them; references that are probably writable are omitted.
 
         Raises:
             SourceError: the store failed.
@@ -235,10 +234,10 @@ class WriteCheck(Protocol):
 
 @runtime_checkable
 class Placed(Protocol):
-    """Optional for a writable source that searches several places for one value."""
+    """Optional for a writable source that searches several locations for a value."""
 
     def place(self, ref: Reference) -> str:
-        """Return, for people, the place that has the value of `ref` or that a write would use.
+        """Return, for people, where the value of `ref` is, or where a write would add it.
 
         Raises:
             SourceError: the store failed.
@@ -248,13 +247,13 @@ class Placed(Protocol):
 
 @runtime_checkable
 class Probe(Protocol):
-    """Optional: report the store and the login, for `envkit doctor`."""
+    """Optional: report the state of the store and the login, for `envkit doctor`."""
 
     def probe(self) -> Sequence[str]:
-        """Ask the store whether it is available and which identity we have; read no secret.
+        """Check whether the store is available and which identity is used; read no secret.
 
         Returns:
-            facts for people, without any value: the store's version, the login, its rights.
+            facts for people, without any value: the store's version, the login, its permissions.
 
         Raises:
             SourceError: the store cannot be used.

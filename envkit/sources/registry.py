@@ -1,11 +1,11 @@
-"""The source types by name, and building a source from a profile's table.
+"""Find source types by name and build sources from the tables of a profile.
 
-A type's module is imported only when a profile uses that source. Plug-ins come from the
-entry-point group `envkit.sources`, which is read only for a type that is not built in.
+A type's module is imported only when a profile uses it. Plug-ins come from the
+entry-point group `envkit.sources`, which is read only for types that are not built in.
 
-A source that a repository configures connects where the repository says. The command line
-sets a guard, which refuses what its user has not trusted; a program that uses envkit as
-a library is the repository's own code, and has none.
+The settings of a source come from the repository and decide where it connects. The command line
+sets a guard that refuses what the user does not trust. A program that uses envkit as
+a library is the repository's own code and has no guard.
 """
 
 from __future__ import annotations
@@ -50,15 +50,15 @@ BUILT_IN = {
     "env": "envkit.sources.env:EnvSource",
     "memory": "envkit.sources.memory:MemorySource",
 }
-# the settings of a source may refer to sources of a lower rank than its own (others have 2):
-# those that are read without a network or a login, and never in a circle
+# the settings of a source may refer only to sources of a lower rank (default: 2): these are read
+# without a network or a login, and cycles are impossible
 _RANKS = {"env": 0, "dotenv": 1}
-# what a profile may say for everybody; anything else may be a credential
+# settings that may be literals; any other may be a credential
 _PLAIN_SETTINGS = frozenset(
     ("address", "endpoint_url", "mount", "namespace", "path", "prefix", "region", "concurrency")
 )
-# the setting that names a server, and those with which a source goes nowhere but where its
-# user's environment says
+# the setting with the server's address, and the settings that cannot redirect a source away from
+# the server in the user's environment
 _ADDRESS = {"vault": "address", "aws-secrets-manager": "endpoint_url"}
 _HARMLESS = {
     "vault": {"mount", "prefix", "namespace", "concurrency"},
@@ -69,16 +69,16 @@ _make_guard: Callable[[], Guard] | None = None
 
 
 def set_guard(make: Callable[[], Guard] | None) -> Callable[[], Guard] | None:
-    """Set the guard that decides for this process whether a profile is trusted.
+    """Set the guard that decides, for the whole process, whether a profile is trusted.
 
-    It is one decision for the whole process, since it depends on who started that.
+    It applies to the whole process because trust depends on who started the process.
 
     Args:
-        make: returns the guard, always the same one; called only for what needs trust. None
-            for a program, which trusts itself.
+        make: returns the guard, always the same one; called only if something needs trust. None
+            for programs, which trust themselves.
 
     Returns:
-        the previous value.
+        the previous function.
     """
     global _make_guard
     before, _make_guard = _make_guard, make
@@ -106,11 +106,11 @@ def never_ask() -> None:
 
 
 def may_need_trust(profile: Profile, references: Mapping[str, Iterable[Reference]]) -> bool:
-    """Return quickly whether a lookup may need trust; may be True when it does not.
+    """Return quickly whether reading references may need trust; True can be a false alarm.
 
     Args:
         profile: a loaded profile.
-        references: what is looked up in which source.
+        references: the references to read, by source.
     """
     if _make_guard is None:
         return False
@@ -129,7 +129,7 @@ def may_need_trust(profile: Profile, references: Mapping[str, Iterable[Reference
 
 
 def source_type(spec: SourceSpec) -> SourceType:
-    """Return the class for the type of a source.
+    """Return the class for a source's type.
 
     Raises:
         ProfileError: the type is unknown, or the package that provides it is broken.
@@ -145,9 +145,9 @@ def source_type(spec: SourceSpec) -> SourceType:
 
 
 def load_built_in(target: str) -> Any:
-    """Return the object that `module:attribute` names, importing its module."""
+    """Import a module and return the object that `module:attribute` names."""
     module, _, attribute = target.partition(":")
-    # `importlib` is a separate module, which nothing else on the hot path needs
+    # nothing else on the hot path imports `importlib`
     return getattr(__import__(module, fromlist=[attribute]), attribute)
 
 
@@ -160,20 +160,20 @@ def open_source(
     locating: bool = False,
     already_read: dict[object, Any] | None = None,
 ) -> Source:
-    """Build one source of a profile. Reads no store, except for its settings' placeholders.
+    """Build one source of a profile. Reads no store except for placeholders in its settings.
 
     Args:
         profile: a loaded profile.
-        name: one of `profile.sources`.
+        name: a key of `profile.sources`.
         environ: the process environment.
-        deadline: nothing waits beyond it.
-        locating: the source will only be asked to `check` and to `locate`. This needs no trust:
-            without it, the settings stay as they are written.
+        deadline: nothing waits longer.
+        locating: whether only `check` and `locate` will be called. This needs no trust; if the
+            profile is not trusted, the settings' placeholders are not replaced.
         already_read: as in `SourceContext`.
 
     Raises:
-        ProfileError: unknown type or setting, or a setting of the wrong type.
-        UntrustedError: it needs trust that its user has not given.
+        ProfileError: the type or a setting is unknown, or a setting has the wrong type.
+        UntrustedError: the source needs trust that the user has not given.
         EnvkitError: a placeholder in the settings has no value.
     """
     spec = profile.sources[name]
@@ -223,12 +223,12 @@ def open_source(
     )
     try:
         return kind(context)
-    except ProfileError as error:  # a source does not know where its table is written
+    except ProfileError as error:  # a source does not know where its settings are written
         raise ProfileError(f"{spec.location}: {error.message}", hint=error.hint) from None
 
 
 def bootstrap_names(profile: Profile) -> frozenset[str]:
-    """Return the environment variables that the settings of a profile's sources are read from."""
+    """Return the environment variables that the settings of a profile's sources use."""
     return frozenset(
         operand.path or operand.field or ""
         for spec in profile.sources.values()
@@ -240,7 +240,7 @@ def bootstrap_names(profile: Profile) -> frozenset[str]:
 def store_identity(profile: Profile, name: str) -> object:
     """Return a key that is equal for sources that read the same store with the same login.
 
-    Where in the store they look (`mount`, `prefix`) does not count.
+    Settings that only select a location in the store (`mount`, `prefix`) are ignored.
     """
     spec = profile.sources[name]
     settings = {k: v for k, v in spec.settings.items() if k not in ("mount", "prefix")}
@@ -252,10 +252,10 @@ def store_identity(profile: Profile, name: str) -> object:
 
 
 def _is_trusted(profile: Profile, name: str, environ: Mapping[str, str], *, locating: bool) -> bool:
-    """Return whether a source may do what its settings say.
+    """Return whether a source may act on its settings.
 
     Raises:
-        UntrustedError: it may not, and it is about to.
+        UntrustedError: the user does not trust them, and the source will act on them.
     """
     if _make_guard is None or not _leads_elsewhere(profile.sources[name]):
         return True
@@ -272,17 +272,17 @@ def _is_trusted(profile: Profile, name: str, environ: Mapping[str, str], *, loca
 
 
 def _leads_elsewhere(spec: SourceSpec) -> bool:
-    """Return whether the settings of a source may send or read what needs trust."""
+    """Return whether the settings of a source may send or read something that needs trust."""
     if not spec.settings:
         return False
-    # the files of a `.env` source are looked at when they are opened
+    # the files of a `.env` source are checked when they are opened
     harmless = spec.type in _LOCAL or spec.settings.keys() <= _HARMLESS.get(spec.type, set())
     return not harmless or any(True for _ in placeholders(spec.settings))
 
 
 def _may_be_outside(root: str, path: object) -> bool:
     if not isinstance(path, str) or "\0" in path:
-        return False  # the source refuses it
+        return False  # the source will refuse it
     if path.startswith("/") or ".." in path or OPEN in path or is_narrowed(root):
         return True
     here = root

@@ -1,8 +1,8 @@
-"""The retry policy for requests: transient failures only, full jitter, within the deadline.
+"""Retry requests: only transient failures, with full jitter, within the deadline.
 
-A server that asks envkit to slow down has not failed. envkit asks it until the deadline, and
-waits as long as the server says. All requests to a server share one `Pace`: envkit sends none
-during a pause, and fewer at once afterwards.
+A request to slow down is not a failure. envkit repeats the request until the deadline and waits as
+long as the server asks. All requests to a server share one `Pace`: envkit sends none
+during a pause, and fewer concurrent ones afterwards.
 
 Reference: https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
 Reference: https://www.rfc-editor.org/rfc/rfc9110#field.retry-after
@@ -29,19 +29,19 @@ if TYPE_CHECKING:
 ATTEMPTS = 5
 BASE_DELAY_SECONDS = 0.2
 MAX_DELAY_SECONDS = 3.0
-SPREAD_SECONDS = 0.25  # clients that were told the same time do not all return at once
+SPREAD_SECONDS = 0.25  # so that clients with the same Retry-After do not all return at once
 _SECONDS = re.compile(r"\d{1,18}(\.\d{1,18})?", re.ASCII)
 
 
 class Pace:
     """Limits the requests to one server; shared by all its clients.
 
-    Each request to slow down halves how many requests may be sent at once, and each answer
-    allows one more again.
+    Each request to slow down halves the number of concurrent requests, and each response raises
+    it by one.
 
     Args:
-        at_once: how many requests may be sent at once, at most.
-        per_second: how many requests may begin in a second; None for any number.
+        at_once: the maximum number of concurrent requests.
+        per_second: how many requests may begin per second; None for no limit.
         burst: how many of them may begin at the same time.
     """
 
@@ -51,7 +51,7 @@ class Pace:
         self._state = threading.Condition()
         self._most = self._allowed = at_once
         self._sent = 0
-        self._refusals = 0  # in a row
+        self._refusals = 0  # consecutive ones
         self._pause_end = 0.0
         self._per_second = per_second
         self._burst = max(1, burst if burst is not None else int(per_second or 1))
@@ -59,11 +59,11 @@ class Pace:
 
     @property
     def at_once(self) -> int:
-        """How many requests may be sent at once at the moment."""
+        """The current limit of concurrent requests."""
         return self._allowed
 
     def begin(self, deadline: Deadline) -> bool:
-        """Wait until the next request may begin; return False if that is after the deadline."""
+        """Wait until the next request may begin; return False if the deadline passes first."""
         with self._state:
             while True:
                 pause = self._pause_seconds()
@@ -92,7 +92,7 @@ class Pace:
     def _slow_down(self, wanted: float | None) -> None:
         self._allowed = max(1, self._allowed // 2)
         now = monotonic()
-        if now >= self._pause_end:  # those that were sent before the pause count once
+        if now >= self._pause_end:  # requests from before the pause count once
             self._refusals += 1
         ceiling = min(MAX_DELAY_SECONDS, BASE_DELAY_SECONDS * 2**self._refusals)
         pause = uniform(ceiling / 2, ceiling)  # noqa: S311 - spreads load, guards nothing
@@ -121,18 +121,18 @@ def retry(
     busy: Callable[[], SourceError] | None = None,
     attempts: int | None = None,
 ) -> T:
-    """Return what `call` returns, calling it again while its failure is transient.
+    """Return the result of `call`; repeat it while its failure is transient.
 
     Args:
-        call: raises `SourceError`; `retryable` decides whether it is called again.
-        deadline: no call is begun after it, and no pause goes beyond it.
-        pace: of the server, where it has one.
-        busy: makes the error for a call that the pace leaves no time for.
-        attempts: how often it is called at most. Unless given, ATTEMPTS, and a server that asks
-            to slow down is asked until the deadline.
+        call: raises `SourceError`; `retryable` decides whether it is repeated.
+        deadline: no call begins after it, and no pause extends beyond it.
+        pace: the pace of the server, if it has one.
+        busy: returns the error for a call that the pace leaves no time for.
+        attempts: the maximum number of calls. Default: ATTEMPTS, and until the deadline for a
+            server that asks to slow down.
 
     Raises:
-        SourceError: the last failure, after so many calls or when no time is left.
+        SourceError: the last failure, after the last attempt or when no time is left.
     """
     pace = pace or Pace(1)
     failures = 0
@@ -155,7 +155,7 @@ def retry(
         if not last.retryable or failures >= (attempts or ATTEMPTS):
             raise last
         if slow_down:
-            continue  # the pace makes the pause
+            continue  # the pace waits
         ceiling = min(MAX_DELAY_SECONDS, BASE_DELAY_SECONDS * 2**failures)
         pause = uniform(0, ceiling)  # noqa: S311 - spreads load, guards nothing
         if pause >= deadline.remaining_seconds():
@@ -164,11 +164,11 @@ def retry(
 
 
 def retry_after(header: str | None, date: str | None = None) -> float | None:
-    """Return the seconds that a server asks to wait; None without a valid answer.
+    """Return how many seconds a server asks to wait; None without a valid header.
 
     Args:
-        header: `Retry-After`: seconds, or a date.
-        date: `Date` of the same answer; a date counts from there, whatever our own clock says.
+        header: `Retry-After`: seconds or a date.
+        date: `Date` of the same response; used instead of the local clock for a `Retry-After` date.
     """
     text = (header or "").strip()
     if _SECONDS.fullmatch(text):
@@ -192,7 +192,7 @@ def _epoch_seconds(text: str) -> float | None:
 
     try:
         found = parsedate_to_datetime(text)
-        # one of the three forms names no zone, and means UTC
+        # one of the three formats has no time zone and means UTC
         return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
     except (ValueError, TypeError, IndexError, OverflowError):
         return None

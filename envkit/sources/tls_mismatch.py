@@ -1,6 +1,6 @@
-"""Detect that a client and a server disagree about TLS: only one of them uses it.
+"""Detect a TLS mismatch between client and server: only one of them uses TLS.
 
-Imported only once a request has failed. Nothing of an answer is returned.
+Imported only after a request has failed. No function returns any part of a response.
 """
 
 from __future__ import annotations
@@ -11,19 +11,19 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-# what OpenSSL calls an answer that is not TLS
+# OpenSSL's errors for a response that is not TLS
 _NO_TLS = re.compile(
     "wrong.version.number|http.request|unknown.protocol|record.layer.failure|"
     "packet.length.too.long|bad.record.type",
     re.IGNORECASE,
 )
-# what Go, nginx, Apache and others say in plain text on a port for TLS
+# plain-text responses of Go, nginx, Apache and others on a TLS port
 _TO_TLS = re.compile(
     rb"HTTP request to an HTTPS server|plain HTTP request was sent to HTTPS port|"
     rb"speaking plain HTTP to an SSL|requires? TLS|requires? HTTPS",
     re.IGNORECASE,
 )
-# a TLS alert, where a status line was expected; http.client may show it quoted
+# a TLS alert in place of a status line; http.client may quote it
 _ALERTS = ("\x15\x03", r"'\x15\x03", r"\x15\x03")
 
 
@@ -38,7 +38,7 @@ def answers_without_tls(causes: Iterable[BaseException]) -> bool:
 
 
 def answers_with_tls(causes: Iterable[BaseException]) -> bool:
-    """Return whether a plain request was answered by a TLS alert."""
+    """Return whether the response to a plain request was a TLS alert."""
     from http.client import BadStatusLine
 
     return any(
@@ -47,12 +47,12 @@ def answers_with_tls(causes: Iterable[BaseException]) -> bool:
 
 
 def asks_for_tls(status: int, body: bytes) -> bool:
-    """Return whether the answer to a plain request says that the port is for TLS."""
+    """Return whether the response to a plain request says that the port expects TLS."""
     return status in (400, 426, 497) and _TO_TLS.search(body) is not None
 
 
 def causes_of(error: BaseException) -> Iterable[BaseException]:
-    """Yield an error and whatever is behind it: clients wrap in several ways."""
+    """Yield an error and all its causes; clients wrap errors in several ways."""
     seen: set[int] = set()
     waiting: list[object] = [error]
     while waiting:
@@ -62,5 +62,5 @@ def causes_of(error: BaseException) -> Iterable[BaseException]:
             yield cause
             waiting += [cause.__cause__, cause.__context__, getattr(cause, "reason", None)]
             waiting += cause.args
-            # botocore keeps its cause as a parameter of the message
+            # botocore stores its cause as a message parameter
             waiting += getattr(cause, "kwargs", {}).values()

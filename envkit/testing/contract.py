@@ -1,7 +1,7 @@
 """The source contract: one test suite that every source passes, built-in or plug-in.
 
-Subclass `SourceContract` and give it a `harness` fixture that can reach the store
-behind the source's back:
+Subclass `SourceContract` and provide a `harness` fixture that can reach the store without the
+source:
 
     class TestVault(SourceContract):
         lacks = frozenset({"denied"})
@@ -10,18 +10,17 @@ behind the source's back:
         def harness(self, openbao):
             return VaultHarness(openbao)
 
-What a store cannot do is said in `lacks`; the tests of that ability are then not
-collected. Whatever is not in `lacks` must work: there is no skip in here that a
-broken harness could hide behind.
+List in `lacks` what a store cannot do; the tests of that ability are then not collected. Every
+other ability must work: no test skips itself, so a broken harness cannot go unnoticed.
 
-    fields           one secret holds several named values
+    fields           one secret has several named values
     implicit-field   a reference without a field means the secret's only field
     versions         an older version can still be read
-    reads            the store can tell how many reads it answered
-    denied           the store can refuse one secret and give another
-    unavailable      there can be nothing that listens
-    silent           there can be something that listens and never answers
-    write            the source is a `WritableSource`
+        reads            the store can report how many reads it answered
+        denied           the store can refuse one secret and return another
+        unavailable      there can be an address where nothing listens
+        silent           there can be a server that listens and never answers
+        write            the source is a `WritableSource`
     race             two writes at the same moment cannot both succeed
     history          the source is a `VersionedSource`
 """
@@ -54,7 +53,7 @@ _DEADLINE_SECONDS = 2.0
 
 
 class SourceContract(WritingContract, RestoringContract):
-    """The tests; a subclass gives the `harness` fixture, and says what its store `lacks`."""
+    """The tests; a subclass provides the `harness` fixture and lists what its store `lacks`."""
 
     lacks: ClassVar[frozenset[str]] = frozenset()
 
@@ -69,10 +68,10 @@ class SourceContract(WritingContract, RestoringContract):
 
     @pytest.fixture
     def harness(self) -> Harness:
-        """Give the store behind the source; every subclass has its own."""
+        """Return the store behind the source; every subclass has its own."""
         raise NotImplementedError(f"{type(self).__name__} has no 'harness' fixture")
 
-    # --- what a source is
+    # --- the protocol
 
     def test_a_source_implements_the_protocol(self, harness: Harness) -> None:
         source = harness.source()
@@ -87,7 +86,7 @@ class SourceContract(WritingContract, RestoringContract):
     def test_building_checking_and_locating_do_no_io(self, harness: Harness) -> None:
         harness.put("db", {"password": CANARY})
         ref = harness.ref("db", "password")
-        harness.source()  # whatever is imported once, is imported now
+        harness.source()  # imports everything that is imported only once
         with Watch() as watch:
             source = harness.source()
             source.check(ref)
@@ -166,7 +165,7 @@ class SourceContract(WritingContract, RestoringContract):
         reading = read(harness.source(), harness.ref("db", WHOLE))
         assert json.loads(reading.value.reveal()) == fields
 
-    # --- how often the store is asked
+    # --- the number of reads
 
     @needs("fields", "reads")
     def test_many_fields_of_one_path_take_one_read(self, harness: Harness) -> None:

@@ -1,6 +1,6 @@
-"""What a subclass of the source contract provides: a harness, and what its store lacks.
+"""What a subclass of the source contract provides: a harness, and a list of missing abilities.
 
-The harness is the store seen from the other side. Nothing in here is a test.
+The harness accesses the store without the source. This module contains no tests.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ ABILITIES = frozenset(
     }
 )
 
-CANARY = "canary-3f9c51e7"  # a part of every value here; no message may show it
+CANARY = "canary-3f9c51e7"  # a part of every test value; no message may show it
 
 VALUES: dict[str, str] = {
     "plain": CANARY,
@@ -49,47 +49,46 @@ VALUES: dict[str, str] = {
 
 
 class Harness(Protocol):
-    """The store behind a source, seen from the other side.
+    """The store behind a source, accessed without the source.
 
-    Every test gets a fresh one: none of the secrets that `ref` names exists until `put`
-    makes it. Paths are plain lower-case words, and the harness may place them wherever
-    its store likes.
+    Every test gets a new harness. No secret that `ref` names exists until `put` creates it.
+    Paths are plain lower-case words, and the harness may place them anywhere in its store.
     """
 
     def source(self, *, timeout_seconds: float = 15.0) -> Source:
-        """Build a source on this store, its deadline that far away."""
+        """Build a source for this store with this deadline."""
         ...
 
     def put(self, path: str, fields: Mapping[str, str]) -> None:
-        """Make the secret at `path` these fields and no others, straight in the store.
+        """Create or replace the secret at `path` directly in the store, with only these fields.
 
-        A source that lacks `fields` is given one field only.
+        A source that lacks `fields` gets a single field.
         """
         ...
 
     def ref(self, path: str, field: str | None = None, version: str | None = None) -> Reference:
-        """Return the reference to a field (for a source that lacks `fields`, to the secret)."""
+        """Return the reference to a field, or to the secret if the source lacks `fields`."""
         ...
 
     def reads(self) -> int:
-        """Return how many reads the store has answered so far; logins do not count."""
+        """Return the number of reads that the store has answered, without logins."""
         ...
 
     def denied(self) -> tuple[Source, Reference]:
-        """Return a source, and a reference that it may not read; all others it may."""
+        """Return a source, and a reference that it may not read; it may read all others."""
         ...
 
     def unavailable(self, timeout_seconds: float) -> Source:
-        """Return a source where nothing listens."""
+        """Return a source for an address where nothing listens."""
         ...
 
     def silent(self, timeout_seconds: float) -> Source:
-        """Return a source whose store accepts and never answers."""
+        """Return a source whose store accepts connections and never answers."""
         ...
 
 
 def needs(*abilities: str) -> Callable[[T], T]:
-    """Mark a test as one that a source without these abilities does not have.
+    """Mark a test as one that is left out if a source lacks one of these abilities.
 
     `no-versions` is the ability of a store that lacks `versions`.
     """

@@ -1,4 +1,4 @@
-"""How the contract observes a source: ask it, compare, and watch what it logs and prints."""
+"""How the contract observes a source: query it, compare, and watch what it logs and prints."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-PATIENCE_SECONDS = 60.0  # far beyond any deadline here: only what hangs takes so long
+PATIENCE_SECONDS = 60.0  # far beyond any deadline here; only a call that hangs takes longer
 
 
 def ask(source: Source, ref: Reference) -> Outcome:
-    """Return what the source says of one reference, an absence made explicit."""
+    """Return the outcome of one reference; a missing outcome is an explicit absence."""
     source.check(ref)
     return source.fetch([ref]).get(ref, Absent())
 
@@ -46,19 +46,19 @@ def expect_reading(outcome: Outcome) -> Reading:
 
 
 def text_of(outcome: Outcome) -> str:
-    """Return the value of an outcome, which must be a reading, in clear."""
+    """Return the value of an outcome, which must be a reading, in clear text."""
     return expect_reading(outcome).value.reveal()
 
 
 def writable(harness: Harness) -> WritableSource:
-    """Return a fresh source, which must be able to write."""
+    """Return a new source, which must be able to write."""
     source = harness.source()
     assert isinstance(source, WritableSource)
     return source
 
 
 def failures(source: Source, refs: Collection[Reference]) -> list[SourceError]:
-    """Return the errors of a fetch that fails as a whole, or for every reference."""
+    """Return the errors of a fetch that fails as a whole or for every reference."""
 
     def fetch() -> list[SourceError]:
         try:
@@ -73,7 +73,7 @@ def failures(source: Source, refs: Collection[Reference]) -> list[SourceError]:
 
 
 def patiently(call: Callable[[], T]) -> T:
-    """Return what `call` returns; fail, instead of hanging, when it never does."""
+    """Return the result of `call`; fail if it hangs."""
     results: list[T] = []
     errors: list[BaseException] = []
 
@@ -93,14 +93,14 @@ def patiently(call: Callable[[], T]) -> T:
 
 
 def assert_conflict(source: WritableSource, ref: Reference, *, expected: str | None) -> None:
-    """Try a write that must be refused because the store holds another version."""
+    """Try a write that must be refused because the store has another version."""
     with pytest.raises(ConflictError) as caught:
         source.write(ref, Secret(CANARY), expected=expected)
     assert_clean(caught.value)
 
 
 def assert_clean(error: EnvkitError) -> None:
-    """Look for a value in an error, and in what a traceback would print of it."""
+    """Check that neither an error nor its traceback contains a value."""
     shown = "\n".join(
         [
             str(error),
@@ -121,7 +121,7 @@ _watches: dict[int, Watch] = {}
 
 
 class Watch:
-    """Notes what this thread opens or connects to; modules that are imported do not count."""
+    """Records what this thread opens or connects to, except for imports of modules."""
 
     _hooked = False
 
@@ -129,7 +129,7 @@ class Watch:
         self.seen: list[str] = []
 
     def __enter__(self) -> Watch:
-        if not Watch._hooked:  # an audit hook cannot be taken off again
+        if not Watch._hooked:  # an audit hook cannot be removed
             sys.addaudithook(_audit)
             Watch._hooked = True
         _watches[get_ident()] = self

@@ -12,18 +12,18 @@ from envkit.sources.protocols import VersionedSource
 from envkit.testing.harness import CANARY, Harness, needs
 from envkit.testing.observe import ask, assert_clean, read, text_of, writable
 
-NO_VERSION = "4" * 32  # one that no store has: long enough for AWS
+NO_VERSION = "4" * 32  # a version that no store has; long enough for AWS
 
 
 def versioned(harness: Harness) -> VersionedSource:
-    """Return the source, which must keep versions."""
+    """Return the source, which must have versions."""
     source = writable(harness)
     assert isinstance(source, VersionedSource)
     return source
 
 
 class RestoringContract:
-    """Every test here needs `history`; `SourceContract` has them all."""
+    """Tests that need `history`; `SourceContract` includes them."""
 
     @needs("history")
     def test_history_lists_the_newest_version_first(self, harness: Harness) -> None:

@@ -1,6 +1,6 @@
-"""What a subclass of the rotator contract provides: the target seen from the other side.
+"""What a subclass of the rotator contract provides: access to the target without the rotator.
 
-Nothing in here is a test.
+This module contains no tests.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ TIMEOUT_SECONDS = 30.0
 
 
 def needs(ability: str) -> Callable[[T], T]:
-    """Mark a test as one that a rotator without this ability does not have."""
+    """Mark a test as one that is left out if a rotator lacks this ability."""
     assert ability in ABILITIES
 
     def mark(test: T) -> T:
@@ -44,11 +44,11 @@ def needs(ability: str) -> Callable[[T], T]:
 
 
 class RotatorHarness(Protocol):
-    """A target with one credential in it, seen from the other side; fresh for every test.
+    """A target with one credential, accessed without the rotator; new for every test.
 
     Attributes:
         kind: the class of the rotator.
-        field: of the value in the secret.
+        field: the field of the secret that contains the value.
         target: the table `target`, without placeholders.
         generate: the table `generate`.
         hidden: the admin's own credentials, which no message may show.
@@ -61,23 +61,23 @@ class RotatorHarness(Protocol):
     hidden: tuple[str, ...]
 
     def current(self) -> Fields:
-        """Return the fields of the secret at first: a credential that works."""
+        """Return the initial fields of the secret: a credential that works."""
         ...
 
     def wrong(self, fields: Fields) -> Fields:
-        """Return fields of the same form that no target ever took."""
+        """Return fields of the same form that the target has never accepted."""
         ...
 
     def works(self, fields: Fields) -> bool:
-        """Return whether the target takes a credential, without asking the rotator."""
+        """Return whether the target accepts a credential, without the rotator."""
         ...
 
     def credentials(self) -> int:
-        """Return how many credentials the target would take now."""
+        """Return the number of credentials that the target accepts now."""
         ...
 
     def unavailable(self) -> Mapping[str, object]:
-        """Return a table `target` where nothing listens."""
+        """Return a table `target` for an address where nothing listens."""
         ...
 
     def silent(self) -> Mapping[str, object]:
@@ -86,7 +86,7 @@ class RotatorHarness(Protocol):
 
 
 class Turn(NamedTuple):
-    """A rotation whose new value is made: what the store would hold of it."""
+    """A rotation whose new value was created, with its data as in the store."""
 
     old: Fields
     new: Fields
@@ -101,14 +101,14 @@ def built(
     ours: bool = True,
     **more: Any,
 ) -> Rotator:
-    """Build a rotator, as a process does that has just begun.
+    """Build a rotator, as a process does when it starts.
 
     Args:
-        harness: what it is to work on.
-        target: another table than the harness's.
-        timeout_seconds: how long it has.
-        ours: whether the rotation is still ours when it asks.
-        more: of `RotatorContext`: `settle`, `issued`, `own_login`; see also `overtaken`.
+        harness: the target to work on.
+        target: a replacement for the harness's table `target`.
+        timeout_seconds: the deadline.
+        ours: whether `confirm` still reports that the rotation belongs to this process.
+        more: for `RotatorContext`: `settle`, `issued`, `own_login`; see also `overtaken`.
     """
     target = harness.target if target is None else target
     context = RotatorContext(
@@ -126,10 +126,10 @@ def built(
 
 
 def overtaken() -> dict[str, Any]:
-    """Return what `built` needs for a process that sleeps once it has confirmed.
+    """Return the arguments of `built` for a process that pauses after its first `confirm`.
 
-    When it wakes up, others have finished its rotation: all that it asks after the first
-    `confirm` is answered with `ConflictError`, and what it settles is taken back.
+    When it resumes, other processes have finished its rotation. Every later `confirm` raises
+    `ConflictError`, and every change that it settles is reverted.
     """
     asked: list[None] = []
 
@@ -146,7 +146,7 @@ def overtaken() -> dict[str, Any]:
 
 
 def begun(harness: RotatorHarness, current: Fields) -> Turn:
-    """Prepare a rotation and make its new value; facts go through JSON, as in a store."""
+    """Prepare a rotation and create its new value; facts pass through JSON, as in a store."""
     facts = dict(built(harness).prepare(current))
     created = built(harness).create(current, facts)
     facts.update(created.facts)
@@ -154,7 +154,7 @@ def begun(harness: RotatorHarness, current: Fields) -> Turn:
 
 
 def step(rotator: Rotator, name: str, turn: Turn) -> None:
-    """Do one step of a rotation whose value is made."""
+    """Execute one step of a rotation whose value was created."""
     if name == "set":
         rotator.set(turn.old, turn.new, turn.facts)
     elif name == "test":
@@ -166,7 +166,7 @@ def step(rotator: Rotator, name: str, turn: Turn) -> None:
 
 
 def rotated(harness: RotatorHarness, current: Fields) -> Turn:
-    """Carry a whole rotation through."""
+    """Execute a whole rotation."""
     turn = begun(harness, current)
     for name in STEPS:
         step(built(harness), name, turn)
@@ -174,19 +174,19 @@ def rotated(harness: RotatorHarness, current: Fields) -> Turn:
 
 
 def texts_of(harness: RotatorHarness, *all_fields: Fields) -> set[str]:
-    """Return what no message may show: values, passwords in URLs, the admin's credentials."""
+    """Return the texts that no message may show: values, passwords in URLs, admin credentials."""
     values = [fields[harness.field] for fields in all_fields]
     inside = {login_of(value).password.reveal() for value in values if is_url(value)}
     return {value.reveal() for value in values} | inside | set(harness.hidden)
 
 
 def assert_hidden(shown: str, hidden: set[str]) -> None:
-    """Fail when a text shows what it must not."""
+    """Fail if a text contains a value."""
     assert not any(text in shown for text in hidden), "a value is shown"
 
 
 def assert_clean_of(error: EnvkitError, hidden: set[str]) -> None:
-    """Look for values in an error, and in what a traceback would print of it."""
+    """Check that neither an error nor its traceback contains a value."""
     shown = [str(error), repr(error.args), str(error.hint), repr(vars(error))]
     assert_hidden("\n".join([*shown, *traceback.format_exception(error)]), hidden)
     assert error.message
@@ -195,7 +195,7 @@ def assert_clean_of(error: EnvkitError, hidden: set[str]) -> None:
 
 @contextmanager
 def everything_logged() -> Iterator[list[str]]:
-    """Yield the list of what is logged meanwhile, by whomever, at every level."""
+    """Yield a list of everything that any logger logs in the meantime, at every level."""
     lines: list[str] = []
 
     class Handler(logging.Handler):

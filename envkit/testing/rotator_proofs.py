@@ -1,8 +1,8 @@
-"""The part of the rotator contract on what a rotator must prove, and must never touch.
+"""The tests of the rotator contract on what a rotator must prove and must never touch.
 
-A rotation begins with a value that works; what a process does that slept too long is taken
-back; the current credential survives whatever the record says; and what was retired is shown
-to be dead. The tests are those of `RotatorContract`, which is derived from them.
+A rotation starts only from a value that works. A late change of a process that paused too long is
+reverted. The current credential survives any content of the record. A retired credential is proved
+not to work. `RotatorContract` inherits these tests.
 """
 
 from __future__ import annotations
@@ -52,15 +52,15 @@ class RotatorProofs:
         assert harness.works(current)
         assert harness.credentials() == before
 
-    # --- another process is faster
+    # --- another process was faster
 
     @needs("target")
     def test_a_late_change_is_rolled_back(self, harness: RotatorHarness) -> None:
-        """It asks after the change as well, by `settle` or before it commits."""
+        """The rotator confirms again after the change, by `settle` or before it commits."""
         current, before = harness.current(), harness.credentials()
         facts = dict(built(harness).prepare(current))
         created = None
-        with suppress(ConflictError):  # where it is the target that makes the credential
+        with suppress(ConflictError):  # if the target creates the credential
             created = built(harness, **overtaken()).create(current, facts)
         if created is not None:
             new, facts = {**current, **created.new}, {**facts, **created.facts}
@@ -73,7 +73,7 @@ class RotatorProofs:
 
     @needs("target")
     def test_a_late_set_restores_no_retired_credential(self, harness: RotatorHarness) -> None:
-        """The process slept after it had confirmed, and others rotated twice meanwhile."""
+        """The process paused after `confirm`, and others rotated twice in the meantime."""
         late = begun(harness, harness.current())
         for name in STEPS:
             step(built(harness), name, late)

@@ -1,7 +1,7 @@
 """The rotator contract: one test suite that every rotator passes, built-in or plug-in.
 
-Subclass `RotatorContract` and give it a `harness` fixture, which makes a target that has one
-credential and looks at it without the rotator:
+Subclass `RotatorContract` and provide a `harness` fixture, which creates a target with one
+credential and accesses it without the rotator:
 
     class TestTokenFile(RotatorContract):
         lacks = frozenset({"unavailable", "silent"})
@@ -10,14 +10,14 @@ credential and looks at it without the rotator:
         def harness(self, tmp_path):
             return TokenFileHarness(tmp_path)
 
-What a rotator does not have is said in `lacks`; the tests of that are then not collected.
+List in `lacks` what a rotator does not have; the tests of that are then not collected.
 
-    target        something but the readers takes the credential, or refuses it
+    target        a server, and not only the readers, accepts or rejects the credential
     overlap       the old credential works until it is retired
-    unavailable   there can be nothing that listens
-    silent        there can be something that listens and never answers
+    unavailable   there can be an address where nothing listens
+        silent        there can be a server that listens and never answers
 
-Every step is done by a rotator that was built for it, as after a crash.
+Every step is executed by a new rotator, as after a crash.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ _METHODS = (
 
 
 class RotatorContract(RotatorProofs):
-    """The tests; a subclass gives the `harness` fixture, and says what its rotator `lacks`."""
+    """The tests; a subclass provides the `harness` fixture and lists what its rotator `lacks`."""
 
     lacks: ClassVar[frozenset[str]] = frozenset()
 
@@ -79,10 +79,10 @@ class RotatorContract(RotatorProofs):
 
     @pytest.fixture
     def harness(self) -> RotatorHarness:
-        """Give the target behind the rotator; every subclass has its own."""
+        """Return the target behind the rotator; every subclass has its own."""
         raise NotImplementedError(f"{type(self).__name__} has no 'harness' fixture")
 
-    # --- what a rotator is
+    # --- the protocol
 
     def test_a_rotator_implements_the_protocol(self, harness: RotatorHarness) -> None:
         rotator = built(harness)
@@ -93,7 +93,7 @@ class RotatorContract(RotatorProofs):
         assert harness.kind.fields(harness.field, harness.target)[0] == harness.field
 
     def test_building_does_no_io(self, harness: RotatorHarness) -> None:
-        built(harness)  # whatever is imported once, is imported now
+        built(harness)  # imports everything that is imported only once
         with Watch() as watch:
             built(harness)
         assert watch.seen == []
@@ -238,7 +238,7 @@ class RotatorContract(RotatorProofs):
         second = rotated(harness, first.new)
         built(harness).retire(first.old, second.new, first.facts)
         assert harness.works(second.new), "retiring a missing credential removed another one"
-        with suppress(ConflictError):  # by a process that slept through the second one
+        with suppress(ConflictError):  # by a process that paused during the second rotation
             built(harness, ours=False).retire(first.old, first.new, first.facts)
         assert harness.works(second.new), "retiring a missing credential removed another one"
 
@@ -261,10 +261,10 @@ class RotatorContract(RotatorProofs):
 
     @staticmethod
     def _state(harness: RotatorHarness, turn: Turn) -> tuple[bool, bool, int]:
-        """Return whether the old and the new one work, and how many do."""
+        """Return whether the old and the new credential work, and the number of credentials."""
         return harness.works(turn.old), harness.works(turn.new), harness.credentials()
 
-    # --- what is asked of it
+    # --- tests of a credential, and outages
 
     def test_probe_accepts_a_working_credential(self, harness: RotatorHarness) -> None:
         current = harness.current()

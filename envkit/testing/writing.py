@@ -1,4 +1,4 @@
-"""The part of the source contract about writing."""
+"""The tests of the source contract that write."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from envkit.testing.observe import (
 
 
 class WritingContract:
-    """Every test here needs `write`; `SourceContract` has them all."""
+    """Tests that need `write`; `SourceContract` includes them."""
 
     @needs("write")
     def test_create_stores_a_value(self, harness: Harness) -> None:

@@ -1,7 +1,7 @@
-"""What a repository may do with its user's credentials, files and programs: what the user allows.
+"""What a repository may do with its user's credentials, files and programs.
 
-A profile says what it needs, and the user decides where credentials go and what runs. What
-belongs here reads that from the text of a profile (`sources`, `rotations`), knows what is allowed
-(`decision`, from the environment, the user's configuration and the `store`), and refuses the
-rest (`guard`). Nothing here sends, resolves, runs, or reads a file outside the project.
+A profile declares what it needs; the user decides where credentials are sent and which programs
+run. This package reads the needs from the text of a profile (`sources`, `rotations`) and the
+permissions from the environment, the user's configuration and the `store` (`decision`). `guard`
+refuses the rest. Nothing here sends, resolves, runs, or reads a file outside the project.
 """

@@ -1,7 +1,7 @@
-r"""Which server an address means, as everything that connects to it reads it. Pure.
+r"""Parse which server an address means, in the way that every client reads it. Pure.
 
-An address that two readers could read in two ways is none here, and needs trust as it is
-written: `http://127.0.0.1\@example.com` is nowhere near this machine.
+An address that two clients could read differently has no server here. It needs trust for
+its text as a whole: `http://127.0.0.1\@example.com` may not be on this machine.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import re
 
 from envkit._internal.named_tuple import NamedTuple
 
-# in Unicode, a Kelvin sign is a `k` in another case
+# without ASCII, the Kelvin sign would match `k`
 _FLAGS = re.IGNORECASE | re.ASCII
 _AUTHORITY = (
     r"(?P<host>[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])?"
@@ -22,34 +22,34 @@ _DATABASE = re.compile(
     rf"(?:(?P<login>[^@/?#\\\s]*)@)?{_AUTHORITY}(?:/[^?#\\\s]*)?(?:\?(?P<query>[^#\\\s]*))?",
     _FLAGS,
 )
-_HARMLESS = frozenset(  # what says nothing of where the server is, nor names a file
+_HARMLESS = frozenset(  # parameters that do not affect which server is meant and do not name a file
     (
         *("sslmode", "connect_timeout", "application_name", "target_session_attrs"),
         *("db", "protocol", "socket_timeout"),
     )
 )
 _PORTS = {"http": "80", "https": "443"}
-# a password that ends where all readers of the address agree that it does
+# a password whose end is the same for every client
 _IN_URL = re.compile(r"([\w+.-]+://[^/?#@\s:\\]*:)(?!\{\{)[^/?#@\s{\\]+@", re.ASCII)
 _IN_WORDS = re.compile(r"((?:^|\s)password\s*=\s*)(?!\{\{)[^\s&'\"{\\]+(?=\s|$)", _FLAGS)
 LOCAL = "local"  # the scheme of a socket of this machine
 
 
 class Server(NamedTuple):
-    """A server: `https`, `vault.example.com`, `8200`."""
+    """A server, such as `https`, `vault.example.com`, `8200`."""
 
     scheme: str
-    host: str  # in lower case; empty where the user's own settings say it
+    host: str  # in lower case; empty where the user's own settings name the host
     port: str
 
     @property
     def origin(self) -> str:
-        """How it is shown and stored: `https://vault.example.com:8200`."""
+        """The server as text, for messages and for the store: `https://vault.example.com:8200`."""
         return f"{self.scheme}://{self.host}" + (f":{self.port}" if self.port else "")
 
     @property
     def is_loopback(self) -> bool:
-        """Whether it is this very machine, whatever a name server says."""
+        """Whether the server is this machine, regardless of any name server."""
         if self.scheme == LOCAL or self.host == "localhost":
             return True
         from ipaddress import ip_address
@@ -61,15 +61,15 @@ class Server(NamedTuple):
 
 
 def http_server(text: str) -> Server | None:
-    """Return the server of an http or https address; None where that is not beyond doubt."""
+    """Return the server of an http or https address; None if it is ambiguous."""
     found = _HTTP.fullmatch(text)
     return _server(found) if found and found["host"] else None
 
 
 def database_server(text: str) -> Server | None:
-    """Return the server of a DSN or URL of a database; None where that is not beyond doubt.
+    """Return the server of a DSN or URL of a database; None if it is ambiguous.
 
-    It has no host where the client takes that from the user's own environment.
+    The host is empty where the client takes it from the user's own environment.
     """
     if text.lower().startswith("unix://"):
         return Server(LOCAL, "", "")
@@ -87,17 +87,18 @@ def database_server(text: str) -> Server | None:
 
 
 def redacted(text: str) -> str:
-    """Return an address without the password that is written in it.
+    """Return an address without the password in it.
 
-    Only what is a password for every reader is left out: in `://h:1/x?host=y&options=@z` a
-    part of the address would be, and another server would look the same.
+    Only text that every client reads as the password is removed. In
+    `://h:1/x?host=y&options=@z` that would remove a part of the address, and two different
+    servers would look the same.
     """
     text = _IN_URL.sub(r"\1***@", text)
     return _IN_WORDS.sub(r"\1***", text)
 
 
 def has_password(text: str) -> bool:
-    """Return whether a DSN says, beyond doubt, which password is used."""
+    """Return whether a DSN contains, unambiguously, the password that is used."""
     if "://" in text:
         return bool(_IN_URL.match(text))
     return bool(_IN_WORDS.search(text))
@@ -110,7 +111,7 @@ def _server(found: re.Match[str]) -> Server:
 
 
 def _keyword_server(text: str) -> Server | None:
-    """Return the server of libpq's other form: `host=db dbname=app user=admin`."""
+    """Return the server of a DSN in libpq's keyword form: `host=db dbname=app user=admin`."""
     pairs = dict(re.findall(r"(\w+)=([^\s'\\]+)(?:\s+|$)", text))
     plain = " ".join(f"{key}={value}" for key, value in pairs.items()) == " ".join(text.split())
     known = {"host", "port", "dbname", "user", "password", *_HARMLESS}

@@ -1,11 +1,12 @@
-"""What is trusted without asking: by the environment, by configuration, by who owns the profiles.
+"""What is trusted without a question: by environment, configuration, or owner of the profiles.
 
     ENVKIT_TRUST=1                                              everything
     ENVKIT_TRUST=https://vault.example.com:8200,run:./rotate.sh these, and nothing else
 
-In a list an origin means everything that goes there; `run:PROGRAM` a program with whatever
-arguments; `read:PATH` a file; `load:NAME` a variable; anything else an address as the profile
-has it. Where there is a list, nothing else that trusts counts. CI=true says nothing.
+In a list, an origin allows everything that is sent there, `run:PROGRAM` a program with any
+arguments, `read:PATH` a file, `load:NAME` a variable. Any other entry is an address as the
+profile has it. If there is a list, nothing else that would trust has an effect. CI=true alone
+trusts nothing.
 """
 
 from __future__ import annotations
@@ -28,35 +29,35 @@ _PREFIXES = {RUN: "run:", READ: "read:", LOAD: "load:"}
 
 
 def trusts_everything(environ: Mapping[str, str]) -> bool:
-    """Return whether the environment trusts all that any profile says."""
+    """Return whether the environment trusts everything that any profile asks for."""
     return environ.get(VARIABLE) == "1"
 
 
 def has_list(environ: Mapping[str, str]) -> bool:
-    """Return whether the environment says what is trusted, and nothing else is."""
+    """Return whether the environment has a list of trusted destinations."""
     return environ.get(VARIABLE, "") not in ("", "1")
 
 
 def is_listed(destination: Destination, environ: Mapping[str, str]) -> bool:
-    """Return whether the environment's list has a destination."""
+    """Return whether the environment's list contains a destination."""
     entries = [entry.strip() for entry in environ.get(VARIABLE, "").split(",")]
     return any(_means(entry, destination) for entry in entries if entry)
 
 
 def is_below(folder: str, trusted: Iterable[str]) -> bool:
-    """Return whether a folder is one of these, or in one of them; all are real paths."""
+    """Return whether a folder is one of these or below one of them; all are real paths."""
     return any(f"{folder}/".startswith(f"{one.rstrip('/')}/") for one in trusted)
 
 
 def belongs_to_system(folder: str, files: Iterable[str]) -> bool:
-    """Return whether only root can have written profiles, and the caller is not root.
+    """Return whether only root can have written the profiles, and the caller is not root.
 
-    Root itself could have written everything, or cloned it, so that nothing is trusted for root
-    on account of its owner.
+    Nothing is trusted for root on account of its owner: root could have written anything
+    itself, or cloned it.
 
     Args:
-        folder: of the profiles, by its real path.
-        files: the profiles' own.
+        folder: real path of the folder of profiles.
+        files: the files of the profiles.
     """
     if os.geteuid() == 0:
         return False
@@ -75,7 +76,7 @@ def _is_of_root(path: str) -> bool:
     except OSError:
         return False
     writable = state.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
-    # the last one asks the kernel, which knows of ACLs
+    # os.access asks the kernel, which also evaluates ACLs
     return state.st_uid == 0 and not writable and not os.access(path, os.W_OK, effective_ids=True)
 
 
@@ -88,7 +89,7 @@ def _means(entry: str, destination: Destination) -> bool:
     if entry == destination.where:
         return True
     listed, wanted = http_server(entry), http_server(destination.where)
-    # what has more than an origin, as a webhook has, is meant as a whole
+    # a longer address, such as a webhook, must match as a whole
     return (
         listed is not None
         and wanted is not None

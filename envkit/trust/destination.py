@@ -1,9 +1,9 @@
-"""One thing that a profile would do, and that its user must allow first.
+"""One thing that a profile would do and that its user must allow first.
 
     Destination(SEND, "https://vault.example.com:8200", ("$VAULT_TOKEN",))
 
-A destination is told from another by its kind and its `where`. What goes there may grow: then
-only what is new is asked for.
+Two destinations are the same if they have the same kind and `where`. If more is to be sent to
+an allowed destination, envkit asks only about the addition.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ class Destination(NamedTuple):
     Attributes:
         kind: `send` to an address, `read` a file outside the project, `run` a program, or `load`
             code into programs by a variable.
-        where: the origin, the address as it is written, the file's real path, the command, or
-            the variable's name.
-        gets: what goes there, as it is written: `$VAULT_TOKEN`, `{{ env:GITHUB_TOKEN }}`.
-        why: what it is for, for people: `before db-password is rotated`.
-        shown: stands for `where` in messages, which may end up in a log; empty for itself.
-        plain: whether it travels unencrypted.
+        where: the origin, the address as it is written, the real path of the file, the command, or
+            the name of the variable.
+        gets: what is sent there, as it is written: `$VAULT_TOKEN`, `{{ env:GITHUB_TOKEN }}`.
+        why: the purpose, for people: `before db-password is rotated`.
+        shown: replaces `where` in messages, which may be logged; empty if `where` can be shown.
+        plain: whether the connection is unencrypted.
     """
 
     kind: str
@@ -40,12 +40,12 @@ class Destination(NamedTuple):
 
     @property
     def sentence(self) -> str:
-        """What is asked for, in full, for a person who decides."""
+        """The request in full, for the person who decides."""
         return self._sentence(self.where)
 
     @property
     def summary(self) -> str:
-        """The same for messages, without what an address may hold beside its origin."""
+        """The request for messages, with nothing of an address but its origin."""
         return self._sentence(self.shown or self.where)
 
     def _sentence(self, where: str) -> str:
@@ -57,7 +57,7 @@ class Destination(NamedTuple):
         elif self.kind == LOAD:
             text = f"sets {where} to {things}"
         else:
-            # of two letters that look alike, only one is the host's
+            # two letters that look alike must not pass for the same host
             plainly = where.encode("ascii", "backslashreplace").decode()
             text = f"{things or 'requests'} to {plainly}"
         text += " (unencrypted)" if self.plain else ""
@@ -75,7 +75,7 @@ def listed(things: Iterable[str]) -> str:
 
 
 def merged(destinations: Iterable[Destination]) -> list[Destination]:
-    """Return each destination once, with all that goes there."""
+    """Merge destinations of the same kind and `where`; each gets everything that is sent there."""
     found: dict[tuple[str, str], Destination] = {}
     for one in destinations:
         known = found.get((one.kind, one.where))
@@ -91,7 +91,7 @@ def merged(destinations: Iterable[Destination]) -> list[Destination]:
 
 
 def left_over(wanted: Destination, allowed: Iterable[Destination]) -> Destination | None:
-    """Return what of a destination is not among those that are allowed; None where all of it is."""
+    """Return the part of a destination that is not allowed; None if all of it is allowed."""
     same = [one for one in allowed if (one.kind, one.where) == (wanted.kind, wanted.where)]
     if not same:
         return wanted

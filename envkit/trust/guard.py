@@ -1,9 +1,9 @@
-"""Refuses what a profile would do and its user has not allowed.
+"""Refuse what a profile would do without its user's permission.
 
     guard = Guard(os.environ, ask=ask)
     guard.require(profile_folder, destinations)
 
-The command line makes one for its process. What a person allows is stored, and not asked again.
+The command line creates one per process. What a person allows is stored and not asked again.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ if TYPE_CHECKING:
 
 
 class Guard:
-    """Knows what the user allows.
+    """Decides what the user allows.
 
     Args:
         environ: the process environment.
-        ask: called with the folder and what is new there, where a person can be asked; says
+        ask: called with the folder and its new destinations, if a person can be asked; returns
             whether they allow it.
-        warn: called with what is wrong with the user's configuration.
+        warn: called with problems of the user's configuration.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class Guard:
         self._ask = ask
         self._warn = warn
         self._trusted_folders: tuple[str, ...] | None = None
-        # the folders of profiles that were seen -> the project's, and the profiles' files
+        # the folder of each profile seen so far -> the project's folder, and the profile files
         self._seen: dict[str, tuple[str, set[str]]] = {}
 
     def stop_asking(self) -> None:
@@ -67,14 +67,14 @@ class Guard:
     def before_rotations(
         self, rotations: Iterable[tuple[Profile, str]], *, reading: bool = False
     ) -> dict[str, UntrustedError]:
-        """See which rotations are allowed, and ask if need be.
+        """Check which rotations are allowed, and ask if necessary.
 
         Args:
-            rotations: profiles, with the name of a rotation.
-            reading: whether only their secrets and records are read.
+            rotations: each profile with the name of a rotation.
+            reading: whether only the secrets and records of the rotations are read.
 
         Returns:
-            why not, by the names of profiles.
+            the reason of each refusal, by the name of the profile.
         """
         of = of_secret if reading else of_rotation
         found: dict[str, list[tuple[Profile, Destination]]] = {}
@@ -95,13 +95,13 @@ class Guard:
         return refused
 
     def require(self, wanted: Sequence[tuple[Profile, Destination]]) -> bool:
-        """See that all of this is allowed, and ask if need be.
+        """Check that all destinations are allowed, and ask if necessary.
 
         Returns:
             whether a person was asked.
 
         Raises:
-            UntrustedError: it is not allowed; with all that is not.
+            UntrustedError: something is not allowed; the error lists everything that is not.
         """
         new = self._new(wanted)
         if not new:
@@ -110,58 +110,58 @@ class Guard:
             by_folder: dict[str, list[Destination]] = {}
             for profile, destination in new:
                 by_folder.setdefault(folder_of(profile), []).append(destination)
-            if all(self._asked(folder, merged(found)) for folder, found in by_folder.items()):
+            if all(self._is_granted(folder, merged(found)) for folder, found in by_folder.items()):
                 return True
         raise self._untrusted(new)
 
     # ---------------------------------------------------------------- where it is done
 
     def check(self, profile: Profile, destinations: Iterable[Destination]) -> None:
-        """Refuse what is not allowed, without a question.
+        """Refuse destinations that are not allowed, without asking.
 
         Raises:
-            UntrustedError: something of it is not allowed.
+            UntrustedError: a destination is not allowed.
         """
         error = self._refusal([(profile, one) for one in destinations])
         if error is not None:
             raise error
 
     def check_rotation(self, profile: Profile, name: str) -> None:
-        """Refuse to run a rotation that is not allowed, without a question.
+        """Refuse to run a rotation that is not allowed, without asking.
 
         Raises:
-            UntrustedError: something of it is not allowed.
+            UntrustedError: a destination of the rotation is not allowed.
         """
         self.check(profile, of_rotation(profile, name, self._environ))
 
     def may_leave(self, root: str, target: str) -> bool:
-        """Return whether a file outside of a project may be read or written for it.
+        """Return whether a file outside a project may be read or written for the project.
 
         Args:
             root: the real path of the project's folder.
-            target: that of the file.
+            target: the real path of the file.
         """
         wanted = Destination(READ, target)
         folders = {
             folder: files for folder, (project, files) in self._seen.items() if project == root
         }
-        if not folders:  # a profile that is a link is read before anything is known of it
+        if not folders:  # a profile that is a link is read before its folder is known
             known = [*self.store.folders(root), os.path.join(root, "profiles"), root]
             folders = {folder: {target} for folder in known}
         return any(self._left(one, files, wanted) is None for one, files in folders.items())
 
     def unknown(self, profile: Profile, destinations: Iterable[Destination]) -> list[Destination]:
-        """Return what of this the user has not allowed, each with what is new there."""
+        """Return the destinations that the user has not allowed, each reduced to its new part."""
         return [one for _, one in self._new([(profile, one) for one in destinations])]
 
     def allow(self, folder: str, destinations: Sequence[Destination]) -> None:
-        """Store that the user allows this to the profiles in a folder."""
+        """Store that the user allows these destinations to the profiles in a folder."""
         self.store.add(folder, destinations)
 
     # ---------------------------------------------------------------- deciding
 
-    def _asked(self, folder: str, destinations: Sequence[Destination]) -> bool:
-        assert self._ask is not None  # noqa: S101 - the caller has looked
+    def _is_granted(self, folder: str, destinations: Sequence[Destination]) -> bool:
+        assert self._ask is not None  # noqa: S101 - the caller has checked
         if not self._ask(folder, destinations):
             return False
         self.allow(folder, destinations)
@@ -185,7 +185,7 @@ class Guard:
         return new
 
     def _left(self, folder: str, files: Iterable[str], wanted: Destination) -> Destination | None:
-        """Return what of a destination is not allowed: all of it, or some of what goes there."""
+        """Return the part of a destination that is not allowed: all, or some of its `gets`."""
         if trusts_everything(self._environ) or is_listed(wanted, self._environ):
             return None
         if has_list(self._environ):
@@ -219,8 +219,8 @@ class Guard:
 def folder_of(profile: Profile) -> str:
     """Return the real path of the folder that a profile is in.
 
-    A folder that is a link itself is known by where the link is: programs and files beside it
-    are not those of the folder that it leads to.
+    A folder that is a link is identified by the location of the link: the programs and files
+    beside the link are not those beside its target.
     """
     return os.path.join(
         os.path.realpath(profile.root), os.path.basename(os.path.dirname(profile.path))
@@ -228,7 +228,7 @@ def folder_of(profile: Profile) -> str:
 
 
 def _in_main_thread() -> bool:
-    """Return whether a person may be asked here: of several threads, only one can."""
+    """Return whether this thread may ask a person, which only the main thread can."""
     import threading
 
     return threading.current_thread() is threading.main_thread()

@@ -1,6 +1,6 @@
-"""What the rotations of a profile would run and send, as its text says.
+"""What the rotations of a profile would run and send, according to its text.
 
-The tables are read as they are: one that is not valid is refused where it is used.
+The tables are read unvalidated; an invalid table is refused where it is used.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ if TYPE_CHECKING:
 
     from envkit.profile.model import Profile
 
-# rotator -> the key of its target that says where a server is
+# rotator -> the key of its target that contains the address of a server
 _SERVERS = {"postgres": "dsn", "redis": "url", "valkey": "url"}
 _HOOKS = {"before": "before {} is rotated", "after": "after {} is rotated"}
 _MARK = "0envkit0"
 
 
 def of_secret(profile: Profile, name: str, environ: Mapping[str, str]) -> list[Destination]:
-    """Return what it takes to read the secret and the record of a rotation."""
+    """Return what is needed to read the secret and the record of a rotation."""
     said = profile.rotations[name].settings
     return [
         one
@@ -47,10 +47,10 @@ def of_secret(profile: Profile, name: str, environ: Mapping[str, str]) -> list[D
 
 
 def of_rotation(profile: Profile, name: str, environ: Mapping[str, str]) -> list[Destination]:
-    """Return all that a rotation would do that needs trust.
+    """Return everything that a rotation would do that needs trust.
 
     Raises:
-        UntrustedError: an address that is not encrypted, where the profile does not say so.
+        UntrustedError: an address is not encrypted, and the profile does not allow that.
     """
     said = profile.rotations[name].settings
     found = of_secret(profile, name, environ)
@@ -127,9 +127,10 @@ def _may_take_password(url: str, sample: str | None) -> bool:
     """Return whether libpq may take the password from the user's own environment."""
     if sample is not None:
         return not has_password(sample)
-    only = alone(url)  # a DSN as a whole has its own, but for one that the repository may give
-    kept = only is not None and isinstance(only.operand, Reference)
-    return not kept or str(only).startswith("{{ dotenv:")
+    only = alone(url)
+    # a DSN that is one placeholder has its own password, unless the repository can set it
+    stored = only is not None and isinstance(only.operand, Reference)
+    return not stored or str(only).startswith("{{ dotenv:")
 
 
 def _channel(

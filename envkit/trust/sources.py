@@ -1,6 +1,6 @@
-"""What the sources of a profile would do with credentials and files, as its text says.
+"""What the sources of a profile would do with credentials and files, according to its text.
 
-A source that has no settings goes where the user's own environment says, and needs nothing.
+A source without settings connects to the server of the user's own environment. It needs no trust.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from envkit.profile.model import Profile, SourceSpec
 
 VAULT, AWS, DOTENV = "vault", "aws-secrets-manager", "dotenv"
-# type -> the setting that is an address, and the variables by which a user names one to any tool
+# type -> the setting that is an address, and the variables that name it in the user's own tools
 ADDRESSES = {
     VAULT: ("address", ("VAULT_ADDR", "BAO_ADDR")),
     AWS: ("endpoint_url", ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_SECRETS_MANAGER")),
@@ -42,7 +42,7 @@ WITHOUT_TRUST = frozenset({"env", "memory", DOTENV, *ADDRESSES})
 _FILES = ("ca_cert", "client_cert", "client_key")
 _OF_A_ROLE = ("role_arn", "role_session_name", "external_id", "mfa_serial")
 _REGION = re.compile(r"[a-z]{2,5}(-[a-z]{2,5})?-(central|(north|south)?(east|west)|north|south)-\d")
-# what no plug-in can take for a server elsewhere: a word, or words with slashes
+# text that no plug-in can read as a remote server: a word, or words with slashes
 _PLAIN_WORDS = re.compile(r"[A-Za-z][A-Za-z0-9 _/-]*", re.ASCII)
 
 
@@ -54,11 +54,11 @@ def of_source(
     Args:
         profile: a loaded profile.
         name: one of its sources.
-        asked: what is looked up there.
+        asked: the references that are looked up in it.
         environ: the process environment.
 
     Raises:
-        UntrustedError: an address that is not encrypted, where the profile does not say so.
+        UntrustedError: an address is not encrypted, and the profile does not allow that.
     """
     return list(_of_source(profile, name, asked, environ, frozenset()))
 
@@ -88,9 +88,9 @@ def _of_source(
 
 
 def all_of_sources(profile: Profile, environ: Mapping[str, str]) -> list[Destination]:
-    """Return what all the sources of a profile would do for all of its variables."""
+    """Return everything that the sources of a profile would do for all of its variables."""
     asked: dict[str, list[Reference]] = {
-        # what has files of its own has them for what no variable names, too
+        # a source with its own files reads them even if no variable refers to it
         name: [Reference(name, "", name)] if "path" in spec.settings else []
         for name, spec in profile.sources.items()
     }
@@ -102,7 +102,7 @@ def all_of_sources(profile: Profile, environ: Mapping[str, str]) -> list[Destina
 
 
 def linked_profiles(folder: str) -> list[Destination]:
-    """Return the profiles in a folder that are outside the project, by a link of either."""
+    """Return the profiles in a folder that a link places outside the project."""
     root = os.path.dirname(folder)
     names = sorted(name for name in os.listdir(folder) if name.endswith(FORMS))
     paths = [os.path.join(folder, name) for name in names]
@@ -112,15 +112,15 @@ def linked_profiles(folder: str) -> list[Destination]:
 
 
 def refuse_unencrypted(profile: Profile, name: str, address: str) -> None:
-    """Refuse an address of the repository over which anybody on the way can read along.
+    """Refuse an address from the repository that others on the network could read.
 
     Args:
         profile: a loaded profile.
         name: one of its sources.
-        address: as it is written, or with the values of its placeholders.
+        address: as it is written, or with the values of its placeholders filled in.
 
     Raises:
-        UntrustedError: it is http and not on this machine, and the profile does not allow that.
+        UntrustedError: it is http to another machine, and the profile does not allow that.
     """
     spec = profile.sources[name]
     key, own = ADDRESSES[spec.type]
@@ -128,7 +128,7 @@ def refuse_unencrypted(profile: Profile, name: str, address: str) -> None:
         return
     only = alone(spec.settings[key])
     if only is not None and only.fallback is None and variable_of(profile, only) in own:
-        return  # the user's own, of which `doctor` warns
+        return  # the user's own address; `doctor` warns about it
     server = http_server(address)
     if server is None or not server.is_loopback:
         raise UntrustedError(
@@ -139,7 +139,7 @@ def refuse_unencrypted(profile: Profile, name: str, address: str) -> None:
 
 
 def own_address_warning(profile: Profile, name: str, environ: Mapping[str, str]) -> str:
-    """Return what to say of the user's own address where it is not encrypted; empty otherwise."""
+    """Return a warning if the user's own address is not encrypted; empty otherwise."""
     spec = profile.sources[name]
     if spec.type not in ADDRESSES:
         return ""
@@ -155,7 +155,7 @@ def own_address_warning(profile: Profile, name: str, environ: Mapping[str, str])
 
 
 def outside(root: str, path: str) -> str | None:
-    """Return the real path of a file that is not in the project; None for one that is."""
+    """Return the real path of a file outside the project; None for a file inside it."""
     try:
         real, project = resolved(os.path.join(root, path)), project_of(root)
     except ValueError:  # a NUL, which the source refuses
@@ -166,10 +166,10 @@ def outside(root: str, path: str) -> str | None:
 def of_plug_in(
     profile: Profile, type_name: str, title: str, settings: Mapping[str, Any]
 ) -> list[Destination]:
-    """Return what settings may do of which only a plug-in knows the meaning.
+    """Return what the settings of a plug-in may do.
 
-    The plug-in is the user's own installation. Only the plug-in knows where it sends what: any
-    text that could be an address or a file elsewhere is asked for.
+    The user installed the plug-in. Only the plug-in knows where it connects, so trust is
+    required for any text that could be an address or a file outside the project.
     """
     texts = (text for text in _texts(settings) if OPEN not in text)
     odd = (quote(text) for text in texts if text and not _PLAIN_WORDS.fullmatch(text))
@@ -180,7 +180,7 @@ def of_plug_in(
 
 
 def of_role(profile: Profile, settings: Mapping[str, Any]) -> Iterator[Destination]:
-    """Yield the AWS role whose account is told values: its owner finds them in CloudTrail."""
+    """Yield the AWS role: the owner of its account finds values that are sent in CloudTrail."""
     role = settings.get("role_arn")
     given = credentials(profile, [settings.get(key) for key in _OF_A_ROLE])
     if role and given:
@@ -190,7 +190,7 @@ def of_role(profile: Profile, settings: Mapping[str, Any]) -> Iterator[Destinati
 def of_region(
     profile: Profile, settings: Mapping[str, Any], environ: Mapping[str, str]
 ) -> Iterator[Destination]:
-    """Yield what a region that is none would tell those who look up the name of its server."""
+    """Yield an invalid region: the DNS lookup of its server would disclose the text."""
     region = settings.get("region")
     if not isinstance(region, str) or not (given := credentials(profile, region)):
         return
@@ -206,7 +206,7 @@ def _role(profile: Profile, spec: SourceSpec, environ: Mapping[str, str]) -> Ite
     prefix = spec.settings.get("prefix")
     if not isinstance(prefix, str) or not (given := credentials(profile, prefix)):
         return
-    # a name is one of the user's own account; an ARN may be of another
+    # a name is a role of the user's own account; an ARN may be in another account
     text = in_environment(profile, prefix, environ)
     begin = text or spelled(profile, prefix).partition(OPEN)[0]
     if begin.startswith("arn:") or (text is None and "arn:".startswith(begin)):
@@ -236,7 +236,7 @@ def _addressed(
 def _addresses(
     profile: Profile, text: str, own: tuple[str, ...], environ: Mapping[str, str]
 ) -> Iterator[str]:
-    """Yield the addresses that a setting may be, without those of the user's own."""
+    """Yield the addresses that a setting may mean, except the user's own."""
     constant = fixed(text)
     if constant is not None:
         if constant:
@@ -245,20 +245,20 @@ def _addresses(
     only = alone(text)
     name = None if only is None else variable_of(profile, only)
     if only is None or name is None:
-        yield spelled(profile, text)  # the host, or a part of it, comes from elsewhere
+        yield spelled(profile, text)  # the host, or a part of it, comes from another source
         return
     if name in own and not [step for step in only.filters if step.name != "trim"]:
         if only.fallback:
             yield only.fallback.strip()
         return
-    # any other variable may hold what others wrote: the title of a pull request, say
+    # other variables may contain what others wrote, such as the title of a pull request
     value = in_environment(profile, text, environ)
     if value != "":
         yield value if value is not None and http_server(value) else spelled(profile, text)
 
 
 def _login(profile: Profile, spec: SourceSpec) -> tuple[str, ...]:
-    """Return the credentials that a source takes by itself."""
+    """Return the credentials that a source uses without being told to."""
     if spec.type == AWS:
         named = spec.settings.get("profile")
         return (f"your AWS credentials{f' of profile {quote(str(named))}' if named else ''}",)
@@ -267,7 +267,7 @@ def _login(profile: Profile, spec: SourceSpec) -> tuple[str, ...]:
     for one in auth if isinstance(auth, list) else [auth]:
         table = one if isinstance(one, dict) else {"method": one}
         method = fixed(str(table.get("method", "token")))
-        # of a method that is known only when it is used, all that it may be
+        # a method that is only known at run time may be any of them
         if method in (None, "token") and not table.get("token"):
             given.append("$VAULT_TOKEN")
         if isinstance(table.get("jwt_file"), str):
@@ -310,7 +310,7 @@ def _read(
     profile: Profile, text: str, environ: Mapping[str, str], why: str
 ) -> Iterator[Destination]:
     path = in_environment(profile, text, environ)
-    if path is None:  # where it leads, a `.env` file says
+    if path is None:  # only the `.env` file says where the path points
         yield Destination(READ, spelled(profile, text), (), why)
         return
     if not path:
@@ -323,7 +323,7 @@ def _read(
 
 
 def _links(folder: str) -> list[str]:
-    """Return the links below a folder, which may lead out of it; nothing where it is none."""
+    """Return the links below a folder, which may point out of it; empty if it is not a folder."""
     try:
         return sorted(
             path

@@ -1,10 +1,10 @@
-"""What the user has allowed, on this machine: `$XDG_STATE_HOME/envkit/trust.json`.
+"""The decisions of the user on this machine: `$XDG_STATE_HOME/envkit/trust.json`.
 
     {"version": 1, "folders": {"/home/me/shop/profiles": [
         {"kind": "send", "where": "https://vault.example.com:8200", "gets": ["$VAULT_TOKEN"]}]}}
 
-It belongs to the user, and only that user may write it; it is never opened through a link. A
-folder is known by its real path.
+The user owns the file, and no other user may write it. It is never opened through a link. A
+folder is identified by its real path.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class TrustStore:
     """The decisions of one user.
 
     Args:
-        folder: where envkit keeps its state; made when something is written.
+        folder: where envkit stores its state; created on the first write.
     """
 
     def __init__(self, folder: str) -> None:
@@ -38,53 +38,53 @@ class TrustStore:
         self._read_last: tuple[object, dict[str, list[Destination]]] = (None, {})
 
     def allowed(self, profiles: str) -> list[Destination]:
-        """Return what is allowed to the profiles in a folder.
+        """Return the destinations that are allowed to the profiles in a folder.
 
         Args:
-            profiles: its real path.
+            profiles: the folder's real path.
 
         Raises:
-            UntrustedError: the file is not one that can be relied on.
-            LinkRefusedError: it is a link.
+            UntrustedError: the file cannot be trusted.
+            LinkRefusedError: the file is a link.
         """
         return self._folders().get(profiles, [])
 
     def folders(self, project: str) -> list[str]:
-        """Return the folders of profiles in a project to which something is allowed.
+        """Return the folders of profiles in a project that have been allowed something.
 
         Args:
-            project: its real path.
+            project: the project's real path.
 
         Raises:
-            UntrustedError: as of `allowed`.
+            UntrustedError: see `allowed`.
         """
         return [folder for folder in self._folders() if os.path.dirname(folder) == project]
 
     def add(self, profiles: str, destinations: Iterable[Destination]) -> None:
-        """Allow more to the profiles in a folder.
+        """Allow more destinations to the profiles in a folder.
 
         Raises:
             UntrustedError: the file cannot be read or written.
-            LockedError: another process was writing it all the time.
+            LockedError: another process did not release the file in time.
         """
         self._change(profiles, lambda known: merged([*known, *destinations]))
 
-    def remove(self, profiles: str, kept: Callable[[Destination], bool]) -> list[Destination]:
-        """Take back what is allowed to the profiles in a folder, and return that.
+    def remove(self, profiles: str, keep: Callable[[Destination], bool]) -> list[Destination]:
+        """Revoke destinations of the profiles in a folder, and return what was revoked.
 
         Args:
             profiles: the folder's real path.
-            kept: says of a destination whether it stays allowed.
+            keep: returns whether a destination stays allowed.
 
         Raises:
             UntrustedError: the file cannot be read or written.
-            LockedError: another process was writing it all the time.
+            LockedError: another process did not release the file in time.
         """
         gone: list[Destination] = []
 
         def without(known: list[Destination]) -> list[Destination]:
-            gone.extend(one for one in known if not kept(one))
-            return [one for one in known if kept(one)]
+            gone.extend(one for one in known if not keep(one))
+            return [one for one in known if keep(one)]
 
         self._change(profiles, without)
         return gone
@@ -126,7 +126,7 @@ class TrustStore:
             raise _unusable(self.path, "write", reason_of(error, "it failed")) from None
 
     def _state(self) -> object:
-        """Return what is another when the file is; None where there is none."""
+        """Return a value that changes whenever the file does; None if it does not exist."""
         try:
             state = os.lstat(self.path)
         except OSError:

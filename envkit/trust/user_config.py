@@ -1,9 +1,9 @@
-"""The user's own configuration: `$XDG_CONFIG_HOME/envkit/config.toml`, else in `~/.config`.
+"""The user's own configuration: `$XDG_CONFIG_HOME/envkit/config.toml`, default: in `~/.config`.
 
     trusted = ["/srv/apps", "~/work"]      # profiles in or below these folders need no question
 
-It has nothing that a repository needs. A file that is not the user's own, or that others can
-write, is not believed: it is ignored, with a warning.
+It contains nothing that a repository needs. A file that belongs to another user, or that others
+can write, is ignored with a warning.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class UserConfig(NamedTuple):
 
     Attributes:
         trusted: the real paths of folders.
-        warnings: why something of it is ignored.
+        warnings: why parts of the file are ignored.
     """
 
     trusted: tuple[str, ...] = ()
@@ -36,7 +36,7 @@ class UserConfig(NamedTuple):
 
 
 def config_path(environ: Mapping[str, str]) -> str:
-    """Return where the user's configuration is; a relative XDG_CONFIG_HOME does not count."""
+    """Return the path of the user's configuration; a relative XDG_CONFIG_HOME is ignored."""
     folder = environ.get("XDG_CONFIG_HOME", "")
     if not os.path.isabs(folder):
         folder = os.path.join(os.path.expanduser("~"), ".config")
@@ -44,7 +44,7 @@ def config_path(environ: Mapping[str, str]) -> str:
 
 
 def read_config(environ: Mapping[str, str]) -> UserConfig:
-    """Return the user's configuration; empty where there is none."""
+    """Return the user's configuration; empty if there is no file."""
     path = config_path(environ)
     try:
         data = _own_content(path)

@@ -1,8 +1,8 @@
-"""Settings as they are written: which placeholders they have, and what is fixed in them. Pure.
+"""Settings as they are written: their placeholders, and their fixed parts. Pure.
 
-The names in them are of the profile's own choice. A decision is kept by what was shown; if that
-were a name, an edit could give it another meaning, without a question. So `credentials`
-and `spelled` say what the names stand for.
+The profile chooses the names in them. A decision is stored as the text that was shown. If that
+text contained such a name, an edit could change its meaning without a question. So `credentials`
+and `spelled` return what the names refer to.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
     from envkit.profile.model import Profile
 
 
-_MOST_NAMES = 64  # that are replaced in one text; each may have several others
+_MOST_NAMES = 64  # the most names replaced in one text; each may contain several others
 
 
 def variable_of(profile: Profile, placeholder: Placeholder) -> str | None:
-    """Return the environment variable that a placeholder means; None where it means another thing.
+    """Return the environment variable that a placeholder reads; None if it reads something else.
 
-    It is the type of the source that counts: a profile may call a `.env` file `env`.
+    The type of the source decides: a profile may call a `.env` file `env`.
     """
     operand = placeholder.operand
     if not isinstance(operand, Reference) or operand.source not in profile.sources:
@@ -36,10 +36,10 @@ def variable_of(profile: Profile, placeholder: Placeholder) -> str | None:
 
 
 def credentials(profile: Profile, setting: Any) -> tuple[str, ...]:
-    """Return the placeholders of a setting that are not fixed texts, each as what it really is.
+    """Return the placeholders of a setting that are not fixed texts, each by its real source.
 
-    A variable of the profile stands for what it is made from: to allow that it goes somewhere
-    must not allow what it is made from tomorrow.
+    A variable of the profile is replaced by the placeholders that it is built from. Otherwise
+    allowing it today would also allow what it is built from tomorrow.
     """
     found: dict[str, None] = {}
     waiting = [(one.operand, "") for one in placeholders(setting)]
@@ -59,26 +59,27 @@ def credentials(profile: Profile, setting: Any) -> tuple[str, ...]:
 
 
 def spelled(profile: Profile, text: str) -> str:
-    """Return a setting as what it means: by it, people decide, and decisions are kept.
+    """Return a setting with its meaning spelled out, for the person who decides and for the store.
 
-    Variables of the profile are replaced by what they are made from; where a filter is in the
-    way, that is told behind the text. A source is called by its type: `{{ env:VAULT_ADDR }}` of
-    a `.env` file that is called `env` is `{{ dotenv:VAULT_ADDR }}`.
+    Variables of the profile are replaced by what they are built from. Where a filter prevents
+    that, the explanation follows the text. A source is called by its type: `{{ env:VAULT_ADDR }}`
+    of a `.env` file named `env` becomes `{{ dotenv:VAULT_ADDR }}`.
     """
     return "".join(expanded(profile, text))
 
 
 def expanded(profile: Profile, text: str) -> tuple[str, str]:
-    """Return the two parts of what `spelled` returns: the text, and what is told behind it."""
+    """Return the two parts of the result of `spelled`: the text, and the explanation after it."""
     if OPEN not in text:
         return text, ""
     spelling = _Spelling(profile)
     meaning = spelling.of(parse(text))
-    return meaning, "".join(f" with {name} = {told}" for name, told in spelling.told.items())
+    known = spelling.explanations.items()
+    return meaning, "".join(f" with {name} = {made_of}" for name, made_of in known)
 
 
 def fixed(text: str) -> str | None:
-    """Return the text of a setting whatever the environment is; None where it depends on that."""
+    """Return the text of a setting if no environment changes it; otherwise None."""
     if OPEN not in text:
         return text
     template = parse(text)
@@ -86,15 +87,15 @@ def fixed(text: str) -> str | None:
         return None
     try:
         return substitute(template, lambda _: None)
-    except EnvkitError:  # a filter that cannot take it: the source will say so
+    except EnvkitError:  # a filter rejects it; the source will report that
         return None
 
 
 def with_marks(text: str, mark: str) -> str | None:
-    """Return a URL with a mark for each value that is not fixed in it.
+    """Return a URL with a mark in place of each value that is not fixed in it.
 
-    None where such a value could be more than a part of the URL: only `urlencode` keeps
-    `@evil.example` in the place of a password from being another host.
+    None if a value could be more than a part of the URL: only `urlencode` prevents
+    `@evil.example` in the password from changing the host.
     """
     out = []
     for part in parse(text).parts if OPEN in text else (text,):
@@ -110,10 +111,10 @@ def with_marks(text: str, mark: str) -> str | None:
 
 
 def in_environment(profile: Profile, text: str, environ: Mapping[str, str]) -> str | None:
-    """Return a setting with the values of environment variables.
+    """Return a setting with the values of environment variables filled in.
 
-    None where it has values of other sources; empty where a variable is not set, so that the
-    source cannot be opened.
+    None if it contains values of other sources. Empty if a variable is not set, because the
+    source cannot be opened then.
     """
     if OPEN not in text:
         return text
@@ -133,7 +134,7 @@ def in_environment(profile: Profile, text: str, environ: Mapping[str, str]) -> s
 
 
 def alone(text: str) -> Placeholder | None:
-    """Return the placeholder that a setting consists of; None for all others."""
+    """Return the placeholder if a setting is exactly one; otherwise None."""
     parts = parse(text).parts if OPEN in text else ()
     if len(parts) == 1 and isinstance(parts[0], Placeholder):
         return parts[0]
@@ -141,7 +142,7 @@ def alone(text: str) -> Placeholder | None:
 
 
 def references(profile: Profile, setting: Any) -> Iterator[Reference]:
-    """Yield every reference that is read for a setting, also by way of variables of the profile."""
+    """Yield every reference that a setting reads, also through variables of the profile."""
     waiting = [one.operand for one in placeholders(setting)]
     seen: set[str] = set()
     while waiting:
@@ -153,20 +154,20 @@ def references(profile: Profile, setting: Any) -> Iterator[Reference]:
                 seen.add(operand.name)
                 template = profile.variables[operand.name].template
                 waiting += [one.operand for one in template.placeholders]
-            # one that names itself is looked up
+            # a name that refers to itself is looked up
             yield from (Reference(source, "", operand.name) for source in profile.lookup)
 
 
 class _Spelling:
-    """Puts what variables are made from in the place of their names."""
+    """Replaces the names of variables by what the variables are built from."""
 
     def __init__(self, profile: Profile) -> None:
-        self.told: dict[str, str] = {}  # of the names that stay
+        self.explanations: dict[str, str] = {}  # of the names that could not be replaced
         self._profile = profile
         self._left = _MOST_NAMES
 
     def of(self, template: Template, above: tuple[str, ...] = ()) -> str:
-        """Return a template as text; `above` are the variables that it is a part of."""
+        """Return a template as text; `above` are the variables that contain it."""
         parts: list[str | Placeholder] = []
         for part in template.parts:
             if isinstance(part, str):
@@ -189,15 +190,15 @@ class _Spelling:
         self._left -= 1
         if part == Placeholder(part.operand) and variable.default is None and self._left > 0:
             return parse(self.of(variable.template, (*above, name))).parts
-        if name not in self.told:
-            self.told[name] = ""  # before it is looked into: it may come up in there
+        if name not in self.explanations:
+            self.explanations[name] = ""  # set before recursion, which may reach the name again
             default = "" if variable.default is None else f" or {variable.default}"
-            self.told[name] = self.of(variable.template, (*above, name)) + default
+            self.explanations[name] = self.of(variable.template, (*above, name)) + default
         return (part,)
 
 
 def _joined(parts: list[str | Placeholder]) -> Iterator[str | Placeholder]:
-    """Yield parts of a template, no two texts side by side."""
+    """Yield the parts of a template with adjacent texts joined."""
     text = ""
     for part in parts:
         if isinstance(part, str):
@@ -212,7 +213,7 @@ def _joined(parts: list[str | Placeholder]) -> Iterator[str | Placeholder]:
 
 
 def _looked_up(profile: Profile, name: Name) -> list[str]:
-    """Return what a bare name stands for, by where it is looked up."""
+    """Return what a bare name means, according to the profile's lookup."""
     usual = all(
         source in PREDECLARED and profile.sources[source].type == PREDECLARED[source]
         for source in profile.lookup
@@ -224,7 +225,7 @@ def _looked_up(profile: Profile, name: Name) -> list[str]:
 
 
 def _canonical(profile: Profile, reference: Reference) -> Reference:
-    """Return a reference as it would be without settings that make it mean another thing."""
+    """Return a reference as it would be without settings that change its meaning."""
     spec = profile.sources.get(reference.source)
     if spec is None:
         return reference

@@ -21,9 +21,9 @@ SECONDS, PEAK_MIB = 10.0, 100.0  # for 1 GiB
 
 
 def groups(folder: Path, rounds: int) -> Iterator[Group]:
-    """Measure `audit verify` of a short log and of a long one, and project it to 1 GiB.
+    """Measure `audit verify` of a short and a long log, and extrapolate to 1 GiB.
 
-    The start counts once; only the additional time of the long log is multiplied.
+    The start-up time counts once; only the additional time of the long log is multiplied.
     """
     commands = []
     for name, size_mib in (("1 MiB", 1), (f"{LONG_MIB} MiB", LONG_MIB)):

@@ -1,4 +1,4 @@
-"""Secrets from an AWS endpoint (moto), against boto3 doing nothing but the same calls."""
+"""Secrets from an AWS endpoint (moto), compared with boto3 that sends only the same calls."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ for start in range(0, len(names), {PER_CALL}):
 
 
 def groups(folder: Path, rounds: int) -> Iterator[Group]:
-    """Measure 50 secrets against boto3, and 100 when every call takes 300 ms."""
+    """Compare 50 secrets with boto3, and measure 100 with 300 ms for each call."""
     wanted = values(MANY)
     with moto_running() as url, FaultProxy(url) as proxy:
         account = {
             "AWS_ACCESS_KEY_ID": "bench",
             "AWS_SECRET_ACCESS_KEY": "bench",
             "AWS_REGION": REGION,
-            "AWS_DEFAULT_REGION": REGION,  # all that boto3 reads
+            "AWS_DEFAULT_REGION": REGION,  # the secrets that boto3 reads
             "AWS_EC2_METADATA_DISABLED": "true",
         }
         client = admin_client(url)

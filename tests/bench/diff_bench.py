@@ -1,11 +1,10 @@
-"""Time the comparison of two environments of 1,000 variables against the reading of them.
+"""Compare the time to compare two environments of 1,000 variables with the time to read them.
 
     python tests/bench/diff_bench.py
 
-All values are secret and differ, a third of them are URLs, some JSON: nothing costs the
-comparison more. The bar, at most 5 %, is for a secret per variable in OpenBao on this
-machine, without any network between; beside it, what fetches faster: secrets of ten
-fields, and `.env` files.
+All values are secret and differ, a third of them are URLs, and some are JSON. This is the
+slowest case for the comparison. The limit of 5 % is for one secret per variable in OpenBao on
+this machine. Secrets of ten fields and `.env` files, which are faster to read, are shown too.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ NAMES = ("staging", "prod")
 
 
 def value(environment: str, index: int) -> str:
-    """Return what variable number `index` holds."""
+    """Return the value of variable number `index`."""
     if index % 3 == 0:
         return f"postgresql://app:{environment}-password-{index}@db.{environment}/app{index}"
     if index % 50 == 1:
@@ -40,7 +39,7 @@ def value(environment: str, index: int) -> str:
 
 
 def main() -> int:
-    """Measure both, print a table, and return 1 where the bar is not met."""
+    """Measure both, print a table, and return 1 if the limit is exceeded."""
     with tempfile.TemporaryDirectory(prefix="envkit-bench-") as folder:
         project = Project(Path(folder))
         os.chdir(folder)

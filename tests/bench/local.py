@@ -16,7 +16,7 @@ FNOX_MANY_MS = 259  # of fnox exec with as many plain values, on 2 cores
 
 
 def groups(folder: Path, rounds: int) -> Iterator[Group]:
-    """Measure 50 variables against an empty interpreter and other tools, and then many more."""
+    """Compare 50 variables with an empty interpreter and other tools, and measure many more."""
     yield _fifty(Project(folder / "fifty"), rounds)
     yield _many(Project(folder / "many"), rounds)
 
@@ -61,7 +61,7 @@ def _many(project: Project, rounds: int) -> Group:
     for few, many in ((commands[0], commands[2]), (commands[3], commands[5])):
         grows = took[many.name].times(took[few.name])
         bars.append(Bar(f"{many.name} / {SMALL}", grows, 8))
-        # an absolute time is the fastest one: other load on the machine only adds to it
+        # the fastest time, because other load on the machine only adds to it
         fnox_ms = min(took[fnox[0].name].wall_ms) if fnox else FNOX_MANY_MS
         where = "here" if fnox else "measured on another machine of this kind"
         ms = min(took[many.name].wall_ms)

@@ -1,7 +1,7 @@
 """Time whole processes, alternating between commands.
 
-The commands of one group take turns (A B C, B C A, ...), so that what happens to
-the machine meanwhile happens to all of them, and each round compares like with like.
+The commands of one group alternate (A B C, B C A, ...), so that other load on the machine
+affects all of them equally.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ class Command(NamedTuple):
     """One command line.
 
     Attributes:
-        argv: an absolute path and arguments; ends before the app where it starts one.
+        argv: an absolute path and arguments, without the app.
         environ: all of its environment.
-        app: what it starts.
+        app: the command that it starts.
     """
 
     name: str
@@ -31,10 +31,10 @@ class Command(NamedTuple):
     app: tuple[str, ...] = ("/bin/true",)
 
     def check(self, values: Mapping[str, str]) -> None:
-        """Make sure that the app sees these values.
+        """Check that the app gets these values.
 
         Raises:
-            SystemExit: it does not.
+            SystemExit: it does not get them.
         """
         argv = [*self.argv, "/usr/bin/env", "-0"]
         done = subprocess.run(argv, env=dict(self.environ), stdout=subprocess.PIPE, check=False)
@@ -52,7 +52,7 @@ class Timing(NamedTuple):
     peak_mib: list[float]  # of resident memory
 
     def times(self, base: Timing) -> float:
-        """Return how many times the wall clock of `base` this took: the median of all rounds."""
+        """Return the wall-clock time as a multiple of that of `base`: the median of all rounds."""
         return median(
             ours / theirs for ours, theirs in zip(self.wall_ms, base.wall_ms, strict=True)
         )
@@ -67,7 +67,7 @@ class Bar(NamedTuple):
 
     @property
     def met(self) -> bool:
-        """Whether it is not."""
+        """Whether the figure is within the limit."""
         return self.value <= self.limit
 
 

@@ -1,4 +1,4 @@
-"""The measured projects with many variables, and the command lines that read them."""
+"""Projects with many variables, and the command lines that read them."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Project:
         (folder / "profiles").mkdir(parents=True)
 
     def profile(self, file_name: str, variables: Mapping[str, str], head: str = "") -> None:
-        """Write a profile of either form; `head` is what a `.toml` begins with."""
+        """Write a profile of either form; `head` is the beginning of a `.toml` profile."""
         if file_name.endswith(".env"):
             lines = [f"{name}={value}" for name, value in variables.items()]
         else:
@@ -48,7 +48,7 @@ class Project:
         return Command(label, argv, {**self.environ, **environ})
 
     def fnox(self, label: str, provider: str, places: Mapping[str, str]) -> Iterable[Command]:
-        """Return `fnox exec` with one provider and without its daemon, where it is installed."""
+        """Return `fnox exec` with one provider and without its daemon, if it is installed."""
         program = peer("fnox")
         if program is None:
             return ()
@@ -81,5 +81,5 @@ def values(count: int) -> dict[str, str]:
 
 
 def peer(program: str) -> str | None:
-    """Return the path of another tool, None where it is not installed."""
+    """Return the path of another tool; None if it is not installed."""
     return shutil.which(program, path=f"{BIN}{os.pathsep}{os.environ.get('PATH', '')}")

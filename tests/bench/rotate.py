@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 FEW, MANY = 300, 3_000
 AT_ONCE = 40
-NEVER_SLOWER = 1.05  # what two equal runs may differ by
-LINEAR = 12  # times as long for ten times as many
+NEVER_SLOWER = 1.05  # the allowed difference of two equal runs
+LINEAR = 12  # at most so many times as long for ten times as many rotations
 SECONDS = {"dotenv": 2.0, "vault": 15.0}
 
 
@@ -80,7 +80,7 @@ def _group(store: str, project: Project, rounds: int, limit_seconds: float) -> G
 
 
 def _threads(store: str, project: Project, secret: str, rounds: int) -> Group:
-    """Rotate in one process, with one thread and with as many as there are by default."""
+    """Rotate in one process, with one thread and with the default number."""
     more = 'grace = "0s"\ntarget = { previous_field = "" }'
     _profile(project, AT_ONCE, secret, more)
     once = project.script("rotate", "rotate.py", ROTATE, PYTHON)

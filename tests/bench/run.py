@@ -1,12 +1,12 @@
-"""Measure envkit against its bars; exit 1 where one is not met.
+"""Measure envkit; exit with 1 if a limit is exceeded.
 
     make bench
     .venv/bin/python tests/bench/run.py --rounds 100 --only local
 
-Whole processes are timed alternately, and medians are compared; a bar is a ratio within
-one run, so that it means the same on every machine. fnox and dotenvx are measured too
-where they are on the PATH. Writes bench.json. An editable install is refused, because
-it costs milliseconds at every start that no user pays.
+It times whole processes alternately and compares medians. A limit is a ratio within one run,
+so that it means the same on every machine. It also measures fnox and dotenvx if they are on
+the PATH. It writes bench.json, and refuses an editable install, which starts milliseconds
+slower than a user's.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Secrets from a real OpenBao server, against its own command line once per secret."""
+"""Secrets from a real OpenBao server, compared with one call of `bao` for each secret."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def groups(folder: Path, rounds: int) -> Iterator[Group]:
     tools, state = folder / "bin", folder / "server"
     for each in (tools, state):
         each.mkdir(parents=True)
-    (tools / "vault").symlink_to(BAO)  # which fnox runs, once per secret
+    (tools / "vault").symlink_to(BAO)  # fnox runs it once per secret
     with OpenBao(state) as server:
         project = Project(
             folder / "project",

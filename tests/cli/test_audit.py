@@ -13,7 +13,7 @@ REASON_MISSING = (
     "[6]\n"
 )
 APP = ("--", "true")
-# what each command does with the values of `prod`
+# the effect of each command on the values of `prod`
 USES = {
     "exec": ("exec", "-e", "prod", *APP),
     "get": ("get", "PASSWORD", "-e", "prod"),

@@ -1,4 +1,4 @@
-"""`envkit set`, `unset`, `history` and `rollback` change a value where it is stored, only there."""
+"""`envkit set`, `unset`, `history` and `rollback` change a value only where it is stored."""
 
 import re
 

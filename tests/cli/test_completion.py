@@ -24,7 +24,7 @@ def team(project):
 
 @pytest.fixture
 def bin_folder(tmp_path):
-    """A folder whose `envkit` is the one under test."""
+    """A folder with the tested `envkit`."""
     folder = tmp_path / "bin"
     folder.mkdir()
     program(folder / "envkit", f'#!/bin/sh\nexec {sys.executable} -m envkit "$@"\n')
@@ -73,7 +73,7 @@ COMMANDS = (
     "exec get export list show diff check set unset edit promote history rollback rotate audit "
     "init doctor trust"
 )
-# a line as it was typed, up to the cursor, and what bash is offered
+# a typed line up to the cursor, and the completions for bash
 COMPLETIONS = [
     ("envkit ", COMMANDS),
     ("envkit ex", "exec export"),
@@ -81,7 +81,10 @@ COMPLETIONS = [
     *((f"envkit {command} --env dev -e s", "staging") for command in WITH_ENVIRONMENTS),
     (
         "envkit exec --",
-        "--env --only --except --pristine --set --dry-run --reason --timeout --profiles --help",
+        (
+            "--env --only --except --pristine --set --dry-run --watch --supervise --stop-signal "
+            "--stop-timeout --debounce --splay --reason --timeout --profiles --help"
+        ),
     ),
     ("envkit get --e", "--env"),
     ("envkit export --format d", "dotenv docker"),
@@ -100,6 +103,9 @@ COMPLETIONS = [
     ("envkit show --except D", "DATABASE_URL"),
     ("envkit promote --from dev --only D", "DATABASE_URL"),
     ("envkit exec -- app --env=d", ""),
+    ("envkit exec --watch = r", "restart run:"),
+    ("envkit exec --watch --env d", "dev"),
+    ("envkit exec --watch = signal --env = d", "dev"),
 ]
 
 
@@ -159,7 +165,7 @@ def test_zsh_and_fish_completions_have_descriptions(team):
     assert team.run(env=fish).stdout.splitlines() == ["DATABASE_URL\tPostgreSQL", "NODE_ENV"]
 
 
-# what zsh's `_arguments` does with the pairs that it is given: it evaluates them
+# zsh's `_arguments` evaluates the pairs that it gets
 AS_ZSH_DOES = """\
 _arguments() { pairs=${1#*((}; eval "words=( ${pairs%))} )"; printf '%s\\n' "${words[@]}"; }
 eval $("$@")

@@ -91,7 +91,7 @@ CORRECTIONS = [
     ("diff --to prod --from staging", "diff staging prod"),
     ("promote --from staging --to prod", "promote staging prod"),
     ("promote --source staging --target prod API_TOKEN", "promote staging prod API_TOKEN"),
-    # what others call it
+    # names in other tools
     ("run prod -- app 'a b'", "exec --env prod -- app 'a b'"),
     ("run --env prod -- app", "exec --env prod -- app"),
     ("run -e prod -- app", "exec -e prod -- app"),
@@ -193,15 +193,13 @@ def test_correction_hint_leaves_out_what_may_be_a_secret(hint, typed):
         "export --env prod --format powershell",
         "--xyzzy -- app",
         "show --xyzzy",
-        "get",
         "exec --env prod --timeout 0 -- app",
         "exec --env prod -- no-such-program",
         "exec --env prod no-such-program -- x",
         "get NOTHING_LIKE_IT --env prod",
         "diff prod staging xyzzy",
-        # the mistake is neither a word nor its place
+        # the mistake is neither a wrong word nor a wrong place
         "rotate --all api-token",
-        "rotate --compromised api-token",
         "export --set no-equals --env prod",
         "show --reveal -eprod",
         "show --timeout=soon --env=prod",

@@ -160,7 +160,7 @@ def test_exec_lets_signals_reach_the_app(dev, number):
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_exec_as_process_1_of_a_container_ends_on_a_signal_while_it_waits(number):
-    # any process may ask for it; only for process 1 the kernel would do nothing otherwise
+    # every process may call it; process 1 needs it
     script = (
         "import sys; from envkit.launch.exec import end_on_signals; end_on_signals();"
         "print('waiting', flush=True); sys.stdin.read()"

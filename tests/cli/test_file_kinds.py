@@ -89,7 +89,7 @@ def test_commands_refuse_an_irreplaceable_file_before_they_change_anything(dev, 
     said = done.stdout + done.stderr
     assert done.returncode == (1 if command is ROTATE else 6), said
     assert "cannot replace .env.dev: it " in said
-    assert "run 'chmod u+w .env.dev'" in said or "find . -samefile .env.dev" in said
+    assert "run: chmod u+w .env.dev" in said or "find . -samefile .env.dev" in said
     assert path.read_bytes() == before
     assert names(dev) == listed
 
@@ -130,7 +130,7 @@ def test_commands_do_not_replace_a_read_only_profile(dev):
     done = run(dev, "set", "LEVEL", "--env", "dev")
     assert transcript(done) == (
         "2> envkit: error: cannot replace profiles/dev.toml: it is read-only [write-refused]\n"
-        "2> envkit: hint: run 'chmod u+w profiles/dev.toml'\n"
+        "2> envkit: hint: run: chmod u+w profiles/dev.toml\n"
         "[6]\n"
     )
 
@@ -237,7 +237,7 @@ def test_a_file_name_that_cannot_be_created_gets_a_hint(dev, path, hint, status)
     assert hint in done.stderr
 
 
-# ---------------------------------------------------------------- what killed commands left
+# ---------------------------------------------------------------- after killed commands
 
 
 def test_a_set_removes_the_leftovers_that_a_killed_set_left_beside_a_link(dev):

@@ -1,7 +1,7 @@
 """No command follows a link in a repository out of the project.
 
 A clone may contain each of these links. The commands run as separate processes, with no
-trust given, and the file outside holds a canary that must not come out of any.
+trust given, and the file outside contains a canary that no command may print.
 """
 
 import os
@@ -69,7 +69,7 @@ def run(project, *command, input="new"):  # noqa: A002 - as subprocess.run names
 
 
 def place(path, kind, target):
-    """Put a link in a place: `hard` to what is there, `symbolic`, or `dangling`."""
+    """Replace a file by a link: `hard` to its content, `symbolic` or `dangling`."""
     if kind == "hard":
         os.link(path.parent / target, path)
     else:

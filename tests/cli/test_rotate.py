@@ -199,13 +199,13 @@ def test_rotate_plan_lists_the_steps_and_does_nothing(standing):
     }
     assert seen.endswith(
         "prod/absent: the secret is missing\n"
-        "  store a first value\n"
+        "  store a first value: envkit set --ref 'dotenv:ABSENT' --env prod\n"
         "prod/failing: create: hook-failed\n"
-        "  run 'envkit rotate prod/failing'\n"
+        "  run: envkit rotate prod/failing\n"
         "prod/missed: overdue\n"
-        "  run 'envkit rotate prod/missed'\n"
+        "  run: envkit rotate prod/missed\n"
         "prod/overdue: overdue\n"
-        "  run 'envkit rotate prod/overdue'\n"
+        "  run: envkit rotate prod/overdue\n"
         "prod/quarantined: the target has refused the new value 3 times\n"
         "  find out why, and run 'envkit rotate prod/quarantined'\n"
         "[1]\n"
@@ -218,7 +218,7 @@ def test_rotate_plan_shows_a_rotation_that_waits_for_a_decision(standing):
     seen = told(run(standing, "--plan", "at-work"))
     assert "failing" in seen
     assert "  nothing: it waits for your decision\n" in seen
-    assert seen.endswith("  run 'envkit rotate --abort prod/at-work'\n[1]\n")
+    assert seen.endswith("  run: envkit rotate --abort prod/at-work\n[1]\n")
 
 
 def test_rotate_plan_shows_only_the_named_rotation(standing):
@@ -276,7 +276,7 @@ def test_rollback_is_refused_once_the_old_value_is_retired(shop):
         "2> envkit: error: prod/session: .env.prod#SESSION: "
         "there is no unfinished rotation to be rolled back: the old value no longer works "
         "[rotation-failed]\n"
-        "2> envkit: hint: run 'envkit rotate prod/session'\n"
+        "2> envkit: hint: run: envkit rotate prod/session\n"
         "[1]\n"
     )
     assert values(shop, "prod") == after
@@ -312,7 +312,7 @@ def test_abort_is_refused_once_the_store_has_the_new_value(shop):
     assert told(run(shop, "--abort", "prod/api-key")).endswith(
         "2> envkit: error: prod/api-key: .env.prod#API_KEY: the store already has the new value "
         "[rotation-failed]\n"
-        "2> envkit: hint: run 'envkit rotate --rollback prod/api-key'\n"
+        "2> envkit: hint: run: envkit rotate --rollback prod/api-key\n"
         "[1]\n"
     )
 
@@ -410,10 +410,14 @@ def test_rotate_with_yes_does_not_ask(shop):
 @pytest.mark.parametrize(
     ("arguments", "told", "hint"),
     [
-        (("--reason", "leak"), "--compromised needs exactly one name", "write envkit rotate"),
-        (("session", "api-key", "--reason", "x"), "--compromised needs exactly one name", "write"),
-        (("session",), "--compromised needs a reason", "write envkit rotate --compromised"),
-        (("session", "--reason", " "), "--compromised needs a reason", "write envkit rotate"),
+        (("--reason", "leak"), "--compromised needs exactly one name", "run: envkit rotate"),
+        (
+            ("session", "api-key", "--reason", "x"),
+            "--compromised needs exactly one name",
+            "run: envkit",
+        ),
+        (("session",), "--compromised needs a reason", "run: envkit rotate --compromised"),
+        (("session", "--reason", " "), "--compromised needs a reason", "run: envkit rotate"),
         (
             ("session", "--reason", "leak"),
             "cannot ask for confirmation: not a terminal",
@@ -432,7 +436,7 @@ def test_compromised_requires_one_name_a_reason_and_a_confirmation(shop, argumen
     assert values(shop, "prod") == before
 
 
-# ---------------------------------------------------------------- what no profile names
+# ---------------------------------------------------------------- orphaned records
 
 
 def test_a_rotation_removed_from_its_profile_in_the_grace_period_can_be_finished(shop):
@@ -494,7 +498,7 @@ def test_a_name_that_several_orphaned_records_share_is_refused(shop):
     )
 
 
-# ---------------------------------------------------------------- what goes wrong
+# ---------------------------------------------------------------- failures
 
 
 def test_rotate_continues_after_a_failed_rotation(shop):
@@ -521,7 +525,7 @@ def test_rotate_continues_after_a_failed_rotation(shop):
         "'command -v no-such-program' must find it\n"
         "2> envkit: error: prod/b-absent: .env.prod#ABSENT: the secret is missing "
         "[rotation-failed]\n"
-        "2> envkit: hint: store a first value: a rotation starts from the current value\n"
+        "2> envkit: hint: store a first value: envkit set --ref 'dotenv:ABSENT' --env prod\n"
         "2> envkit: error: prod/c-typo: profiles/prod.toml:12: unknown rotator 'randon' "
         "[profile-invalid]\n"
         "2> envkit: hint: did you mean 'random'?\n"
@@ -575,7 +579,7 @@ def test_rotate_reports_an_overdue_rotation_and_exits_with_1(standing):
     seen = told(run(standing))
     assert "prod/missed       overdue" in seen
     assert "2> envkit: error: prod/missed is overdue [rotation-overdue]\n" in seen
-    assert "2> envkit: hint: run 'envkit rotate prod/missed'\n" in seen
+    assert "2> envkit: hint: run: envkit rotate prod/missed\n" in seen
     assert "prod/overdue" not in seen, "it has been rotated"
     assert seen.endswith("[1]\n")
     assert told(run(standing, "missed")).endswith(f"in-grace  {GRACE}\n")
@@ -727,7 +731,7 @@ def test_a_rotation_named_like_a_subcommand_can_be_rotated(shop):
 
 
 def spoken(capfd, *arguments):
-    """Return the exit status and what came on stderr; nothing may come on stdout."""
+    """Return the exit status and stderr, and check that stdout is empty."""
     status = run_app(["rotate", *arguments])
     streams = capfd.readouterr()
     assert streams.out == ""

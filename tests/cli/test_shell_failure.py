@@ -31,7 +31,7 @@ SCRIPTS = [
 
 @pytest.fixture
 def failing(project, tmp_path):
-    """What runs a shell in a project whose secret is absent."""
+    """Return a function that runs a shell in a project with a missing secret."""
     project.profile("dev.toml", '[variables]\nTOKEN = "{{ TOKEN }}"\n')
     (tmp_path / "bin").mkdir()
     program(tmp_path / "bin" / "envkit", f'#!/bin/sh\nexec {sys.executable} -m envkit "$@"\n')

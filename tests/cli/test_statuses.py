@@ -39,7 +39,7 @@ def test_a_store_that_does_not_answer_in_time_exits_with_5(project):
 
 @pytest.fixture
 def many(project):
-    """A profile whose output is more than any buffer."""
+    """A profile with more output than any buffer."""
     project.profile("dev.env", "".join(f"NAME_{number}=value\n" for number in range(5000)))
     return project
 

@@ -1,4 +1,4 @@
-"""What every store of rotations must do, whatever it is made of.
+"""The contract of every rotation store.
 
 Subclass `RotationStoreContract` and give it a `harness` fixture from
 `support.rotation_stores`. Nothing is collected from this file itself.
@@ -38,7 +38,7 @@ def shown(error: EnvkitError) -> str:
 
 
 def conflicts(call):
-    """Say whether a call was too late; any other error is one of the test."""
+    """Return whether a call was too late; any other error fails the test."""
     try:
         call()
     except ConflictError as conflict:
@@ -49,7 +49,7 @@ def conflicts(call):
 
 
 def at_once(calls):
-    """Call all of them at the same moment, each in a thread; return what came of each."""
+    """Call all of them at the same moment, each in a thread; return the results."""
     barrier = threading.Barrier(len(calls))
     results = [None] * len(calls)
 
@@ -89,7 +89,7 @@ SPOILED = {
 
 
 def claim_elsewhere(opener, number):
-    """Claim in another process what was not claimed when this one looked."""
+    """Claim in another process, after this one read an unclaimed record."""
     function, arguments = opener
     store = function(*arguments)
     return conflicts(
@@ -297,7 +297,7 @@ class RotationStoreContract:
                 store.save(seen, record(phase), pending)
         assert store.read() == seen
 
-    # ---------------------------------------------------------------- what a write returns
+    # ---------------------------------------------------------------- results of writes
 
     def test_a_write_returns_what_a_fresh_read_returns(self, harness, old, new):
         store = harness.store()
@@ -353,7 +353,7 @@ class RotationStoreContract:
     # ---------------------------------------------------------------- two fields of one secret
 
     def claimed(self, store):
-        """Claim with a store, and return what it then sees."""
+        """Claim with a store, and return its next snapshot."""
         seen = store.read()
         return store.save(seen, record(owner=store.fields[0]), {PendingValue.OLD: seen.current})
 

@@ -71,7 +71,7 @@ def answering(body, status=200):
 
 
 def version_1(phase, fields, **changes):
-    """Return what an envkit that knows only version 1 stores for the fields of a secret."""
+    """Return the record that an envkit with only version 1 stores for the fields of a secret."""
     plan = f"random (single) of {' and '.join(fields)}"
     stored = pack(record(phase, **changes)._replace(plan=plan), {})
     since = ("secret", "target", "target_description", "compromised")
@@ -281,7 +281,7 @@ class TestVault(RotationStoreContract):
         store = vault_store(openbao.address, openbao.root_token, f"/kv1/{path}")
         with pytest.raises(RotationError, match="KV version 1") as raised:
             store.read()
-        assert raised.value.hint == "run 'vault kv enable-versioning kv1'"
+        assert raised.value.hint == "run: vault kv enable-versioning kv1"
 
     def test_a_value_that_is_not_text_is_refused_by_vault(self, harness, old):
         store = harness.store()
@@ -487,7 +487,7 @@ def save_and_die(opener):
 
 
 def save_without_room(opener):
-    """Write to a disk that has no room for it."""
+    """Write to a full disk."""
     function, arguments = opener
     store = function(*arguments)
     sys.dont_write_bytecode = True  # it would stay truncated

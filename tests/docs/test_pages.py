@@ -17,7 +17,7 @@ def test_a_generated_reference_is_current(name):
     script = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(script)
 
-    assert script.OUTPUT.read_text(encoding="utf-8") == script.render(), "run 'make docs'"
+    assert script.OUTPUT.read_text(encoding="utf-8") == script.render(), "run: make docs"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

@@ -1,7 +1,8 @@
 """The recipes for CI, Compose and cron work under the rules of trust.
 
 What they set is read from the pages and set here; only addresses and folders are replaced by
-those of the test. `tests/extra/test_recipes.py` runs what needs root: images, volumes, units.
+those of the test. `tests/extra/test_recipes.py` runs the parts that need root: images, volumes,
+units.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from support.rotating import table
 GUIDE = ROOT / "docs" / "guides"
 SCHEDULER = GUIDE / "scheduler.md"
 ADDRESS = "https://vault.example.com:8200"  # of the pages
-OTHER_ADDRESS = "http://0.0.0.0:1"  # what a pull request could write into a profile
+OTHER_ADDRESS = "http://0.0.0.0:1"  # possible changes of a profile by a pull request
 VARIABLES = '[variables]\nDB_PASSWORD = "{{ vault:secret/recipes#password }}"\n'
 TOKEN_SECRET = "${{ secrets.VAULT_TOKEN }}"
 
@@ -46,7 +47,7 @@ def github_jobs():
 
 @pytest.fixture
 def shop(project, openbao):
-    """A project with a secret in Vault, and an `npm` that shows what it is given."""
+    """A project with a secret in Vault, and an `npm` that prints its environment."""
     openbao.put("recipes", {"password": "from-vault"})
     # not loopback to envkit, so that it needs trust
     project.address = f"http://0.0.0.0:{openbao.port}"

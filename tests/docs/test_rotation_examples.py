@@ -163,7 +163,7 @@ def test_the_cron_job_runs_every_minute_and_never_gives_up():
     spec = found["spec"]
     assert spec["schedule"] == "* * * * *"
     assert spec["concurrencyPolicy"] == "Forbid"
-    # Kubernetes gives up for good after 100 missed times, unless it looks no further back
+    # Kubernetes gives up for good after 100 missed times, unless it looks back less far
     assert spec["startingDeadlineSeconds"] < 100 * 60
     assert template["spec"]["restartPolicy"] == "Never"
 
@@ -197,7 +197,7 @@ def test_the_timer_starts_the_service_with_its_name():
 
 
 def metrics():
-    """The names that a scheduler tells, with those that prometheus-client adds to them."""
+    """The names of the scheduler's metrics, with those that prometheus-client adds."""
     board = SchedulerMetrics()
     names = {family.name for family in board._registry.collect()}
     totals = {f"{name}_total" for name in ("envkit_rotation_runs", "envkit_rotation_failures")}

@@ -15,7 +15,7 @@ def test_the_source_of_the_page_works_and_passes_the_contract(tmp_path):
 
 
 def install(folder, pyproject):
-    """Make a folder on the path what `pip install .` would make of it, without a network."""
+    """Install a folder on the path as `pip install .` would, without a network."""
     declared = tomllib.loads(pyproject)["project"]
     metadata = folder / f"{declared['name'].replace('-', '_')}-{declared['version']}.dist-info"
     metadata.mkdir()

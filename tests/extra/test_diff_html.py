@@ -62,7 +62,7 @@ def click(browser, selector):
 
 
 def visible(browser):
-    """The statuses whose variables can be seen."""
+    """The statuses with visible variables."""
     return [
         status
         for status in STATUSES

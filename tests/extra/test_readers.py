@@ -36,7 +36,7 @@ MISSING = "run 'make test-extra', which installs it"
 
 
 def written(format_name: str, path: Path) -> dict[str, bytes]:
-    """Write the values that a format carries into a file, and return them."""
+    """Write the values that a format supports to a file, and return them."""
     carried = {}
     for name, value in hard_values().items():
         try:

@@ -108,7 +108,7 @@ def test_rotation_page_lists_the_most_severe_first_and_says_what_to_do(browser, 
     ]
     notes = browser.value("[...document.querySelectorAll('tr.notes')].map(e => e.innerText)")
     assert "<b>profiles/eu.toml:3</b>: [rotation.db] needs 'secret'" in notes[0]
-    assert "run 'envkit rotate prod/reports-db'" in notes[2]
+    assert "run: envkit rotate prod/reports-db" in notes[2]
 
 
 def test_rotation_page_describes_every_track_in_words(browser, path):

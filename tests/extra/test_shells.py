@@ -22,7 +22,7 @@ SHELLS = {
 # of an interactive shell, or of a module of zsh that not every shell has loaded
 NOT_SEEN_HERE = {
     *("compstate", "epochtime", "errnos", "langinfo", "mapfile", "sysparams"),
-    *("BASH_COMPAT", "BASH_XTRACEFD", "IFS"),  # they change what the shell does
+    *("BASH_COMPAT", "BASH_XTRACEFD", "IFS"),  # they change how the shell behaves
 }
 VALUES = ("1000", "some text", "/x/y:/z", "two\nlines", "007")
 AFTER = "AFTER_ALL"

@@ -18,7 +18,7 @@ EXPOSURE = 20  # of 100; below 20 systemd calls a service OK
 
 @pytest.fixture
 def units(tmp_path):
-    """The units, with the program where it is on this machine."""
+    """The units, with the path of the program on this machine."""
     assert shutil.which("systemd-analyze"), "no systemd: run 'make test-extra', which installs it"
     program = Path(sys.executable).parent / "envkit"
     assert program.exists()

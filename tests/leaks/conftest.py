@@ -17,9 +17,9 @@ class Places:
     """A project whose commands have separate HOME and temporary folders.
 
     Attributes:
-        hidden: what no place may have unless a test says so.
-        folders: HOME and the like.
-        more: other folders to be looked at.
+        hidden: texts that must not appear anywhere, unless a test allows it.
+        folders: HOME and similar folders.
+        more: other folders to search.
     """
 
     def __init__(self, project, tmp_path, hidden=()):
@@ -32,22 +32,22 @@ class Places:
         project.environ = {variable: str(folder) for variable, folder in self.folders.items()}
 
     def run(self, *arguments, status=0, **options):
-        """Run it with a umask that protects nothing; nothing hidden may be printed."""
+        """Run a command with umask 0, and check that it prints nothing hidden."""
         done = self.project.run(*arguments, umask=0, **options)
         assert done.returncode == status, self.masked(done.stdout + done.stderr)
         self.assert_quiet(done.stdout + done.stderr)
         return done
 
     def contents(self):
-        """Return what every file has now."""
+        """Return the content of every file."""
         folders = [self.project.root, *self.folders.values(), *self.more]
         files = (path for folder in folders for path in folder.rglob("*") if path.is_file())
         return {path: path.read_bytes() for path in files}
 
     def traces(self, before=()):
-        """Return the names of the files, not as they were `before`, that have what is hidden.
+        """Return the names of new or changed files that contain a hidden text.
 
-        Nobody but their owner may read them.
+        Only their owner may read them.
         """
         found = set()
         for path, content in self.contents().items():
@@ -60,7 +60,7 @@ class Places:
         assert stat.S_IMODE(path.stat().st_mode) == 0o600, f"others can read {path}"
 
     def shows(self, text):
-        """Return which of what is hidden is in a text: as it is, or as a dump or log has it."""
+        """Return the hidden texts that a text contains, as they are or escaped as in a log."""
         return [n for n, secret in enumerate(self.hidden) if any(f in text for f in forms(secret))]
 
     def assert_quiet(self, text):

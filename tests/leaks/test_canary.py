@@ -1,11 +1,11 @@
 """A canary value, sent through every command, appears only where it was requested.
 
-Each case says where the value comes from, what is run, and where it may appear: nowhere,
+Each case names the source of the value, the command, and where the value may appear: nowhere,
 by default. The test searches stdout, stderr, the arguments of the processes, and every file
 that was made or changed: in the project, in HOME and in TMPDIR. Everything runs with
 ENVKIT_DEBUG and without, and with a umask that protects nothing.
 
-A store is added by giving `CASES` one whose profile reads the canary from it.
+To add a store, add a case to `CASES` whose profile reads the canary from it.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ class Case(NamedTuple):
     Attributes:
         arguments: of envkit, as they are typed; the environment is `prod`.
         variables: the `[variables]` of its profile, after the canary's own.
-        dotenv: what `.env.prod` holds.
+        dotenv: the content of `.env.prod`.
         status: the exit status.
-        told: a part of what comes on stderr, so that a case does not pass by failing early.
+        told: a part of stderr, so that a case that fails early does not pass.
         shows: where the canary may be: `stdout`, `stderr`, or the name of a 0600 file.
     """
 
@@ -60,7 +60,7 @@ def wrong(variable, told, **more):
 
 
 CASES = {
-    # what succeeds
+    # successful commands
     "exec": Case(),
     "exec, and the app is what shows it": Case(
         "exec -e prod -- sh -c 'echo $SECRET'", shows=STDOUT
@@ -97,7 +97,7 @@ CASES = {
         status=1,
         told="see check.sarif",
     ),
-    # what a value is not
+    # values of another type
     "not of its type": wrong('P = { value = "{{ SECRET }}", type = "port" }', "is not a port"),
     "not a number": wrong('P = { value = "{{ SECRET }}", type = "float" }', "is not a number"),
     "not JSON": wrong('P = { value = "{{ SECRET }}", type = "json" }', "is not JSON"),
@@ -141,7 +141,7 @@ CASES = {
     "--set without a name": Case(
         f"exec -e prod --set {CANARY} -- true", status=2, told="NAME=VALUE"
     ),
-    # what the app cannot be
+    # apps that cannot start
     "no such program": Case("exec -e prod -- nosuch", status=127, told="nosuch"),
     # an unreachable store, and the requests to it
     "a token, and no server": Case(

@@ -1,6 +1,6 @@
 """A changed value is in its store, and no part of it is left anywhere else.
 
-It is typed, piped, read from a file or put into an editor. Afterwards stdout, stderr, HOME,
+It is typed, piped, read from a file or typed into an editor. Afterwards stdout, stderr, HOME,
 TMPDIR, XDG_RUNTIME_DIR, the audit log and the project are searched for the old value and
 for the new one, and so are the arguments of every process while they run.
 """
@@ -43,7 +43,7 @@ def prod(project, places):
         ("set SECRET --skip-unchanged", OLD, 0),
         ("set --ref dotenv:SECRET", NEW, 0),
         ("unset SECRET", "", 0),
-        # what cannot be written
+        # values that cannot be written
         ("set SECRET", f"not-{NEW}", 3),
         ("set SECRET", f"encrypted:{NEW}", 3),
         ("set LITERAL", NEW, 3),

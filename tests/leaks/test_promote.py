@@ -43,7 +43,7 @@ def shop(project, places):
         ("--secrets --except TYPED --yes", 0),
         ("KEY", 2),  # no terminal to ask on
         ("--yes", 0),
-        # what cannot be done
+        # promotions that fail
         ("WRITTEN --yes", 3),
         ("TYPED --yes", 3),
         ("--secrets --yes --format json", 3),

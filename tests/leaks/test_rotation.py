@@ -52,7 +52,7 @@ elif asked["step"] == "test":
 
 
 class World:
-    """A project with one rotation, everything that it may leave behind, and who is told."""
+    """A project with one rotation, all its files, and the receivers of its notifications."""
 
     def __init__(self, places, tmp_path, server):
         self.places = places
@@ -88,7 +88,7 @@ class World:
         return values(self.project, "prod")["API_KEY"]
 
     def run(self, *arguments, status=0, debug=True, **env):
-        """Run it and look at everything; return what was printed."""
+        """Run the rotation, search everything, and return the output."""
         env = {"ENVKIT_DEBUG": "1" if debug else "", **env}
         done = self.places.run(*arguments, env=env, status=status)
         for one in self.server.received:

@@ -308,7 +308,7 @@ class TestDocumentedPolicy:
 
     @pytest.fixture
     def server(self, aws):
-        """A server that checks signatures and policies once its users have been made."""
+        """A server that checks signatures and policies after its users were created."""
         environ = {**os.environ, "INITIAL_NO_AUTH_ACTION_COUNT": "5"}
         command = [sys.executable, _SERVER]
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}

@@ -111,7 +111,7 @@ def test_an_sso_profile_without_a_session_gets_a_hint_to_log_in(aws):
         "sso_start_url = https://envkit-test.invalid/start\n"
     )
     error = failure(aws.source(profile="corp"), ref("db"), AuthError)
-    assert error.hint == "run 'aws sso login --profile corp'"
+    assert error.hint == "run: aws sso login --profile corp"
 
 
 def test_an_unreadable_aws_configuration_is_an_error(aws):

@@ -10,7 +10,7 @@ PORT = 'PORT = { value = "x", type = "port" }\n'
 def checked(project, store, *arguments, more=""):
     """Check the profile of a store; return the exit status, the codes and the messages.
 
-    Nothing of what is stored or of who logs in may be shown.
+    No stored value and no credential may be shown.
     """
     project.profile("prod.toml", store.profile(more=more))
     done = project.run("check", "--format", "json", *arguments, env=store.environ)

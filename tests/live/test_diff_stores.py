@@ -31,7 +31,7 @@ def team(project, openbao, request):
 
 
 def diff(team, openbao, *arguments, **env):
-    """Compare, with root's token for what `env` has no other for; return status and entries."""
+    """Compare, with root's token unless `env` has another one; return status and entries."""
     env = {**dict.fromkeys(("STAGING_TOKEN", "PROD_TOKEN"), openbao.root_token), **env}
     done = team.run("diff", *arguments, "--format", "json", env=env)
     assert "canary" not in done.stdout + done.stderr
@@ -50,7 +50,7 @@ def test_diff_reads_each_secret_once_for_all_environments(team, openbao):
     status, found = diff(team, openbao, "staging", "prod", "staging")
     assert status == 0
     assert openbao.reads() - before == 3  # staging's, prod's, and the shared one
-    # the user is too short to be called reused
+    # the user is too short to count as reused
     assert statuses(found) == {"PASSWORD": "different", "SHARED": "same", "USER": "same"}
     [origin] = found["PASSWORD"]["values"][0]["origins"]
     assert origin == f"vault:secret/{team.folder}/staging#password"

@@ -1,7 +1,7 @@
 """When a store fails, the app is not started: whole commands with real servers.
 
 Whatever breaks, and wherever: no app, no output, no file; the right exit status within the
-deadline; every variable that has no value named at once; what to do about it; and nothing
+deadline; the names of all variables without a value; a hint; and nothing
 secret, with `ENVKIT_DEBUG=1` too. A command that hung would be ended by `run_envkit`.
 """
 
@@ -31,7 +31,7 @@ SHORT = ("exec", "--timeout", "2", *APP)  # transient failures are retried until
 
 
 def refused(project, store, *command, status, missing=VALUES, env=()):
-    """Run a command that must fail as described above; return what it said on stderr."""
+    """Run a command that must fail as described above; return its stderr."""
     before = set(project.root.iterdir())
     environ = {**store.environ, "ENVKIT_ENV": "prod", "ENVKIT_DEBUG": "1", **dict(env)}
     began = time.monotonic()

@@ -34,7 +34,7 @@ def rotation(name, every="30d", grace="0s", timeout="5s", **more):
 
 
 def until(condition, what):
-    """Wait for what no process of ours prints."""
+    """Wait for a condition that no process of ours prints."""
     end = time.monotonic() + LONG_SECONDS
     while not (found := condition()):
         assert time.monotonic() < end, f"{what} did not come"
@@ -43,7 +43,7 @@ def until(condition, what):
 
 
 class Queue:
-    """A database with an owner, whose login a fleet has."""
+    """A database with an owner; the fleet logs in as the owner."""
 
     def __init__(self, database):
         self.database = database
@@ -103,7 +103,7 @@ def test_two_workers_rotate_each_secret_once_and_the_database_has_no_value(shop,
     made = shop.run("rotate", "serve", "--migrate", env=queue.environ)
     assert (made.returncode, "created the tables" in made.stdout) == (0, True), made.stderr
     assert PASSWORD not in made.stdout
-    # what a worker needs, as the guide lists it
+    # the permissions of a worker, from the guide
     role = queue.database.role("queue_worker")
     queue.database.run(f"CREATE ROLE {role} LOGIN PASSWORD '{PASSWORD}';" + grants(role))
     environ = {"ENVKIT_QUEUE": queue.database.dsn(role, PASSWORD)}

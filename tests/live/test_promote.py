@@ -59,7 +59,7 @@ def run(project, store, *arguments):
 
 
 def profile(project, store):
-    """Return what stands below the source's table in the profile of the target."""
+    """Return the text below the source's table in the profile of the target."""
     return (project.profiles / "prod.toml").read_text().removeprefix(store.table("prod"))
 
 
@@ -92,7 +92,7 @@ def test_promote_fills_an_environment_that_has_nothing_yet(project, store):
     assert store.fields("prod/db") == {"password": "its own"}
     assert run(project, store, "--plan").returncode == 0
 
-    # what it says is left to do can be done
+    # the steps that it lists work
     for arguments in (["--ref", f"{name}:db#user"], ["STRIPE_KEY"], ["API_KEY"]):
         command = ("set", *arguments, "--env", "prod")
         done = project.run(*command, env=store.environ, input="prod's own")
@@ -195,13 +195,13 @@ def test_promote_stops_when_a_store_fails_on_one_side(project, store):
     assert profile(project, store) == OLD
 
 
-# ---------------------------------------------------------------- what may not be written
+# ---------------------------------------------------------------- denied writes
 
 
 def test_promote_writes_nothing_without_the_right_to_write_every_value(
     project, vault_folder, openbao
 ):
-    """The other values are writable and come first."""
+    """The other values are writable, and are written first."""
     vault = filled(vault_folder, project)
     base = f"secret/data/{vault.folder}"
     rights = {

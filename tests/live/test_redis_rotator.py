@@ -298,7 +298,7 @@ class TestConnections:
 
 
 def is_open(connection):
-    """Whether the server still has a connection; a client would make another one."""
+    """Whether the server still has the connection; a client would open another one."""
     try:
         connection.send_command("PING")
         return connection.read_response() in ("PONG", b"PONG")
@@ -354,7 +354,7 @@ class TestPersistence:
 
 
 class BareHarness:
-    """The default user of a server, whose password came from `requirepass`."""
+    """The default user of a server, with a password from `requirepass`."""
 
     kind, field, generate, hidden = RedisHarness.kind, "url", {}, ()
 
@@ -381,7 +381,7 @@ def replica(harness, folder, *login):
     Args:
         harness: of the first server.
         folder: for the files of the second.
-        login: with which it replicates; the default user's unless given.
+        login: of the replication (default: the default user).
     """
     user, password = login or ("default", harness.server.password)
     harness.ask("ACL", "SETUSER", harness.user, "+@all")

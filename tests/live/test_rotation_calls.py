@@ -1,4 +1,4 @@
-"""What a rotation really asks of its store, against what `prices.toml` says of it."""
+"""The requests of a rotation to its store must match `prices.toml`."""
 
 import json
 import os
@@ -17,14 +17,14 @@ MOST = {"aws-secrets-manager": "keyring", "vault": "command"}
 
 
 class World(Rotating):
-    """A secret in a store behind a proxy that counts; time goes when it is told to."""
+    """A secret in a store behind a proxy that counts; the test sets the time."""
 
     def __init__(self, project, proxy, environ):
         super().__init__(project.profiles, environ)
         self.proxy = proxy
 
     def run(self):
-        """Carry the one rotation on; return what became of it, and the requests it took."""
+        """Advance the one rotation; return its outcome, and the number of requests."""
         before = self.proxy.count()
         outcome = super().run()
         assert outcome.ok, outcome
@@ -44,7 +44,7 @@ class World(Rotating):
 
 
 def written(secret, rotator):
-    """Return the table of a rotation; the `command` makes the value, and has a target."""
+    """Return the table of a rotation; `command` creates the value, and has a target."""
     program = (
         """grep -q '"step": "create"' || exit 0\n"""
         """echo '{"values": {"key": "made-by-the-target"}}'"""
@@ -55,7 +55,7 @@ def written(secret, rotator):
 
 @pytest.fixture(params=["aws-secrets-manager", "vault"])
 def store(request, project, tmp_path):
-    """Return a function that makes the world of one rotator, and what the store's calls cost."""
+    """Return a function that creates the world of one rotator, and the prices of the store."""
     environ = {"ENVKIT_AUDIT": str(tmp_path / "audit.jsonl")}
     price = read_prices()[request.param]
     fields = {"key": Fernet.generate_key().decode(), "other": "x"}

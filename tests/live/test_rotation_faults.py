@@ -1,7 +1,7 @@
 """Rotations when something fails in the middle: real stores, real targets, real logins.
 
-What always holds, whatever fails: what readers get from the store logs in; nothing of a
-value is in what is told; and once the fault is gone, the rotation comes to its end or back
+Whatever fails: the value that readers get from the store logs in; no output contains a
+value; and once the fault is gone, the rotation finishes or goes back
 to its beginning, and leaves nothing behind.
 """
 
@@ -137,7 +137,7 @@ class World(Rotating):
         return self.store.stored()[self.key]
 
     def run_under(self, fault, *, at, times=None):
-        """Run it; from a step on, writes of what readers get meet a fault of the store."""
+        """Run it; from a step on, the store refuses writes of the secret."""
 
         def begin():
             self.store.proxy.fault(fault, when=self.store.promotes, times=times)
@@ -154,7 +154,7 @@ class World(Rotating):
         return self.store.envelope()["record"]
 
     def kept(self):
-        """The values that the store keeps beside the secret, by their names."""
+        """The values that the store has in addition to the secret, by name."""
         return {
             name: fields[self.key]
             for name, fields in self.store.envelope().get("values", {}).items()
@@ -623,7 +623,7 @@ def test_a_foreign_write_before_the_promotion_is_preserved(anywhere):
         assert outcome.reason == (
             "the secret was changed outside envkit; all three values were kept"
         )
-        assert outcome.error.hint == "run 'envkit rotate --abort prod/url'"
+        assert outcome.error.hint == "run: envkit rotate --abort prod/url"
         assert world.url == theirs
         kept = world.kept()
         assert kept["old"] == old

@@ -1,6 +1,6 @@
 """What the pages on rotation show that takes servers, or a process that stays.
 
-The scheduler's transcript and manifests are run as they stand; the rights that the pages
+The scheduler's transcript and manifests are run without changes; the rights that the pages
 list are given to a login that has no others.
 """
 

@@ -36,7 +36,7 @@ def shop(project):
 
 @contextmanager
 def serving(project, *args, env=None):
-    """Serve rotations, and see that they end as they should when they are told to stop."""
+    """Serve rotations, and check that the scheduler stops as it should."""
     with Serving(project, "rotate", "serve", *args, env=env or {}) as process:
         yield process
         if process.process.returncode is None:
@@ -167,7 +167,7 @@ def test_two_serve_processes_rotate_each_secret_once(openbao, project):
     assert set(data) == {*names, *(f"{name}_previous" for name in names)}
 
 
-# ---------------------------------------------------------------- what it refuses
+# ---------------------------------------------------------------- refusals
 
 
 def test_serve_requires_a_reason_for_a_protected_profile_at_start(shop):

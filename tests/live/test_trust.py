@@ -24,7 +24,7 @@ from support.rotating import table
 CANARY = "canary-7c41e9"
 QUESTION = "Trust them with this? [y/N]"
 LINK = ".env.linked"
-# what a cloned repository would like to have
+# attacks of a cloned repository
 LOGIN = {
     "VAULT_TOKEN": f"token-{CANARY}",
     "GITHUB_TOKEN": f"github-{CANARY}",
@@ -39,7 +39,7 @@ REFUSAL = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 2\r\nConnection: close\r
 
 
 class Listener:
-    """A server on an address that is not loopback, which refuses everything and notes who comes."""
+    """A server on a non-loopback address, which refuses every request and records it."""
 
     def __init__(self):
         self._socket = socket.create_server(("0.0.0.0", 0))
@@ -98,7 +98,7 @@ class World:
         return self.listener.heard.is_set() or self.marker.exists()
 
     def write(self, text, *names):
-        """Write it as the profiles of these names, `prod` and `other` unless given."""
+        """Write it as the profiles of these names (default: `prod` and `other`)."""
         code = f"open({str(self.marker)!r}, 'a').write('ran')"
         places = {"ADDRESS": self.address, "HOST": self.host, "OUTSIDE": str(self.secret)}
         places["PROGRAM"] = json.dumps([sys.executable, "-c", code])
@@ -209,7 +209,7 @@ READING = {
     "promote from": ("promote", "prod", "plain"),
     "promote to": ("promote", "other", "prod"),
 }
-# what shows no value and sends nothing needs no trust
+# commands that show no value and send nothing need no trust
 HARMLESS = {
     "check --offline": ("check", "--offline", "--env", "prod"),
     "diff --keys": ("diff", "--keys", "prod", "plain"),

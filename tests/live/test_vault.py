@@ -242,7 +242,7 @@ def test_a_server_that_gives_every_request_the_same_answer_is_not_vault(
 
 @pytest.fixture
 def silent_about_mounts(openbao, proxy):
-    """Build a source with a token for some paths; the server does not tell of its mounts."""
+    """Build a source with a token for some paths, which may not list mounts."""
     proxy.fault(respond(403, '{"errors": []}'), when=lambda request: "/ui/mounts" in request.path)
 
     def build(*paths):
@@ -667,7 +667,7 @@ def test_the_proxy_of_the_environment_is_used(monkeypatch, proxy):
     failing(source, UnavailableError, "the proxy of HTTPS_PROXY")
 
 
-# ------------------------------------------------------------------ who may what
+# ------------------------------------------------------------------ permissions
 
 
 def test_a_denied_read_names_the_path_and_the_policy(openbao, folder):

@@ -162,7 +162,7 @@ def test_a_token_that_may_not_look_itself_up_works(openbao, policy, vault):
 
 @pytest.fixture
 def approle(openbao, policy):
-    """Make a role; return the `auth` table for it."""
+    """Create a role; return the `auth` table for it."""
 
     def make(**options):
         mount = openbao.enable_auth("approle")
@@ -206,7 +206,7 @@ def test_a_refused_approle_login_is_an_auth_error(approle, vault):
 
 @pytest.fixture
 def wrapped(openbao, approle):
-    """Return an `auth` whose secret_id is the token that wraps it."""
+    """Return an `auth` table with a wrapping token as its secret_id."""
 
     def wrap(method="POST", path="auth/{mount}/role/shop/secret-id", body=None, **options):
         auth = approle(**options)
@@ -346,7 +346,7 @@ def test_a_missing_jwt_file_is_an_error(vault, tmp_path):
 
 
 class TokenReviews(http.server.BaseHTTPRequestHandler):
-    """The one request of the Kubernetes API that the auth method makes."""
+    """The one request that the auth method sends to the Kubernetes API."""
 
     known: str
 

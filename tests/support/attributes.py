@@ -28,12 +28,12 @@ def acl(
 
 
 def acl_of(path: Path, kind: str = ACCESS) -> bytes | None:
-    """Return the list of a file, None where its mode says everything."""
+    """Return the list of a file; None if the file has only a mode."""
     return os.getxattr(path, kind) if kind in os.listxattr(path) else None
 
 
 def require(folder: Path) -> None:
-    """Fail where a folder's file system has no lists or attributes, which a test is about."""
+    """Fail if a folder's file system does not support lists and attributes."""
     probe = folder / "probe"
     probe.touch()
     try:

@@ -57,7 +57,7 @@ def moto_url():
 
 @pytest.fixture(scope="session")
 def aws_admin(moto_url):
-    """Return a client that changes the store behind the source's back."""
+    """Return a client that changes the store directly, not through the source."""
     return admin_client(moto_url)
 
 
@@ -88,7 +88,7 @@ def aws(moto_url, aws_admin, monkeypatch, tmp_path):
 
 
 class Aws:
-    """The store behind the source and its requests; `environ` points envkit to it."""
+    """The store, and the requests that it got; `environ` points envkit to it."""
 
     def __init__(self, proxy, admin, environ):
         self.proxy = proxy
@@ -105,7 +105,7 @@ class Aws:
         return AwsSecretsManagerSource(context)
 
     def put(self, name, value):
-        """Make `value` the current one, a string or bytes; return its version."""
+        """Store a string or bytes as the current value, and return its version."""
         content = {"SecretBinary" if isinstance(value, bytes) else "SecretString": value}
         try:
             return self.admin.create_secret(Name=self.prefix + name, **content)["VersionId"]
@@ -114,7 +114,7 @@ class Aws:
             return put["VersionId"]
 
     def put_many(self, count):
-        """Make secrets `s0`, `s1` and so on; return what a reference to each is to give."""
+        """Create secrets `s0`, `s1` and so on; return the expected value of a reference to each."""
         for number in range(count):
             self.put(f"s{number}", str(number))
         return {ref(f"s{number}"): str(number) for number in range(count)}
@@ -133,14 +133,14 @@ class Aws:
 
     @property
     def operations(self):
-        """What was asked through the proxy, in order: `GetSecretValue`, `AssumeRole`."""
+        """The operations that passed the proxy, in order: `GetSecretValue`, `AssumeRole`."""
         return [operation(request) for request in self.proxy.requests]
 
     def requests_for(self, name):
         return [request for request in self.proxy.requests if operation(request) == name]
 
     def fail(self, name, code, *, status=400, message="", times=None, secret=None):
-        """Let an operation fail: as AWS would say it, for one secret or for all."""
+        """Make an operation fail with an error of AWS, for one secret or for all."""
         body = json.dumps({"__type": code, "message": message})
 
         def when(request):
@@ -150,7 +150,7 @@ class Aws:
         self.proxy.fault(respond(status, body, _JSON), when=when, times=times)
 
     def deny(self, name, *, code="AccessDeniedException", message=""):
-        """Deny one secret, read alone or in a batch, and no other."""
+        """Deny one secret, whether it is read alone or in a batch; allow all others."""
         self.fail("GetSecretValue", code, secret=name, message=message)
         self.refuse_in_batch(name, code=code, message=message)
 
@@ -188,7 +188,7 @@ def operation(request):
 
 
 def parameters(request):
-    """Return what a request carries; STS has a form, Secrets Manager has JSON."""
+    """Return the parameters of a request: a form for STS, JSON for Secrets Manager."""
     if request.target:
         return json.loads(request.body)
     return {name: values[0] for name, values in parse_qs(request.body.decode()).items()}
@@ -218,14 +218,14 @@ def value(source, reference):
 
 
 def read(source, wanted):
-    """Fetch references, each of which must have its text; return the outcomes."""
+    """Fetch references, check that each has its text, and return the outcomes."""
     outcomes = source.fetch(wanted)
     assert {one: outcomes[one].value.reveal() for one in wanted} == wanted
     return outcomes
 
 
 def failure(source, reference, kind=(SourceError, InvalidReferenceError)):
-    """Return the error of a fetch, whether it is of the store or of the reference."""
+    """Return the error of a fetch, of the store or of the reference."""
     try:
         outcome = ask(source, reference)
     except SourceError as error:
@@ -236,7 +236,7 @@ def failure(source, reference, kind=(SourceError, InvalidReferenceError)):
 
 
 def write(source, reference, text):
-    """Write over what is there now."""
+    """Overwrite the current value."""
     return source.write(reference, Secret(text), expected=ask(source, reference).version)
 
 

@@ -23,7 +23,7 @@ def line(problem: Problem) -> str:
 def found(*codes: str, **arguments: object) -> list[str]:
     """Check the project in the working directory, and return the problems of these codes.
 
-    Everything is checked, with an empty process environment, unless `arguments` say more.
+    By default, checks everything with an empty process environment; `arguments` add to that.
     """
     arguments = {"environ": {"PATH": "/usr/bin:/bin"}, **arguments}
     problems = check(**arguments).problems

@@ -4,7 +4,7 @@
         browser.open(path, width=1100, dark=True)
         browser.value("document.title")
 
-It has a profile folder of its own, no network beyond what a page asks for, and is ended
+It has its own profile folder, uses no network except for what a page loads, and is ended
 by its pid.
 
 Reference: https://chromedevtools.github.io/devtools-protocol/
@@ -36,7 +36,7 @@ class Chromium:
 
     Attributes:
         requests: the addresses that the pages asked for.
-        messages: what the pages wrote to the console, and what the browser did about them.
+        messages: messages in the console of the pages, and of the browser about them.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -91,7 +91,7 @@ class Chromium:
         os.close(self._out)
 
     def open(self, path: Path, *, width: int = 1100, height: int = 800, dark: bool = False) -> None:
-        """Show a file, as on a screen of this size."""
+        """Open a file on a screen of this size."""
         scheme = "dark" if dark else "light"
         self.command(
             "Emulation.setEmulatedMedia",

@@ -1,4 +1,4 @@
-"""How Docker Compose reads an `env_file`, written from its rules.
+"""Read an `env_file` as Docker Compose does.
 
 Reference: compose-spec/compose-go v2, the package `dotenv`
 """
@@ -14,7 +14,7 @@ _SPACES = "\t\v\f\r \x85\xa0"
 
 
 def read_env_file(text: str) -> dict[str, str]:
-    """Return the variables of a file, where no variable is set that it could expand."""
+    """Return the variables of a file, with no variable set that it could expand."""
     found: dict[str, str] = {}
     rest = text.removeprefix("\ufeff")
     while rest := rest.lstrip():
@@ -32,7 +32,7 @@ def read_env_file(text: str) -> dict[str, str]:
 
 
 def _quoted(text: str, known: dict[str, str]) -> tuple[str, str]:
-    """Return a quoted value, and what follows it."""
+    """Return a quoted value, and the text after it."""
     quote, value, escaped = text[0], "", False
     for index, char in enumerate(text[1:], 1):
         if char == quote and not escaped:

@@ -7,7 +7,7 @@
     target.logs_in(fields)
 
 `support.rotation_world` stops processes between their operations; the tests of the engine and
-the contract of the stores of rotations use the same targets undisturbed.
+the contract of rotation stores use the same targets without stopping them.
 """
 
 import threading
@@ -36,22 +36,22 @@ class Undisturbed:
 
 
 class Target:
-    """What the targets have in common.
+    """The common base of the targets.
 
     Attributes:
         fields: of the secret that are rotated.
-        start: what the secret holds at first.
-        overlap: whether old and new both work.
-        made: how many credentials were made.
-        calls: the methods of the rotator, as they were called.
-        refuses: a method -> the kind of error that it raises, the next time.
-        fails: a method -> an error that it raises, or what is called in its place to find
-            one, for as long as it is there.
+        start: the first fields of the secret.
+        overlap: whether the old and the new credential both work.
+        made: the number of credentials that were created.
+        calls: the methods of the rotator that were called, in order.
+        refuses: a method -> the kind of error that its next call raises.
+        fails: a method -> an error that every call raises, or a function that returns one;
+            until the entry is removed.
         id: of the rotation that the rotator was opened for.
-        given: all that it was opened with.
+        given: all arguments that it was opened with.
         description: what the rotator calls its target.
-        locks: whether nothing comes between the look whether the rotation is still ours
-            and the change.
+        locks: whether the target has a lock, so that nothing happens between `confirm` and
+            the change.
     """
 
     fields = ("password",)
@@ -68,7 +68,7 @@ class Target:
         self.fails = {}
         self.id = None
         self.given = {}
-        self.lock = threading.Lock()  # a real target does one thing after another
+        self.lock = threading.Lock()  # a real target runs one operation at a time
 
     def open(self, *, process=None, **given):
         """Open the rotator, as the engine does."""
@@ -82,7 +82,7 @@ class Target:
         return self.made
 
     def called(self, method):
-        """Note a call, and let it fail if it should."""
+        """Record a call, and raise its error if there is one."""
         self.calls.append(method)
         refused = self.refuses.pop(method, None)
         if refused is not None:
@@ -154,7 +154,7 @@ class Additive(Target):
 
     Args:
         first: the password at first.
-        prefix: what the others begin with, before their number.
+        prefix: the text before the number of the other passwords.
         field: the name of the password in the secret.
     """
 
@@ -215,13 +215,13 @@ class WithoutLock(Additive):
         self.passwords -= {text(fields), *rotator.issued} - {text(keep)}
 
     def check_nothing_is_left(self, current, record):
-        """A credential that a killed process added too late is known and removed the next time."""
+        """The next rotation removes a credential that a killed process added too late."""
         assert current["password"] in self.passwords
         assert self.passwords <= {current["password"], *record["issued"]}
 
 
 class Alternate(Target):
-    """Two users take turns, as in PostgreSQL; the idle one cannot log in."""
+    """Two users alternate, as in PostgreSQL; the idle one cannot log in."""
 
     fields = ("password", "username")
     start = MappingProxyType({"password": "p0", "username": "a"})
@@ -258,7 +258,7 @@ class Alternate(Target):
 
 
 class Single(Target):
-    """One user with one password: the old one works no longer once the new one is set."""
+    """One user with one password: setting the new one ends the old one."""
 
     overlap = False
 
@@ -289,7 +289,7 @@ class Single(Target):
 
 
 class Unstaged(Target):
-    """The target creates the credential, which works before anyone can save it (IAM)."""
+    """The target creates the credential, which works before it can be saved (IAM)."""
 
     fields = ("password", "id")
     start = MappingProxyType({"password": "s0", "id": "k0"})

@@ -1,8 +1,8 @@
 """A reverse proxy that fails on request, and addresses of unreachable servers.
 
-`FaultProxy` stands on a free loopback port before a real HTTP server. It keeps a
-log of the requests and, for the requests that a test chooses, answers with a fault
-instead of passing them on:
+`FaultProxy` listens on a free loopback port in front of a real HTTP server. It logs all
+requests. To the requests that a test chooses, it answers with a fault instead of passing
+them on:
 
     with FaultProxy(openbao.url) as proxy:
         proxy.fault(respond(503), times=2)                      # the next two
@@ -10,11 +10,11 @@ instead of passing them on:
         ...
         assert proxy.count(lambda r: r.method == "GET") == 3
 
-What always holds: a fault added first is tried first; every request is in the log
-before it is answered, whatever the answer; leaving the `with` block frees every
-thread and socket, held requests too. Nothing here measures time.
+Guarantees: faults are tried in the order in which they were added; a request is in the log
+before it is answered; leaving the `with` block frees every thread and socket, also those of
+waiting requests. Nothing here measures time.
 
-It does not stream, upgrade or speak HTTP/2, and takes no chunked request.
+It does not support streaming, upgrades, HTTP/2 or chunked requests.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ def not_json() -> Fault:
 
 
 def silent() -> Fault:
-    """Keep the request unanswered until the client leaves or the proxy stops."""
+    """Do not answer until the client disconnects or the proxy stops."""
     return lambda exchange: exchange.wait_for_client_to_leave()
 
 
@@ -110,7 +110,7 @@ def hold(until: threading.Event) -> Fault:
 
 
 def after(action: Callable[[], object]) -> Fault:
-    """Pass the request on after an action, as if another client were faster."""
+    """Run an action and then pass the request on, as if another client were faster."""
 
     def fault(exchange: Exchange) -> None:
         action()
@@ -133,7 +133,7 @@ class Crowd:
     """A fault that passes requests on and counts the concurrent ones.
 
     Args:
-        gate: what each must pass first.
+        gate: each request waits for it first.
     """
 
     def __init__(self, gate: Callable[[], object] = lambda: None) -> None:
@@ -222,7 +222,7 @@ class FaultProxy:
         for endpoint in (self._socket, self._wake, self._woken):
             endpoint.close()
 
-    # -------- what a test asks
+    # -------- the interface for tests
 
     @property
     def requests(self) -> list[Request]:
@@ -236,13 +236,13 @@ class FaultProxy:
             self._requests.clear()
 
     def count(self, predicate: Predicate = lambda _: True) -> int:
-        """Return how many of the requests so far `predicate` holds for."""
+        """Return the number of requests so far that match `predicate`."""
         return sum(1 for request in self.requests if predicate(request))
 
     def fault(
         self, fault: Fault, *, when: Predicate | None = None, times: int | None = None
     ) -> None:
-        """Let requests meet a fault.
+        """Answer requests with a fault.
 
         Args:
             fault: one of the functions of this module, or one of the test's own.
@@ -253,12 +253,12 @@ class FaultProxy:
             self._rules.append(_Rule(fault, when, times))
 
     def heal(self) -> None:
-        """Forget every fault; the log stays, and requests already held stay held."""
+        """Remove all faults. The log stays, and requests that already wait continue to wait."""
         with self._lock:
             self._rules.clear()
 
     def refuse(self) -> None:
-        """Refuse connections from now on, and close the open ones; the port stays ours."""
+        """Refuse connections from now on, and close the open ones, without giving up the port."""
         self._listen(False)
         self._drop_connections()
 
@@ -266,10 +266,10 @@ class FaultProxy:
         """Undo `refuse`."""
         self._listen(True)
 
-    # -------- what the threads do
+    # -------- the threads
 
     def _listen(self, wanted: bool) -> None:
-        """Have the accepting thread, which owns the socket, begin or cease to listen."""
+        """Ask the accepting thread, which owns the socket, to start or stop listening."""
         with self._changed:
             self._wanted = wanted
             self._wake.send(b"x")
@@ -286,7 +286,7 @@ class FaultProxy:
             try:
                 connection, address = self._socket.accept()
             except OSError:
-                continue  # the client left again
+                continue  # the client has disconnected
             connection.setblocking(True)
             thread = threading.Thread(target=self._serve, args=(connection, address), daemon=True)
             with self._lock:
@@ -316,7 +316,7 @@ class FaultProxy:
                 endpoint.do_handshake()
             Exchange(endpoint, address, self)  # type: ignore[arg-type]
         except OSError:
-            pass  # the client left, or did not accept our certificate
+            pass  # the client disconnected, or did not accept our certificate
         finally:
             with self._lock:
                 self._connections -= {connection, endpoint}
@@ -327,11 +327,11 @@ class FaultProxy:
             connections = list(self._connections)
         for connection in connections:
             with contextlib.suppress(OSError):
-                # not SSLSocket's own, which pulls the TLS state from under the other thread
+                # not SSLSocket's method, which removes the TLS state that the other thread uses
                 socket.socket.shutdown(connection, socket.SHUT_RDWR)
 
     def record(self, request: Request) -> Fault | None:
-        """Record a request and return the fault that it is to meet, if any."""
+        """Record a request, and return its fault, if any."""
         with self._lock:
             self._requests.append(request)
             for rule in self._rules:
@@ -344,7 +344,7 @@ class FaultProxy:
 
 
 class Exchange(http.server.BaseHTTPRequestHandler):
-    """One client's connection; what a fault may do with the request at hand."""
+    """One client's connection, with the operations that a fault can use."""
 
     protocol_version = "HTTP/1.1"
     server: FaultProxy  # type: ignore[assignment]
@@ -389,8 +389,8 @@ class Exchange(http.server.BaseHTTPRequestHandler):
             self.wfile.write(response.body)
 
     def send_half(self, response: Response) -> None:
-        """Send the headers of a whole response and half of its body; then close."""
-        # one more than there is, so that an empty body is cut short too
+        """Send the headers of a whole response and half of its body, then close."""
+        # announces one byte more, so that an empty body is truncated too
         self._send_head(response, len(response.body) + 1)
         self.wfile.write(response.body[: len(response.body) // 2])
         self.close_connection = True
@@ -426,11 +426,11 @@ class Exchange(http.server.BaseHTTPRequestHandler):
         """Print nothing; the requests are in `FaultProxy.requests`."""
 
 
-# ---------------------------------------------------------------- servers that are not there
+# ---------------------------------------------------------------- unreachable servers
 
 
 def free_port() -> int:
-    """Return a port that nothing used a moment ago."""
+    """Return a port that was free a moment ago."""
     with socket.create_server((HOST, 0)) as listener:
         port: int = listener.getsockname()[1]
         return port
@@ -439,7 +439,7 @@ def free_port() -> int:
 def _bound_socket(port: int) -> socket.socket:
     endpoint = socket.socket()
     endpoint.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    endpoint.setblocking(False)  # `_accept` must never wait for a client that left again
+    endpoint.setblocking(False)  # `_accept` must never wait for a client that has disconnected
     endpoint.bind((HOST, port))
     return endpoint
 

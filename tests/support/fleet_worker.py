@@ -2,8 +2,8 @@
 
     python -m support.fleet_worker PROFILES [PACE]
 
-The queue is in ENVKIT_QUEUE; a pace is JSON of what differs from ours. What it prints is what
-`envkit rotate serve` prints.
+ENVKIT_QUEUE names the queue. PACE is JSON with the settings that differ from ours. The output is
+that of `envkit rotate serve`.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ PACE = Pace(
 
 def main(folder: str, pace: str = "{}") -> None:
     """Work until SIGTERM."""
-    engine.CLOCK_MARGIN_SECONDS = 0.5  # the clocks of these hosts are one
+    engine.CLOCK_MARGIN_SECONDS = 0.5  # all workers of a test have the same clock
     log = Log()
     dsn = queue_dsn(None, os.environ)
     catalog = CatalogWatcher(folder, environ=os.environ)

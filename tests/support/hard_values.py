@@ -51,7 +51,7 @@ NASTY = {
     "LONG": b"x" * 60_000,
 }
 
-# what readers treat specially, at every place where a reader may look for it
+# characters that readers treat specially, at every place that a reader may check
 _PIECES = (
     *("'", '"', "\\", "\\\\", "$", "$$", "${", "`", "#", " #", "=", "%", "!", "~", "*", "?", "&"),
     *("|", ";", "<", ">", "(", ")", "{", "}", "[", "]", ":", ",", "@", "-", "\n", "\r\n", "\t"),

@@ -16,7 +16,7 @@ class Received(NamedTuple):
 
 
 class HookServer:
-    """Answers every POST with `status`; a context manager.
+    """A context manager; answers every POST with `status`.
 
     Attributes:
         received: the requests, in their order.

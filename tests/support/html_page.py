@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from html.parser import HTMLParser
 
-_PART = ("span", {"class": "part"})  # of a text that a line may break
+_PART = ("span", {"class": "part"})  # a part of a text; lines break between parts
 
 
 class Page(HTMLParser):
-    """The tags with their attributes, and the texts between them; a text in parts is one."""
+    """The tags with their attributes, and the texts between them; adjacent texts are joined."""
 
     def __init__(self, html: str) -> None:
         super().__init__()
@@ -40,7 +40,7 @@ class Page(HTMLParser):
 
     @property
     def names(self) -> set[str]:
-        """Which tags there are."""
+        """The names of the tags."""
         return {tag for tag, _ in self.tags}
 
     @property
@@ -49,5 +49,5 @@ class Page(HTMLParser):
         return [one for _, attributes in self.tags for one in attributes.items()]
 
     def values(self, name: str) -> list[str | None]:
-        """Return what an attribute is, wherever there is one."""
+        """Return every value of an attribute."""
         return [value for attribute, value in self.attributes if attribute == name]

@@ -19,7 +19,7 @@ def public_pem(key):
 
 
 def signed(key, **claims):
-    """Return a token with these claims, made now and valid for ten minutes unless they say."""
+    """Return a token with these claims, issued now (default: valid for ten minutes)."""
     now = int(time.time())
     body = {"iss": "ci.example", "aud": ["envkit"], "iat": now, "exp": now + 600, **claims}
     text = b".".join(_part(json.dumps(one)) for one in ({"alg": "RS256", "typ": "JWT"}, body))

@@ -1,7 +1,7 @@
 """Texts that teams write into profiles: secrets, and values that only resemble them.
 
-None of the secrets opens anything. What has a vendor's prefix is put together here, so that
-no scanner takes this file for one that holds tokens.
+None of the secrets is real. Tokens with a vendor's prefix are assembled here, so that secret
+scanners do not report this file.
 """
 
 _ = "".join
@@ -73,7 +73,7 @@ SECRETS = [
     ("clientSecret", "Xk92jfQpL0vTz8Wm", "a secret, by its name"),
 ]
 
-# name, value: what chance alone speaks for
+# name, value: secrets only by their randomness
 RANDOM = [
     ("MIXPANEL", "a8Kd93jLs02mQpXz7Rt5"),
     ("ALGOLIA_ADMIN_KEY", "0a1b2c3d4e5f60718293a4b5c6d7e8f9"),

@@ -46,18 +46,18 @@ CACHE_URL = "{{ S:cache#url }}"
 
 
 class LiveStore:
-    """What Vault and AWS have in common.
+    """The common base of Vault and AWS.
 
     Each has a `source`, the table `[sources.NAME]` with the proxy's address unless another is
-    given, and tells which requests read secrets (`is_read`) and which of them `pinned`.
+    given, and knows which requests read secrets (`is_read`) and which read `pinned`.
 
     Attributes:
         name: of the source.
-        proxy: stands before the server.
-        environ: what envkit must be given to log in.
-        hidden: what no one but the app may see: a part of every value, and the credentials.
-        ca_variable: says where the certificate authority is.
-        pinned: a reference that is read by a request of its own.
+        proxy: in front of the server.
+        environ: the variables that envkit needs to log in.
+        hidden: texts that only the app may see: a part of every value, and the credentials.
+        ca_variable: the variable with the path of the certificate authority.
+        pinned: a reference that needs a separate request.
     """
 
     name: str
@@ -71,7 +71,7 @@ class LiveStore:
 
     @property
     def server_url(self) -> str:
-        """Where the server itself is."""
+        """The address of the server itself."""
         host, port = self.proxy.upstream
         return f"http://{host}:{port}"
 
@@ -81,7 +81,7 @@ class LiveStore:
 
 
 class VaultStore(LiveStore):
-    """OpenBao; the token comes in a variable that `auth` names."""
+    """OpenBao; `auth` names the variable with the token."""
 
     name = "vault"
     ca_variable = "VAULT_CACERT"

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 UTF8 = {"LC_ALL": "C.UTF-8"}
 RAW = bytes(range(1, 256))  # every byte that a variable or an argument can contain
-MIXED = "pä€漢🔑".encode() + b"\xe4\xff\x81\x5c"  # ends in bytes that are half a character
+MIXED = "pä€漢🔑".encode() + b"\xe4\xff\x81\x5c"  # ends with half of a character
 
 PROFILE = """
 [sources.dotenv]
@@ -73,7 +73,7 @@ COMMANDS: tuple[tuple[tuple[str | bytes, ...], bytes], ...] = (
     (("doctor",), b""),
 )
 WITHOUT_ENV = ("rotate", "unset")
-# the report's key for its fingerprints is random
+# the key of the fingerprints is random
 DIFF = ("diff", "dev", "other", "--format")
 
 
@@ -87,7 +87,7 @@ class Answer(NamedTuple):
 
 
 class Session(NamedTuple):
-    """The outcomes of all commands, and the files that they left behind."""
+    """The outcomes of all commands, and the files that they wrote."""
 
     answers: list[Answer]
     files: dict[bytes, bytes]
@@ -97,7 +97,7 @@ def run_session(root: Path, locale: Mapping[str, str]) -> Session:
     """Run all commands in a new project.
 
     Args:
-        root: where the project's folder is made.
+        root: the folder in which the project is created.
         locale: the environment of the commands beside HOME, PATH and their values.
     """
     folder = os.path.join(os.fsencode(root), b"pr\xe4 \xe2\x82\xac")
@@ -157,7 +157,7 @@ def run_session(root: Path, locale: Mapping[str, str]) -> Session:
 
 
 def _stable(text: bytes, root: Path) -> bytes:
-    """Return a text without what differs from one run to the next: times, versions, keys."""
+    """Return a text with placeholders for what differs between runs: times, versions, keys."""
     text = text.replace(os.fsencode(root), b"ROOT")
     text = re.sub(rb"\d{4}-\d\d-\d\dT[\d:.]+Z|\b\d\d:\d\d\b( UTC)?", b"TIME", text)
     text = re.sub(
@@ -167,7 +167,7 @@ def _stable(text: bytes, root: Path) -> bytes:
 
 
 def make_locale(folder: Path, language: str, charset: str) -> dict[str, str]:
-    """Make a locale in a folder, and return the environment of a process that has it."""
+    """Create a locale in a folder, and return the environment of a process that uses it."""
     assert shutil.which("localedef"), "no localedef: run 'make test-extra', which installs it"
     name = f"{language}.{charset}"
     command = ["localedef", "--no-warnings=ascii", "-i", language, "-f", charset, folder / name]

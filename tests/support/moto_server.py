@@ -7,11 +7,11 @@ test run. It patches moto 5.2.5 where it differs from AWS:
   the old value (`default_version_id` was left behind);
 - the same operation looked at the labels and changed them without a lock, so that of two
   at once both could succeed, and PutSecretValue and GetSecretValue beside it could fail;
-- every version was stored without limit, and searched in each read;
+- it stored versions without limit, and each read searched all of them;
 - it put any other label on a second version, if it was not told to take it off the first;
-- ListSecretVersionIds broke for a secret that is not there, and gave every version the
-  present time;
-- an access key of an IAM user was let in when it was inactive or deleted.
+- ListSecretVersionIds failed for a missing secret, and returned the present time for every
+  version;
+- it accepted inactive and deleted access keys of IAM users.
 """
 
 import json
@@ -25,7 +25,7 @@ from moto.secretsmanager.exceptions import InvalidParameterException, SecretNotF
 from moto.secretsmanager.models import SecretsManagerBackend
 from werkzeug.serving import WSGIRequestHandler, make_server
 
-MOST_VERSIONS = 100  # without a label; AWS waits for a day before it removes more
+MOST_VERSIONS = 100  # without a label; AWS removes more only after a day
 
 
 class QuietHandler(WSGIRequestHandler):
@@ -84,7 +84,7 @@ def mend_lists_of_versions():
         answer = json.loads(original(self, secret_id))
         versions = self.secrets[secret_id].versions.values()
         for order, (entry, held) in enumerate(zip(answer["Versions"], versions, strict=True)):
-            entry["CreatedDate"] = held["createdate"] + order / 1000  # which counts seconds
+            entry["CreatedDate"] = held["createdate"] + order / 1000  # in whole seconds
         return json.dumps(answer)
 
     SecretsManagerBackend.list_secret_version_ids = list_secret_version_ids

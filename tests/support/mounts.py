@@ -1,6 +1,6 @@
 """A project in which one file is a mount point, as with `docker run -v FILE:FILE`.
 
-The mount is in a mount namespace of the command's, and gone when that ends.
+The mount exists in a mount namespace of the command, and ends with it.
 """
 
 from __future__ import annotations

@@ -6,8 +6,8 @@
 
 `openbao` is in development mode: unsealed, in memory, KV version 2 at `secret/`,
 version 1 at `kv1/`, and one for each worker of pytest-xdist. `sealable_openbao` is an
-initialised server with TLS that a test may seal. Everything here talks to the server
-directly and never through envkit, and the server's own audit log says what it was asked.
+initialised server with TLS that a test may seal. Everything here calls the server
+directly, never through envkit. The server's audit log has the requests that it got.
 """
 
 from __future__ import annotations
@@ -138,9 +138,9 @@ class OpenBao(Server):
         token: str | None = None,
         namespace: str = "",
     ) -> dict[str, Any]:
-        """Send one request to `/v1/PATH` and return the JSON of its answer.
+        """Send one request to `/v1/PATH`, and return the JSON of the answer.
 
-        A body that is a text is sent as it is.
+        A text is sent as the body without encoding.
 
         Raises:
             RefusedError: the answer is an error.
@@ -171,7 +171,7 @@ class OpenBao(Server):
         """Mount a key-value engine and wait until it can be used."""
         body = {"type": "kv", "options": {"version": str(version)}}
         self.ask("POST", f"sys/mounts/{path}", body, namespace=namespace)
-        if version == 2:  # it answers 400 while it upgrades itself from version 1
+        if version == 2:  # it answers 400 while it upgrades from version 1
             probe = {"data": {"is": "served"}}
             _until(lambda: self.ask("POST", f"{path}/data/probe", probe, namespace=namespace))
             self.ask("DELETE", f"{path}/metadata/probe", namespace=namespace)
@@ -185,13 +185,13 @@ class OpenBao(Server):
         version: int = 2,
         namespace: str = "",
     ) -> None:
-        """Make the secret at `path` below `mount` these fields and no others."""
+        """Replace the fields of the secret at `path` below `mount`."""
         full = f"{mount}/data/{path}" if version == 2 else f"{mount}/{path}"
         body = {"data": dict(fields)} if version == 2 else dict(fields)
         self.ask("POST", full, body, namespace=namespace)
 
     def policy(self, rules: Mapping[str, Sequence[str]]) -> str:
-        """Make a policy of path -> capabilities and return its name."""
+        """Create a policy from path -> capabilities, and return its name."""
         name = f"policy-{secrets.token_hex(4)}"
         stanzas = [
             f'path "{path}" {{ capabilities = {json.dumps(list(capabilities))} }}'
@@ -201,7 +201,7 @@ class OpenBao(Server):
         return name
 
     def token(self, *policies: str, **options: Any) -> str:
-        """Make a token with these policies; `options` as in auth/token/create."""
+        """Create a token with these policies; `options` are those of auth/token/create."""
         body = {"policies": list(policies), **options}
         return self.ask("POST", "auth/token/create", body)["auth"]["client_token"]
 
@@ -211,16 +211,16 @@ class OpenBao(Server):
         self.ask("POST", f"sys/auth/{mount}", {"type": method})
         return mount
 
-    # -------- what it was asked
+    # -------- requests
 
     def asked(self) -> list[Asked]:
-        """Return the requests so far, in their order; without unauthenticated ones."""
+        """Return the authenticated requests so far, in order."""
         lines = self._audit.read_text().splitlines() if self._audit.exists() else []
         entries = [entry for entry in map(json.loads, lines) if entry["type"] == "request"]
         return [Asked(e["request"]["operation"], e["request"]["path"]) for e in entries]
 
     def reads(self) -> int:
-        """Return how many reads of secrets there were so far."""
+        """Return the number of reads of secrets so far."""
         return sum(
             operation == "read" and not path.startswith(("sys/", "auth/", "cubbyhole/"))
             for operation, path in self.asked()

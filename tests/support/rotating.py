@@ -1,4 +1,4 @@
-"""A project whose `.env` files hold secrets that are rotated, and their records."""
+"""A project with rotated secrets in `.env` files, and their rotation records."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from envkit.rotation.outcome import Outcome
 
 DAY = 86_400.0
-START = 1_795_577_472.0  # where the clock of a test begins
+START = 1_795_577_472.0  # the first time of the clock of a test
 
 
 def one_rotation(profiles: Path, environ: Mapping[str, str] | None = None) -> Rotation:
@@ -41,7 +41,7 @@ class Rotating:
 
     Attributes:
         now: what the clock says.
-        warnings: what was told beside the outcomes.
+        warnings: printed in addition to the outcomes.
     """
 
     def __init__(self, profiles: Path, environ: Mapping[str, str]) -> None:
@@ -81,26 +81,26 @@ def table(name: str, secret: str, *lines: str, rotator: str = "random", when: st
 
 
 def values(project, environment: str) -> dict[str, str]:
-    """Return what `.env.ENVIRONMENT` holds."""
+    """Return the content of `.env.ENVIRONMENT`."""
     lines = (project.root / f".env.{environment}").read_text().splitlines()
     return dict(line.split("=", 1) for line in lines)
 
 
 def record_file(project, environment: str, variable: str) -> Path:
-    """Return where the record of a variable's rotation is."""
+    """Return the path of the rotation record of a variable."""
     return project.root / f".env.{environment}.{variable}.envkit-rotation"
 
 
 def stands(project, environment: str, name: str, variable: str, **fields: object) -> None:
-    """Let a rotation stand somewhere: write its record.
+    """Write a rotation record, to start from a given phase.
 
     Args:
         project: whose.
         environment: the profile.
         name: the rotation's.
         variable: that is rotated.
-        fields: of the record; its times are seconds from now, negative for the past. `values`
-            are those that are pending, which a rotation in progress has unless given.
+        fields: of the record; times are seconds from now, negative for the past. `values` are the
+            pending values (default: those of a rotation in progress).
     """
     if fields.get("phase") not in (None, *AT_REST) and "values" not in fields:
         fields["values"] = {"old": {variable: "old"}, "new": {variable: "new"}}
@@ -120,5 +120,5 @@ def stands(project, environment: str, name: str, variable: str, **fields: object
 
 
 def told(done: subprocess.CompletedProcess[str]) -> str:
-    """Return the transcript, with TIME for each time: they differ from run to run."""
+    """Return the transcript, with TIME for each time, because times differ between runs."""
     return re.sub(r"(\d{4}-\d\d-\d\d )?\d\d:\d\d UTC", "TIME", transcript(done))

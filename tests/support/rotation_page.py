@@ -54,17 +54,17 @@ _STANDS = {
 
 
 def sample(project) -> tuple[list[RotationStatus], list[Rotation]]:
-    """Return the status of the rotations of two profiles, which this writes, in every state."""
+    """Write two profiles with rotations in every state, and return their status."""
     found, rotations = _read(project, _WRITTEN, _STANDS)
     broken = RotationStatus("eu", error="<b>profiles/eu.toml:3</b>: [rotation.db] needs 'secret'")
     return [*found, broken], rotations
 
 
 def states_of(project, tables) -> tuple[list[RotationStatus], list[Rotation]]:
-    """Return the status of rotations, whose profiles this writes, in all states by turns.
+    """Write profiles with rotations that go through all states, and return their status.
 
     Args:
-        project: where the profiles are written.
+        project: the project of the profiles.
         tables: by profile, for each rotation its name, its secret, its rotator and its times.
     """
     records = list(_STANDS.values())

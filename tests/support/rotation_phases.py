@@ -1,4 +1,4 @@
-"""Worlds in which a rotation stands in a given phase, its process dead.
+"""Worlds with a rotation in a given phase, whose process was killed.
 
     world = standing(Additive, "tested")
     before = state_of(world)
@@ -35,14 +35,14 @@ _PATHS = {
 
 
 def standing(kind, phase, **job_options) -> World:
-    """Return a world whose rotation stands in a phase, with no process at work on it."""
+    """Return a world whose rotation is in a phase, without a running process."""
     world = World(kind)
     world.job_options.update(job_options)
     return bring(world, phase)
 
 
 def bring(world, phase):
-    """Let the rotation of a world that has not begun come to a phase."""
+    """Advance the rotation of a new world to a phase."""
     if phase in ("grace", "promoted"):
         in_grace(world)
     elif phase == "retiring":
@@ -50,7 +50,7 @@ def bring(world, phase):
     else:
         first, requested, operation = _PATHS[phase]
         _die(bring(world, first) if first else world, requested, operation)
-    if phase in ("set", "promoted"):  # these are saved by some rotators only
+    if phase in ("set", "promoted"):  # only some rotators save these phases
         change_record(world, phase=phase)
     world.now += LONG_SECONDS
     return world
@@ -64,14 +64,14 @@ def _die(world, requested, operation):
 
 
 def change_record(world, **fields):
-    """Change what is stored of a rotation as envkit never does."""
+    """Change a rotation record in a way that envkit never does."""
     envelope = world.envelope
     envelope["record"].update(fields)
     world.shelf.envelope = json.dumps(envelope)
 
 
 def state_of(world):
-    """Return all that may be changed: the target, the secret, the record and the time."""
+    """Return a copy of everything that can change: the target, the secret, the record, the time."""
     target = vars(world.target)
     found = {name: copy.deepcopy(target[name]) for name in _OF_TARGETS if name in target}
     shelf = world.shelf
@@ -79,7 +79,7 @@ def state_of(world):
 
 
 def put_back(world, state):
-    """Let everything be as `state_of` has found it."""
+    """Restore what `state_of` returned."""
     found, fields, version, stored, world.now = state
     vars(world.target).update(copy.deepcopy(found))
     world.shelf.fields, world.shelf.version = dict(fields), version

@@ -1,7 +1,7 @@
-"""The stores of rotations, seen from the other side: for the contract and others.
+"""Harnesses for rotation stores that use the servers directly, for the contract and other tests.
 
-Every harness makes one secret, with the fields that are rotated and one, `other`, that is
-not. `opener` is a function and its arguments, fit to be sent to another process.
+Every harness creates one secret, with the rotated fields and one other field, `other`.
+`opener` is a function with its arguments, which can be sent to another process.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ class MemoryHarness:
 
 
 class VaultHarness:
-    """A secret below a path that no other test has; `server` is asked directly."""
+    """A secret below a path of this test; uses `server` directly."""
 
     fields: ClassVar = FIELDS
     other = "other"
@@ -129,7 +129,7 @@ class VaultHarness:
         self.server.put(self.beside, envelope)
 
     def left(self):
-        """Every version of the record, its metadata, and what is in the folder besides."""
+        """Every version of the record, its metadata, and everything else in the folder."""
         metadata = self.server.ask("GET", f"secret/metadata/{self.beside}")["data"]
         versions = [
             self.server.ask("GET", f"secret/data/{self.beside}?version={version}")
@@ -141,7 +141,7 @@ class VaultHarness:
         )
 
     def allow(self, secret=("read", "update"), beside=("create", "read", "update")):
-        """Use a token that may do this to the secret, and that to the record, from now on."""
+        """From now on, use a token with these capabilities on the secret and on the record."""
         policy = self.server.policy(
             {
                 f"secret/data/{self.path}": secret,
@@ -153,7 +153,7 @@ class VaultHarness:
 
 
 class AwsHarness:
-    """A secret of the test's own part of the store; `aws.admin` asks it directly."""
+    """A secret below the test's prefix; uses `aws.admin` directly."""
 
     fields: ClassVar = FIELDS
     other = "other"
@@ -199,7 +199,7 @@ class AwsHarness:
         )
 
     def left(self):
-        """Whatever has a label, but for what AWS itself keeps of the secret."""
+        """Every version with a label that is not one of AWS's own."""
         kept = {
             version: labels
             for version, labels in self.aws.labels("db").items()
@@ -254,7 +254,7 @@ class DotenvHarness:
         self.beside.write_text(text)
 
     def left(self):
-        """Every file there is, but for the `.env` file itself and the copy that it keeps."""
+        """Every file except the `.env` file and its previous copy."""
         mine = {self.path, self.path.with_name(f"{self.file}.envkit-previous")}
         return "\n".join(
             f"{path.name}: {path.read_text()}" for path in self.root.iterdir() if path not in mine

@@ -5,12 +5,12 @@
     process.go_on()             # up to its next operation on the store or the target
     process.kill()
 
-Every operation of a process waits until the test lets it happen, so that the test, and not
-the scheduler of threads, decides how several of them are interleaved. After each of them
+Every operation of a process waits until the test allows it. The test, not the thread
+scheduler, therefore decides how processes interleave. After each of them
 `world.check_readers` checks that a reader of the current secret can log in with it.
 
-The targets are those of `support.fake_targets`. A change of a target and the look before it
-whether the rotation is still ours are one step, as they are under a lock of the real target.
+The targets are those of `support.fake_targets`. A change of a target and
+the `confirm` before it are one step, as under a lock of a real target.
 """
 
 import json
@@ -25,12 +25,12 @@ from envkit.rotation_state.stores.memory import MemoryRotationStore, MemoryShelf
 from envkit.secret import Secret
 
 EVERY_SECONDS, GRACE_SECONDS = 1000.0, 100.0
-LONG_SECONDS = 10_000.0  # longer than a process may own a rotation
-MOST_RUNS = 40  # until a rotation is at rest, each with all the time it needs
+LONG_SECONDS = 10_000.0  # longer than a process can own a rotation
+MOST_RUNS = 40  # that finish a rotation, each without a deadline
 
 
 class Killed(BaseException):
-    """The process is no more."""
+    """The process was killed."""
 
 
 class Process:
@@ -73,14 +73,14 @@ class Process:
         return Free()
 
     def go_on(self):
-        """Let it do one operation; nothing where it has ended."""
+        """Allow one operation; does nothing if the process has ended."""
         if not self.ended:
             self._turn.release()
             self._arrived.acquire()
             self.world.check_readers()
 
     def go_on_until(self, operation):
-        """Let the process continue until it is about to do this, or has ended."""
+        """Continue until the process is about to do this operation, or has ended."""
         while not self.ended and self.where != operation:
             self.go_on()
 
@@ -164,7 +164,7 @@ class World:
         return self.record.get("phase") not in (None, "idle", "quarantined")
 
     def check_readers(self):
-        """Whoever reads now logs in: with the current value, else (single) the pending one."""
+        """Check that a reader can log in with the current value, or (single) the pending one."""
         values = [self.current]
         if not self.target.overlap:
             values += self.envelope.get("values", {}).values()
@@ -175,7 +175,7 @@ class World:
         assert any(works), f"no reader can log in; record: {self.record}"
 
     def come_to_rest(self):
-        """Run it, with time in between, until no rotation is in progress."""
+        """Run processes, with time in between, until no rotation is in progress."""
         self.target.refuses.clear()
         for _ in range(MOST_RUNS):
             outcome = self.run(Request.RESUME if self.record.get("holder") else "")
@@ -185,7 +185,7 @@ class World:
         self.check_at_rest()
 
     def check_at_rest(self):
-        """No rotation is in progress, and nothing is left behind."""
+        """Check that no rotation is in progress, and that nothing is left behind."""
         assert not self.in_progress, self.record
         assert "values" not in self.envelope
         self.target.check_nothing_is_left(self.current, self.record)
@@ -193,7 +193,7 @@ class World:
 
 
 def fresh(kind):
-    """Return a world in which nothing was rotated yet."""
+    """Return a world in which no rotation has begun."""
     return World(kind)
 
 
@@ -201,7 +201,7 @@ def in_grace(kind):
     """Return a world in which readers have the new value, and the old one still works.
 
     Args:
-        kind: of target, or a world that has not begun.
+        kind: of target, or a new world.
     """
     world = kind if isinstance(kind, World) else World(kind)
     while world.record.get("phase") != "grace":
@@ -210,7 +210,7 @@ def in_grace(kind):
 
 
 def after_grace(kind):
-    """Return a world in which the old value is to be retired."""
+    """Return a world whose grace period is over, before the old value is retired."""
     world = in_grace(kind)
     world.now = world.record["retire_at"] + 1
     return world
@@ -220,7 +220,7 @@ def overtake(world, first, second, done, overtaken_for):
     """Stop one process after some operations, let another do some, then let both continue.
 
     Returns:
-        whether each of the two had ended before it was its turn to wait.
+        whether each of the two ended before it had to wait.
     """
     slow = world.process(first)
     for _ in range(done):

@@ -1,7 +1,7 @@
-"""What each rotator works on, seen from the other side: for `RotatorContract` and others.
+"""Targets of each rotator, which tests use directly: for `RotatorContract` and others.
 
-The roles, users and programs are those of the pages below docs/reference/rotators, run as they
-stand there, so that the grants which the pages list are the ones that are enough.
+The roles, users and programs are copied from the pages below docs/reference/rotators. This
+proves that the grants on the pages are sufficient.
 """
 
 from __future__ import annotations
@@ -47,14 +47,14 @@ CANARY = "canary" + "-77"  # in two: a traceback shows the lines of this file
 
 
 def shown(page: str, file: str) -> str:
-    """Return the block of a page that has this file's name, or else this language."""
+    """Return the block of a page with this file name, or else with this language."""
     found = [b.text for b in blocks(PAGES / page) if file in (b.file, b.language)]
     assert found, f"{page} has no {file}"
     return found[0]
 
 
 def refused(call: Callable[[], object], *hidden: str) -> EnvkitError:
-    """Return the error that a call must end with, in which nothing hidden may be."""
+    """Return the error of a call, and check that it contains nothing hidden."""
     with pytest.raises(EnvkitError) as caught:
         call()
     assert_clean_of(caught.value, {CANARY, *hidden})
@@ -78,10 +78,10 @@ class PostgresHarness:
     """The roles of docs/reference/rotators/postgres.md, in a separate database.
 
     Args:
-        server: on which they are made.
-        stack: closes what is opened.
-        shared: whether the database is that of all tests which make nothing but roles; to
-            make one takes most of a second.
+        server: on which they are created.
+        stack: closes everything that is opened.
+        shared: whether to use the database of all tests that only create roles, because
+            creating a database takes most of a second.
     """
 
     generate: ClassVar = {}
@@ -112,7 +112,7 @@ class PostgresHarness:
         return self.database.role(name)
 
     def current(self) -> Fields:
-        """A URL with what must survive a rotation byte for byte."""
+        """A URL with parts that a rotation must preserve byte for byte."""
         return {"url": Secret(f"{self._first_url()}?application_name=a%20b&connect_timeout=5")}
 
     def _first_url(self) -> str:
@@ -223,7 +223,7 @@ class RedisHarness:
         return self.ask("ACL GETUSER", self.user)["passwords"]
 
     def saved(self) -> str:
-        """What the ACL file says of the user."""
+        """The user's line in the ACL file."""
         lines = self.server.acl_file.read_text().splitlines()
         return next(line for line in lines if line.startswith(f"user {self.user} "))
 
@@ -303,7 +303,7 @@ class IamHarness:
 
 @cache
 def _botocore() -> Session:
-    """One session for all clients, which reads the services' models once."""
+    """One session for all clients, so that it reads the models of the services once."""
     return Session()
 
 
@@ -333,7 +333,7 @@ class RandomHarness:
 
 
 class CommandHarness:
-    """The program of docs/reference/rotators/command.md, and the list that it keeps."""
+    """The program of docs/reference/rotators/command.md, and its list of tokens."""
 
     kind = CommandRotator
     field = "token"

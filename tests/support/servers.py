@@ -1,4 +1,4 @@
-"""What the servers of the tests have in common: a process on a free port, stopped by its pid.
+"""The base of the test servers: a process on a free port, stopped by its pid.
 
     with Valkey(folder) as server:          # starts it, and stops it whatever happens
         server.stop()
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from typing import Self
 
 START_SECONDS = 30
-PORTS = 3  # that are tried: another process may take one between the choice and the start
+PORTS = 3  # to try: another process may take a port between the choice and the start
 
 
 class Server:
@@ -37,7 +37,7 @@ class Server:
     """
 
     stop_signal: ClassVar = signal.SIGKILL
-    not_yet: ClassVar[tuple[type[Exception], ...]] = (OSError,)  # what `ping` raises meanwhile
+    not_yet: ClassVar[tuple[type[Exception], ...]] = (OSError,)  # raised by `ping` at first
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -65,7 +65,7 @@ class Server:
         return {}
 
     def ping(self) -> None:
-        """Ask for something that it answers as soon as it serves.
+        """Send a request that the server answers as soon as it is ready.
 
         Raises:
             Exception: one of `not_yet`, until then.
@@ -106,7 +106,7 @@ class Server:
             self._process = None
 
     def _answers(self) -> bool:
-        """Wait until the server answers; False when it ended instead."""
+        """Wait until the server answers; return False if it ended instead."""
         assert self._process is not None
         for _ in range(START_SECONDS * 50):
             with contextlib.suppress(*self.not_yet):

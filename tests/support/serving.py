@@ -4,7 +4,7 @@
         serving.wait_for("rotated")
         assert serving.stop() == 0
 
-What it prints is read as it comes. It is ended by its pid, whatever happens.
+Its output is read continuously. It is always ended by its pid.
 """
 
 from __future__ import annotations
@@ -29,18 +29,18 @@ if TYPE_CHECKING:
     from typing import Self
 
 LONG_SECONDS = 60
-# of all of them, so that a test may wait for what any of several prints
+# one condition for all, so that a test can wait for the output of any of them
 _PRINTED = threading.Condition()
 
 
 class Serving:
-    """A process that runs until it is told to stop.
+    """A process that runs until it is stopped.
 
     Args:
-        project: where it runs.
+        project: its working folder.
         args: of envkit; with `program`, of that.
         env: what to add to PATH, HOME and LANG.
-        program: what is run instead of `python -m envkit`.
+        program: the program to run instead of `python -m envkit`.
     """
 
     def __init__(self, project, *args: str, env: Mapping[str, str] = {}, program=()) -> None:
@@ -67,15 +67,15 @@ class Serving:
 
     @property
     def text(self) -> str:
-        """All that it has printed."""
+        """Its complete output so far."""
         return "".join(self.lines)
 
     def wait_for(self, pattern: str, *, times: int = 1) -> re.Match[str]:
-        """Wait until it has printed something; return the last match."""
+        """Wait until its output matches; return the last match."""
         return self.wait(lambda: self._matches(pattern, times), pattern)
 
     def wait(self, condition: Callable[[], object], what: str):
-        """Wait until something holds that can change when it prints; return it."""
+        """Wait until a condition is true; check it after each line of output; return its value."""
         with _PRINTED:
             _PRINTED.wait_for(lambda: condition() or self._ended, timeout=LONG_SECONDS)
             found = condition()
@@ -83,7 +83,7 @@ class Serving:
         return found
 
     def get(self, path: str) -> tuple[int, str]:
-        """Ask its endpoint, whose port it has printed."""
+        """Send a request to its endpoint; reads the port from its output."""
         port = self.wait_for(r"listening on 127\.0\.0\.1:(\d+)")[1]
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=30) as answer:
@@ -97,7 +97,7 @@ class Serving:
         self.process.send_signal(number)
 
     def send_and_wait_until_heard(self, number: int) -> None:
-        """Send it a signal that it hears once: the next one would end it at once."""
+        """Send a signal of which a second one would end it at once."""
         self.send(number)
         deadline = time.monotonic() + LONG_SECONDS
         while self._catches(number):
@@ -110,7 +110,7 @@ class Serving:
         return bool(caught >> (number - 1) & 1)
 
     def stop(self, number: int = signal.SIGTERM) -> int:
-        """Tell it to stop and return its exit status, once all that it printed was read."""
+        """Stop it, and return its exit status after its whole output was read."""
         self.send(number)
         return self.wait_until_ended()
 
@@ -120,7 +120,7 @@ class Serving:
         return status
 
     def kill(self) -> None:
-        """End it as a crash would; what it has started lives on."""
+        """Kill it as a crash would; its child processes continue."""
         self.process.kill()
         self.process.wait()
 
@@ -132,7 +132,7 @@ class Serving:
             self.process.kill()
         self.process.wait()
         self._reader.join(5)
-        if not self._reader.is_alive():  # otherwise its child processes still have its output open
+        if not self._reader.is_alive():  # otherwise its child processes have its output open
             self.process.stdout.close()
 
     def _matches(self, pattern: str, times: int) -> re.Match[str] | None:
@@ -150,10 +150,10 @@ class Serving:
 
 
 class Hook:
-    """A program that says when it runs, and ends when it is told to.
+    """A program that reports when it runs, and ends on request.
 
     Args:
-        folder: where its pipes are made.
+        folder: for its pipes.
     """
 
     def __init__(self, folder: Path) -> None:

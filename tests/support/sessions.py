@@ -1,4 +1,4 @@
-"""What a person types and sees, kept apart from the code: transcripts in `tests/data`.
+"""Transcripts in `tests/data`: what a person types and sees, apart from the code.
 
     === a name that nothing has gets a suggestion
     $ envkit get PASWORD --env dev
@@ -6,9 +6,9 @@
     2> envkit: hint: did you mean 'PASSWORD'?
     [2]
 
-Behind `=== ` is the name of a test, behind `$ ` a command of bash, continued behind `> `, and
-then what `support.transcript` shows of it. ROOT is the project's folder, TMP the one around it,
-V the version of a value, TIME a time. `records KEY...` shows these keys of the audit log.
+After `=== ` is the name of a test, after `$ ` a command of bash, after `> ` its continuation. The
+output follows in the form of `support.transcript`. ROOT is the project's folder, TMP its parent
+folder, V the version of a value, TIME a time. `records KEY...` shows these keys of the audit log.
 The folder ../before is a copy of the project, to compare it with.
 """
 
@@ -51,14 +51,14 @@ def sessions(name: str) -> list[ParameterSet]:
 
 
 def replay(project, session: str, names: Mapping[str, str] | None = None) -> str:
-    """Type the commands of a session in a project, and return the session as it went.
+    """Run the commands of a session in a project, and return the actual session.
 
     With UPDATE_TRANSCRIPTS=1 in the environment, the file of the session is rewritten too.
 
     Args:
         project: the project that the commands run in.
         session: its text, from `sessions`.
-        names: what differs from run to run, and the name that the session has for it.
+        names: texts that differ between runs, and their names in the session.
     """
     shutil.copytree(project.root, project.root.parent / "before")
     seen = "".join(

@@ -1,4 +1,4 @@
-"""A source whose answers a test says: it implements the production interface, nothing more."""
+"""A source with answers from the test; it implements only the production interface."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 
 class Shelf:
-    """Holds what it is given, by the text of the reference: `Shelf({"shelf:a#b": "value"})`.
+    """Returns what it was given for the text of a reference: `Shelf({"shelf:a#b": "value"})`.
 
     Args:
-        contents: texts are values; anything else is handed out as it is.
-        name: as in the profile.
-        remote: whether it says to be behind a network.
+        contents: a text becomes a value; anything else is returned unchanged.
+        name: in the profile.
+        remote: whether it claims to use a network.
         refuses: the references that `check` refuses.
         breaks: raised by every `fetch`.
 
@@ -61,7 +61,7 @@ class Shelf:
 
 
 class SilentShelf(Shelf):
-    """Never answers, until the test lets it go."""
+    """Does not answer until the test releases it."""
 
     def __init__(self, name="shelf"):
         super().__init__(name=name, remote=True)
@@ -73,7 +73,7 @@ class SilentShelf(Shelf):
 
 
 def reference(text: str) -> Reference:
-    """Return the reference that a placeholder writes as `text`."""
+    """Return the reference with this text in a placeholder."""
     (placeholder,) = parse("{{ " + text + " }}").placeholders
     return placeholder.operand
 

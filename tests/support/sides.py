@@ -1,4 +1,4 @@
-"""Environments to compare, made without a profile or a store."""
+"""Environments to compare, without profiles or stores."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ def side(
     belongs_to: str | None = "",
     assumed: bool = False,
 ) -> Side:
-    """A side whose secrets come from a store and whose literals stand in a profile.
+    """A side with secrets from a store and literals from a profile.
 
-    It belongs to the environment of its label unless another one is named.
+    By default, its label is its environment.
     """
     variables = [
         Variable(
@@ -68,7 +68,7 @@ def unavailable() -> UnavailableError:
 
 
 def entry(name: str, *sides: Side) -> Entry:
-    """Compare sides, and return what is said of one variable."""
+    """Compare sides, and return the result for one variable."""
     [found] = [entry for entry in diff(*sides).entries if entry.name == name]
     return found
 

@@ -1,17 +1,17 @@
-"""A process that sets a password and falls asleep on the way: SIGSTOP, by its own hand.
+"""A process that sets a password, and sends itself SIGSTOP in between.
 
     with Sleeper() as sleeper:
-        lines = sleeper.lines(job)          # how many there are between confirm and settle
+        lines = sleeper.lines(job)          # their number between confirm and settle
         sleeper.fall_asleep(job, 17)        # at the 17th of them; returns once it sleeps
-        ...                                 # what others do meanwhile
+        ...                                 # other processes act
         assert sleeper.wake() == "ConflictError"
 
-A job is what `redis_acl` needs: the table `target`, the fields, and the file whose text says
-whose the rotation is. As in the engine, `confirm` compares it with what it was at first, and
-`settle` takes back where it has changed.
+A job is the input of `redis_acl`: the table `target`, the fields, and a file that names the owner
+of the rotation. As in the engine, `confirm` compares it with its first content, and `settle` undoes
+the change if it differs.
 
-Not by a timer: it stops at a line of Python, so that each run of a test is one that can be had
-again. Run as a program it is that process.
+It stops at a line of Python, not after a time, so that each run of a test can be repeated. Run as a
+program, this module is the process.
 """
 
 from __future__ import annotations
@@ -40,14 +40,14 @@ class Sleeper:
         self._process.stdout.close()
 
     def lines(self, job: dict) -> int:
-        """Do a job without a pause, and return how many lines there are to stop at."""
+        """Do a job without stopping, and return the number of lines to stop at."""
         self._send(job, 0)
         ended, lines = self._process.stdout.readline().split()
         assert ended == "done"
         return int(lines)
 
     def fall_asleep(self, job: dict, line: int) -> None:
-        """Do a job up to a line, at the latest to where it settles."""
+        """Do a job up to a line, at most until it settles."""
         self._send(job, line)
         _, status = os.waitpid(self._process.pid, os.WUNTRACED)
         assert os.WIFSTOPPED(status), "the process did not sleep"
@@ -70,7 +70,7 @@ class _Pause:
 
     def begin(self) -> None:
         frame = sys._getframe()
-        while frame is not None:  # also those that are being run
+        while frame is not None:  # including those on the stack
             frame.f_trace = self._trace
             frame = frame.f_back
         sys.settrace(self._trace)

@@ -4,9 +4,9 @@
         disk.fill()      # every write fails, as there is no room
         disk.free()
 
-Where a file system may be mounted, it is one of its own, and writing fails with ENOSPC. Else
-the limit of this process for the size of its files is used, and it fails with EFBIG; what is
-already written stays, and is read, either way.
+If this process may mount a file system, it mounts one, and writing fails with ENOSPC. Otherwise it
+sets its own limit for the size of files, and writing fails with EFBIG. Files that exist can be
+read either way.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class SmallDisk:
     """See the module's docstring.
 
     Args:
-        folder: where it is; made, and removed from the file systems afterwards.
+        folder: the mount point; created, and unmounted afterwards.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -56,10 +56,10 @@ class SmallDisk:
         """Leave no room for a byte.
 
         Args:
-            but: leave this much nevertheless, where a file system was mounted.
+            but: bytes to leave free, if a file system was mounted.
         """
         if not self.mounted:
-            sys.dont_write_bytecode = True  # it would stay truncated
+            sys.dont_write_bytecode = True  # otherwise it would stay truncated
             resource.setrlimit(resource.RLIMIT_FSIZE, (0, self._limits[1]))
             return
         with (self.folder / FILLER).open("wb", buffering=0) as filler:
@@ -72,7 +72,7 @@ class SmallDisk:
             filler.truncate(filler.tell() - but)
 
     def free(self) -> None:
-        """Make room again."""
+        """Free the space again."""
         resource.setrlimit(resource.RLIMIT_FSIZE, self._limits)
         sys.dont_write_bytecode = self._writes_no_bytecode
         (self.folder / FILLER).unlink(missing_ok=True)

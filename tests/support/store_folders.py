@@ -1,11 +1,11 @@
-"""A folder of OpenBao and a prefix of Secrets Manager, to be changed and looked at alike.
+"""A folder of OpenBao and a prefix of Secrets Manager, with one interface to change and read them.
 
     folder = VaultFolder(openbao, proxy)
     project.profile("prod.toml", folder.table("prod") + variables)
     folder.put("prod/db", {"password": "x"})
     folder.fields("prod/db")
 
-The path is below the folder; one that is empty is the secret at the prefix itself.
+Paths are below the folder; the empty path is the secret at the prefix itself.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ if TYPE_CHECKING:
 
 
 class StoreFolder:
-    """What both have in common.
+    """The common base of both.
 
     Attributes:
         name: of the source.
-        version: how its versions look.
-        place: what envkit calls the folder.
-        environ: what envkit must be given to log in.
+        version: a pattern that matches its versions.
+        place: the name that envkit prints for the folder.
+        environ: the variables that envkit needs to log in.
     """
 
     name: str

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 ENVIRONMENTS = ("dev", "test", "staging", "prod")
 OWN_SECRETS = 30
-SHARED = "correct-horse-battery-staple"  # one password of two environments, in two variables
+SHARED = "correct-horse-battery-staple"  # two environments share it, in two variables
 _EVERYWHERE = 54
 _TIMES = (
     'every = "30d"',
@@ -58,7 +58,7 @@ def _side(label: str) -> Side:
 
 
 def team_rotations(project) -> tuple[list[RotationStatus], list[Rotation]]:
-    """Return 40 rotations, ten for each environment, whose profiles this writes."""
+    """Write profiles with 40 rotations, ten for each environment, and return the rotations."""
     tables = {
         label: tuple(
             (

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-# makes its stdin the terminal of a new session, as a login does: Ctrl-C needs that
+# its stdin becomes the terminal of a new session, as after a login: Ctrl-C needs that
 _IN_TERMINAL = (
     sys.executable,
     "-IS",
@@ -23,14 +23,14 @@ _IN_TERMINAL = (
 
 
 CTRL_C = b"\x03"
-HEEDED_SECONDS = 20  # after which a person would press it again
+HEEDED_SECONDS = 20  # before pressing it again
 
 
 def _read(terminal: int, *, interrupted: bool) -> bytes:
-    """Return what the terminal shows next, once there is something.
+    """Wait for output on the terminal, and return it.
 
-    Python does not notice a signal that comes between its last look for one and its wait
-    for input: then Ctrl-C is pressed again, as a person would.
+    Python misses a signal that arrives between its last check and its wait for input. Ctrl-C
+    is then pressed again, as a person would do.
     """
     while interrupted and not select.select([terminal], [], [], HEEDED_SECONDS)[0]:
         os.write(terminal, CTRL_C)
@@ -50,7 +50,7 @@ def run_on_terminal(
     Args:
         args: the command line, without `envkit`.
         cwd: the working directory.
-        env: what to add to PATH, LANG, HOME and what a terminal has.
+        env: added to PATH, LANG, HOME and the variables of a terminal.
         columns: of the terminal.
         answers: what is typed once the terminal has shown a text since the last answer;
             `\\x03` is Ctrl-C. Surrogates stand for bytes that are not UTF-8.
@@ -92,7 +92,7 @@ def run_on_terminal(
                 seen = shown.index(question, seen) + len(question)
                 typed = answer
                 os.write(ours, answer)
-    except OSError:  # Linux: the other end is closed
+    except OSError:  # on Linux, the other end is closed
         pass
     finally:
         os.close(ours)

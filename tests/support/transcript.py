@@ -1,10 +1,10 @@
-"""What a person sees of a command, as one text that a test can hold.
+"""The output of a command as one text that a test can compare.
 
-    envkit: error: no environment given        what came on stdout stands as it is,
-    2> envkit: hint: use --env NAME               what came on stderr behind `2> `,
-    [2]                                           and the exit status last, unless it is 0
+    envkit: error: no environment given        stdout is unchanged,
+    2> envkit: hint: use --env NAME               stderr is marked with `2> `,
+    [2]                                           the exit status is last, unless it is 0
 
-The two streams do not interleave: stdout comes first.
+The streams are not interleaved: stdout is first.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ if TYPE_CHECKING:
 def transcript(
     done: subprocess.CompletedProcess[str], places: Mapping[object, str] | None = None
 ) -> str:
-    """Return what came of a command.
+    """Return the transcript of a command.
 
     Args:
         done: from `run_envkit` or `Project.run`.
-        places: what differs from run to run, and how the test calls it: `{root: "ROOT"}`.
+        places: texts that differ between runs, and their names in the test: `{root: "ROOT"}`.
     """
     text = done.stdout
     if text and not text.endswith("\n"):
-        text += "%\n"  # as some shells mark a line without its end
+        text += "%\n"  # marks a line without a newline, as some shells do
     text += "".join(f"2> {line}\n" for line in done.stderr.splitlines())
     if done.returncode:
         text += f"[{done.returncode}]\n"
@@ -38,6 +38,6 @@ def transcript(
 
 
 def told(done: subprocess.CompletedProcess[str], places: Mapping[object, str] | None = None) -> str:
-    """Return the transcript, with V for the version of a file: it differs from run to run."""
+    """Return the transcript, with V for the version of a file, which differs between runs."""
     text = transcript(done, places)
     return re.sub(r"version [0-9a-f]+-[0-9a-f]+-[0-9a-f]+", "version V", text)

@@ -1,12 +1,12 @@
 """A real Valkey for a test: with an ACL file, on a free loopback port, stopped by its pid.
 
     def test_something(valkey):
-        with valkey.connect() as admin:                # of the default user, who may do all
+        with valkey.connect() as admin:                # as the default user, with all rights
             admin.execute_command("ACL", "SETUSER", "app", "on", ">first")
         valkey.url("app", "first")
 
-One server serves a test process (a worker of pytest-xdist). Names of users are unique to a
-test by what `user` returns. Nothing is kept in it but its users, and those in `acl_file`.
+One server serves a test process (a worker of pytest-xdist). `user` returns a name
+that is unique to a test. The server stores only its users, also in `acl_file`.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Valkey(Server):
 
     Args:
         folder: its own.
-        with_acl_file: whether it keeps its users in a file.
+        with_acl_file: whether it saves its users in a file.
     """
 
     not_yet = (redis.ConnectionError,)
@@ -57,7 +57,7 @@ class Valkey(Server):
             client.ping()
 
     def url(self, user: str = "default", password: str | None = None) -> str:
-        """Return the URL of a login; of the default user's unless another is given."""
+        """Return the URL of a login (default: the default user)."""
         password = self.password if password is None else password
         return f"redis://{user}:{quote(password, safe='')}@{HOST}:{self.port}"
 
@@ -66,11 +66,11 @@ class Valkey(Server):
         return redis.Redis.from_url(self.url(*login), decode_responses=True, socket_timeout=30)
 
     def user(self, kind: str) -> str:
-        """Return a name for a user that no other test has."""
+        """Return a name for a user that no other test uses."""
         return f"{kind}-{secrets.token_hex(6)}"
 
     def logs_in(self, user: str, password: str) -> bool:
-        """Whether a login works now; behind the back of what is tested."""
+        """Whether a login works now; does not use the tested code."""
         with self.connect(user, password) as client:
             try:
                 client.execute_command("ACL", "WHOAMI")

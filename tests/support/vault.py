@@ -1,4 +1,4 @@
-"""The source for Vault on a real server, with nothing of the environment unless given."""
+"""The source for Vault on a real server, without the environment of this process."""
 
 import traceback
 
@@ -13,7 +13,7 @@ from envkit.sources.vault.source import VaultSource
 
 CANARY = "canary-7d1e44ab"  # a part of values and of answers; no error may show it
 TIMEOUT_SECONDS = 20.0  # far beyond what any test needs
-BRIEF_SECONDS = 2  # where nothing but the deadline ends it
+BRIEF_SECONDS = 2  # only the deadline ends the request
 
 
 def vault(
@@ -64,14 +64,14 @@ def write(source, text, value, expected="1"):
 
 
 def assert_clean(error, *hidden):
-    """Look for a value, a token or a body in what a person or a log could be shown."""
+    """Check that an error shows no value, token or body to a person or in a log."""
     assert isinstance(error, EnvkitError)
     shown = "".join([repr(vars(error)), *traceback.format_exception(error)])
     assert not [secret for secret in (CANARY, "no-token", *hidden) if secret in shown]
 
 
 def refused(source, kind, *hidden, text="db#password"):
-    """Return the error of one reference, with nothing hidden in it."""
+    """Return the error of one reference, and check that it shows nothing hidden."""
     outcome = fetch_one(source, text)
     assert isinstance(outcome, kind), outcome
     assert_clean(outcome, *hidden)
@@ -79,7 +79,7 @@ def refused(source, kind, *hidden, text="db#password"):
 
 
 def failing(source, kind, match=None, *hidden, text="secret/db#password"):
-    """Return the error that ends a whole fetch, with nothing hidden in it."""
+    """Return the error of a whole fetch, and check that it shows nothing hidden."""
     with pytest.raises(kind, match=match) as caught:
         fetch_one(source, text)
     assert_clean(caught.value, *hidden)
@@ -87,7 +87,7 @@ def failing(source, kind, match=None, *hidden, text="secret/db#password"):
 
 
 def unwritten(source, kind, match=None, *hidden, text="db#password", value=CANARY, expected="1"):
-    """Return the error of a write, with nothing hidden in it."""
+    """Return the error of a write, and check that it shows nothing hidden."""
     with pytest.raises(kind, match=match) as caught:
         write(source, text, value, expected)
     assert_clean(caught.value, *hidden)

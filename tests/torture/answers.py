@@ -1,13 +1,13 @@
-"""Lose the answer to every request of a rotation, one after the other: does it end well?
+"""Lose the answer to each request of a rotation, one at a time, and check the result.
 
     python tests/torture/answers.py [--store vault] [--rotator redis] [--each 1]
 
-The server has the n-th message and does what it says; its answer never arrives, and the
-connection ends. The process that asked continues, or fails; the next one resumes. Both are tried
-before the grace period and after it, for n from 1 to the last message.
+The server gets the n-th message and executes it. Its answer never arrives, and the connection
+ends. The process that asked continues or fails, and the next one resumes. Both are tried before and
+after the grace period, for n from 1 to the last message.
 
-At last the same with a machine that believes what it was not told: there something must be left
-behind, or the check is worth nothing.
+Finally, the same with a machine that assumes an answer: it must leave something behind. Otherwise
+the check itself does not work.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ BROKEN = "torture.wrong:believe_a_lost_answer"
 
 
 def lose(course: Course, number: int, *, after_grace: bool, prepare: str = "") -> bool:
-    """Lose one answer; return whether there were so many messages."""
+    """Lose one answer; return whether there were that many messages."""
     world = course.world
     course.where = f"answer {number} {'after' if after_grace else 'before'} the grace period"
     world.become_due()
@@ -59,7 +59,7 @@ def lose(course: Course, number: int, *, after_grace: bool, prepare: str = "") -
 
 
 def everywhere(course: Course, each: int, *, prepare: str = "") -> int:
-    """Lose the answer to every message; return how many there were."""
+    """Lose the answer to each message; return the number of messages."""
     count = 0
     for after_grace in (False, True):
         number = 1

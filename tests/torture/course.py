@@ -1,13 +1,13 @@
-"""One secret that is rotated over and over, and what has become of it.
+"""One secret that is rotated repeatedly, and the checks of its state.
 
     course = Course(world, warm)
-    course.finish("--resume")       # whatever stands there, to its end, as its advice says
-    course.rotate()                 # one more, undisturbed
+    course.finish("--resume")       # finish any rotation in progress, following the hints
+    course.rotate()                 # one more, without faults
     course.check()                  # no retired credential logs in, the current one does
-    course.wrong                    # what was not as it must be
+    course.wrong                    # the problems
 
-Each part of `make torture` that does not need readers is built on it, prints one line of figures
-with `report`, and ends with a status other than 0 where anything was wrong.
+The parts of `make torture` without readers use it. Each prints one line of figures with `report`,
+and exits with a status other than 0 if anything was wrong.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from torture.world import World
 
 INTERNAL = 70  # the exit status of a traceback
-MOST_RUNS = 12  # until a rotation is done
-MOST_KNOWN = 6  # values that are tried each time, the newest
+MOST_RUNS = 12  # to finish a rotation
+MOST_KNOWN = 6  # the number of newest values that are tried each time
 _OPTION = re.compile(r"envkit rotate (?:(--\w+) )?")
 
 
@@ -45,25 +45,25 @@ class Course:
         self.by_name = False  # whether to run this rotation alone, of several
 
     def say(self, what: str) -> None:
-        """Note what is wrong."""
+        """Record a problem."""
         self.wrong.append(f"{self.where}: {what}")
 
     def run(self, *options: str, **more: object) -> Done:
-        """Run `envkit rotate it`, with options as a person gives them, or as cron does."""
+        """Run `envkit rotate` with options, by name as a person does, or without as cron does."""
         named = ("it", *options) if options or self.by_name else ()
         done = self.world.start(self.warm, *named, **more).wait()
         self.note(done)
         return done
 
     def note(self, done: Done) -> None:
-        """Look at how a run ended, and remember the values that there are now."""
+        """Check how a run ended, and record the current values."""
         self.runs += 1
         if done.status == INTERNAL or "Traceback" in done.text:
             self.say(f"envkit ended with {done.status}: {done.text[-300:]}")
         self.remember()
 
     def remember(self) -> None:
-        """Remember the values that readers and the record have."""
+        """Record the values that readers and the rotation record have."""
         found = [self.world.current()]
         with suppress(MissingError):
             found += self.world._reader().pending().values()
@@ -71,7 +71,7 @@ class Course:
         self.known += [one for one in found if one not in self.known and set(one) >= names]
 
     def finish(self, *options: str) -> None:
-        """Run it until no rotation is in progress; what a refusal advises is done."""
+        """Run until no rotation is in progress; follow the hints of refusals."""
         for _ in range(MOST_RUNS):
             done = self.run(*options)
             options = ()
@@ -100,7 +100,7 @@ class Course:
             return False
 
     def rotate(self) -> None:
-        """Rotate once more, undisturbed, to the end."""
+        """Rotate once more, without faults, to the end."""
         self.world.become_due()
         before = self.world.current()
         self.finish()
@@ -109,7 +109,7 @@ class Course:
             self.say("a rotation that was due was not made")
 
     def check(self) -> None:
-        """Log in with all that was ever made: the current credential works, and no other."""
+        """Check that the current credential logs in, and no other one that was ever created."""
         world = self.world
         self.remember()
         current = world.current()
@@ -128,7 +128,7 @@ class Course:
             self.say(what)
 
     def report(self, what: str) -> None:
-        """Print the line of figures, and the first things that were wrong."""
+        """Print the line of figures, and the first problems."""
         world = self.world
         print(
             f"{world.shelf.name:7} {world.target.name:19} {what}: {self.runs} runs, "

@@ -1,14 +1,13 @@
-"""A client of PostgreSQL dies or is paused inside its transaction: how soon can others continue?
+"""Kill or pause a PostgreSQL client inside its transaction, and measure when others can continue.
 
     python tests/torture/dead_client.py [--store vault] [--strategy alternate]
 
-The process is killed, or stopped, when the server has its ALTER ROLE and it has not committed;
-its connection stays open, as that of a host that has lost its network. A second process resumes
-the rotation, and must have done what the first one could not within MOST_SECONDS. A process that
-was paused continues afterwards.
+The process is killed or stopped after the server got its ALTER ROLE, and before the commit. Its
+connection stays open, like that of a host that lost its network. A second process resumes the
+rotation, and must complete it within MOST_SECONDS. A paused process continues afterwards.
 
-At last the same without the timeout of idle transactions: then no other can continue, or the check
-is worth nothing.
+Finally, the same without the timeout of idle transactions: no other process may be able to
+continue. Otherwise the check itself does not work.
 """
 
 from __future__ import annotations

@@ -1,14 +1,14 @@
-"""Edit a rotation's target, rotator or strategy in each phase: is anything done at another one?
+"""Edit a rotation's target, rotator or strategy in each phase; no other target may change.
 
     python tests/torture/edits.py [--store vault] [--rotator redis]
 
-A process dies before each step of a rotation, so that its record stands in each phase. Then the
-profile is edited: users, DSN, URL, IAM user, rotator, strategy. Every command must refuse before
-it changes anything; before promote, `--abort` must work; with the profile put back, the rotation
-must finish, and nothing may be left behind.
+A process dies before each step of a rotation, so that there is a record in each phase. Then the
+profile is edited: users, DSN, URL, IAM user, rotator, strategy. Every command must refuse before it
+changes anything. Before promote, `--abort` must work. After the edit is undone, the rotation must
+finish, and nothing may be left behind.
 
-At last the same with a machine that does not compare targets: there something must be changed, or
-be let pass, or the check is worth nothing.
+Finally, the same with a machine that does not compare targets: it must change or accept something.
+Otherwise the check itself does not work.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from torture.targets import ALL  # noqa: E402
 from torture.warm import Warm  # noqa: E402
 from torture.world import SHELVES, Servers, World  # noqa: E402
 
-# a phase -> the steps before which processes die, and what each is asked for
+# a phase -> the steps before which processes die, and the request of each
 PHASES = {
     "claimed": [("create", ())],
     "staged": [("set", ())],
@@ -45,7 +45,7 @@ BROKEN = "torture.wrong:take_any_target"
 
 
 def edits(world: World) -> dict[str, dict]:
-    """Return what is changed in the profile, as `World.edit` takes it."""
+    """Return the changes of the profile, as arguments of `World.edit`."""
     table, name = world.target.table(world._port), world.target.name
     if name == "redis":
         return {
@@ -88,7 +88,7 @@ def stand(course: Course, phase: str) -> None:
 
 
 def look(course: Course, known: list[dict[str, str]]) -> tuple[object, ...]:
-    """Return what must not change at the target."""
+    """Return the state of the target that must not change."""
     world, current = course.world, course.world.current()
     works = [world.target.works(one, current) for one in known]
     course.logins += sum(works)
@@ -97,7 +97,7 @@ def look(course: Course, known: list[dict[str, str]]) -> tuple[object, ...]:
 
 
 def refuse(course: Course, phase: str, what: str, edit: dict, *, prepare: str = "") -> None:
-    """Edit the profile in one phase, and ask for everything."""
+    """Edit the profile in one phase, and try every request."""
     world = course.world
     course.where = f"{phase}, another {what}"
     stand(course, phase)
@@ -130,13 +130,13 @@ def refuse(course: Course, phase: str, what: str, edit: dict, *, prepare: str = 
 
 
 def play(course: Course, *, prepare: str = "") -> int:
-    """Do all edits in all phases; return how many they were."""
+    """Do all edits in all phases; return their number."""
     count = 0
     for what, edit in edits(course.world).items():
         for phase in PHASES:
             refuse(course, phase, what, edit, prepare=prepare)
             count += 1
-            course.rotate()  # takes with it what an abort has left at the target
+            course.rotate()  # also removes what an abort left at the target
             course.rotate()
             course.check()
     return count

@@ -1,10 +1,9 @@
-"""Die of SIGKILL at the n-th operation on the files of a folder; in the process itself.
+"""Kill this process with SIGKILL at the n-th operation on the files of a folder.
 
-    die_at("/srv/app", 7)           # before the seventh; in the middle of it, if it writes
+    die_at("/srv/app", 7)           # before the seventh, or in the middle of it if it writes
 
-Counted is whatever `os` does to a file in the folder, or with one that it has opened there,
-but for looking: opened to be written, written, synced, given a mode, renamed, unlinked,
-locked. What another thread does meanwhile ends at the same instruction.
+It counts each call of `os` that changes a file in the folder, or one that was opened there: open
+for writing, write, sync, chmod, rename, unlink, lock. Other threads end at the same instruction.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ class _Counter:
         self.lock = threading.Lock()
 
     def concerns(self, path: object, below: int | None = None) -> bool:
-        """Whether this is a file of the folder; `below` is what the path is relative to."""
+        """Whether this is a file of the folder; the path is relative to `below`."""
         if isinstance(path, int):
             return path in self.descriptors
         if below is not None:
@@ -44,12 +43,12 @@ def _die() -> None:
 
 
 def die_at(folder: str, number: int, report: str) -> None:
-    """Begin to count; `report` is a file that is told, before it dies, that it does.
+    """Begin to count; create the file `report` before the process dies.
 
     Args:
-        folder: the operations on what is in it are counted.
+        folder: count the operations on files in it.
         number: of the operation, from 1.
-        report: made at the end, outside of the folder.
+        report: created at the end, outside the folder.
     """
     counter = _Counter(folder, number)
     really = {name: getattr(os, name) for name in (*_OF_PATHS, *_OF_DESCRIPTORS, "open", "write")}

@@ -1,13 +1,13 @@
-"""A fleet under fire: is every rotation done once, whatever happens? And how fast is it?
+"""A fleet with faults: every rotation must run once. Also measures the speed.
 
     python tests/torture/fleet.py [--rotations 2000] [--measured 240] [--seed 7]
 
-Three workers on one PostgreSQL and one OpenBao; all rotations are due in the same minute. A
-worker is killed every few seconds and another one is started; in the middle PostgreSQL is
-away for ten seconds. Afterwards every secret must have been given exactly one new value, no
-rotation may be in progress, and nothing of a value may be in a file of PostgreSQL.
+Three workers use one PostgreSQL and one OpenBao, and all rotations are due in the same minute.
+Every few seconds a worker is killed and another one is started. In the middle, PostgreSQL is down
+for ten seconds. Afterwards every secret must have exactly one new value, no rotation may be in
+progress, and no file of PostgreSQL may contain a value.
 
-Then the same without the fire, with 1, 2 and 4 workers: rotations a second.
+Then the same without faults, with 1, 2 and 4 workers: rotations per second.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ CANARY = "canary-5d20c9e7"
 WORKERS = 3
 AWAY_SECONDS = 10
 KILL_SECONDS = (3.0, 8.0)
-LIMIT_SECONDS = 480  # for the part with the fire
+LIMIT_SECONDS = 480  # for the part with faults
 PROFILES = 20
 PACE = {
     "periodic": "*/5 * * * * *",
@@ -63,7 +63,7 @@ timeout = "20s"
 
 
 class World(NamedTuple):
-    """What the workers work on."""
+    """The project of the workers."""
 
     root: Path
     bao: openbao.OpenBao
@@ -85,7 +85,7 @@ class World(NamedTuple):
         return Serving(self, json.dumps(PACE), program=program, env=self.environ)
 
     def settled(self) -> int:
-        """How many rotations wait for a time that is far away."""
+        """Return the number of rotations that wait for a time far away."""
         [(number,)] = self.database.run(
             "SELECT count(*) FROM procrastinate_jobs WHERE task_name = 'envkit.rotate'"
             " AND status = 'todo' AND scheduled_at > now() + interval '1 minute'"
@@ -94,7 +94,7 @@ class World(NamedTuple):
 
 
 def build(folder: Path, bao, server, label: str, number: int, when: str) -> World:
-    """Make secrets, profiles and a database."""
+    """Create secrets, profiles and a database."""
     root = folder / label
     (root / "profiles").mkdir(parents=True)
     names = [f"{label}/r{index}" for index in range(number)]
@@ -117,11 +117,11 @@ def wait_until(condition, what: str, limit_seconds: float = LIMIT_SECONDS):
     return found
 
 
-# ---------------------------------------------------------------- under fire
+# ---------------------------------------------------------------- with faults
 
 
 def under_fire(folder: Path, bao, server, number: int, chance: random.Random) -> None:
-    lead_seconds = 45 + number // 25  # until all of them have been looked at once
+    lead_seconds = 45 + number // 25  # until workers have looked at all of them once
     due_at = (int(time.time() + lead_seconds) // 60 + 1) * 60
     due = time.gmtime(due_at)
     when = f'schedule = "{due.tm_min} {due.tm_hour} {due.tm_mday} {due.tm_mon} *"\nwindow = "2h"'
@@ -154,7 +154,7 @@ def under_fire(folder: Path, bao, server, number: int, chance: random.Random) ->
             time.sleep(0.2)
         took = time.time() - due_at
         assert away is not None, "PostgreSQL was never away"
-        for worker in workers:  # one that has just started cannot be stopped yet
+        for worker in workers:  # a worker that has just started cannot be stopped yet
             worker.wait_for(" rotations in ")
         statuses = [worker.stop() for worker in workers]
         assert statuses == [0] * WORKERS, [worker.text[-2000:] for worker in workers]
@@ -171,7 +171,7 @@ def under_fire(folder: Path, bao, server, number: int, chance: random.Random) ->
 
 
 def known(world: World) -> int:
-    """How many rotations have a job that waits for their time."""
+    """Return the number of rotations with a job that waits for its time."""
     if not world.database.run("SELECT to_regclass('procrastinate_jobs') IS NOT NULL")[0][0]:
         return 0
     [(number,)] = world.database.run(
@@ -182,7 +182,7 @@ def known(world: World) -> int:
 
 
 def check(world: World, due_at: float) -> set[str]:
-    """Look at every secret and at every record; return the new values."""
+    """Check every secret and every record; return the new values."""
     bao, new = world.bao, set()
 
     def one(name: str) -> list[str]:
@@ -213,7 +213,7 @@ def check(world: World, due_at: float) -> set[str]:
 
 
 def scan(world: World, new: set[str]) -> int:
-    """Look for values in all files of PostgreSQL, its log included; return how many bytes."""
+    """Search all files of PostgreSQL and its log for values; return the number of bytes."""
     world.database.run("CHECKPOINT")
     size, lengths = 0, {len(value) for value in new}
     for path in [*world.server.data.rglob("*"), world.server.log]:
@@ -229,11 +229,11 @@ def scan(world: World, new: set[str]) -> int:
     return size
 
 
-# ---------------------------------------------------------------- how fast
+# ---------------------------------------------------------------- speed
 
 
 def throughput(folder: Path, bao, server, number: int, count: int) -> float:
-    """Return the rotations a second of some workers, from the first one to the last."""
+    """Return the rotations per second of some workers, from the first one to the last."""
     world = build(folder, bao, server, f"speed{count}", number, 'every = "30d"')
     workers = [world.worker() for _ in range(count)]
     moments: list[float] = []

@@ -1,14 +1,14 @@
-"""A person changes the credential and the secret at each moment of a claim.
+"""Change the credential and the secret by hand at each moment of a claim.
 
     python tests/torture/foreign.py [--store vault] [--rotator redis]
 
-At the n-th message of a process that rotates, the message waits until a person has replaced the
-credential at the target and in the store; n goes from the first read to the staged record. The
-rotation begins again from their value, or refuses with advice that works; their value is never
-overwritten, and the next rotation is made.
+The n-th message of a rotating process waits until the credential was replaced at the target and in
+the store; n goes from the first read to the staged record. The rotation begins again from the new
+value, or refuses with a hint that works. It never overwrites that value, and the next rotation
+succeeds.
 
-At last the same with a machine that refuses what it could begin again and gives no advice: there
-it must be seen that nothing is rotated any more, or the check is worth nothing.
+Finally, the same with a machine that refuses without a hint where it could begin again: rotations
+must stop. Otherwise the check itself does not work.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ BROKEN = "torture.wrong:refuse_a_changed_claim"
 
 
 class Person:
-    """Who replaces a credential while a message waits."""
+    """Replaces a credential while a message waits."""
 
     def __init__(self, world: World) -> None:
         self.world = world
@@ -62,7 +62,7 @@ class Person:
             return {}
 
     def was_overwritten(self) -> bool:
-        """Whether readers have another value now that was not made from theirs."""
+        """Whether readers have a value now that was not created from the replaced one."""
         return (
             bool(self.theirs)
             and self.world.current() != self.theirs

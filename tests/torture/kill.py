@@ -1,17 +1,16 @@
-"""Kill `envkit rotate` everywhere, while readers log in: does anybody notice?
+"""Kill `envkit rotate` at every point, while readers log in; no login may fail.
 
     python tests/torture/kill.py [--store vault] [--rotator redis] [--each 1] [--seed 7]
 
-Three stores and five rotators, against real servers. The process dies of SIGKILL at every
-message to the store and the target, before the server has it, when it has it, and when it
-has answered; on the files of a `.env` store before every operation, and in the middle of
-each write. Then another process resumes, through the grace and to the end; each time the
-rotation must have been done once, and nothing may be left behind. At last several are
-killed one after the other in the same rotation, where chance has it.
+Three stores and five rotators, against real servers. The process is killed at every message
+to the store and the target: before the server gets it, after it got it, and after it answered. With
+a `.env` store, it is killed before every operation on a file, and in the middle of each write. Then
+another process resumes, through the grace period to the end. The rotation must have happened once,
+and nothing may be left behind. Finally, several processes are killed in the same rotation, at
+random points.
 
-All the while readers take the current value past the proxies and log in. One login that
-fails is one too many. Then the same with rotations that are made wrongly: there readers
-must fail, or the check is worth nothing.
+Meanwhile, readers read the current value without the proxies and log in. No login may fail. Then
+the same with faulty rotations: readers must fail. Otherwise the check itself does not work.
 """
 
 from __future__ import annotations
@@ -36,15 +35,15 @@ from torture.warm import IN_GRACE, KILLED, Warm  # noqa: E402
 from torture.world import SHELVES, Servers, World  # noqa: E402
 
 FILES = "files"
-MOST_RUNS = 6  # until a rotation is done, after a kill
-AT_RANDOM = 25  # rotations of which several processes are killed
+MOST_RUNS = 6  # to finish a rotation after a kill
+AT_RANDOM = 25  # rotations with several killed processes
 CACHE_SECONDS = 0.25
 WRONG_ROTATIONS = 8
-CAN_FAIL = ("postgres-alternate", "redis")  # where old and new overlap, and logins are real
+CAN_FAIL = ("postgres-alternate", "redis")  # old and new overlap, and logins are real
 
 
 class Place:
-    """A folder, a warm process, readers and servers: what all worlds are made with."""
+    """A folder, a warm process, readers and servers, which all worlds share."""
 
     def __init__(self, chance: random.Random) -> None:
         self.chance = chance
@@ -68,7 +67,7 @@ class Place:
 
 
 class Killer:
-    """Rotates one secret, over and over, each time with a kill somewhere else."""
+    """Rotates one secret repeatedly, each time with a kill at another point."""
 
     def __init__(self, world: World, warm: Warm, readers: Readers) -> None:
         self.world = world
@@ -76,7 +75,7 @@ class Killer:
         self.readers = readers
         self.kills = 0
         self.rotations = 0
-        self.numbers: dict[str, int] = {}  # moment -> the last number that was reached
+        self.numbers: dict[str, int] = {}  # moment -> the last message that was reached
         self.wrong: list[str] = []
 
     def everywhere(self, moments: list[str], each: int) -> None:
@@ -102,7 +101,7 @@ class Killer:
             after_grace: whether the first process is left alone.
 
         Returns:
-            how many were killed; the others were done before they came there.
+            the number of killed processes; the others finished before that point.
         """
         world = self.world
         world.become_due()
@@ -129,7 +128,7 @@ class Killer:
         self.world.pass_grace()
 
     def killed(self, moment: str, number: int) -> bool:
-        """Start a process and kill it there; False where it was done before."""
+        """Start a process and kill it there; return False if it finished before."""
         world = self.world
         world.stopper.arm(0 if moment == FILES else number, moment)
         done = world.start(self.warm, die_at=number if moment == FILES else 0).wait()
@@ -138,7 +137,7 @@ class Killer:
         assert killed == (done.status == KILLED), done
         world.stopper.arm(0, "")
         if killed:
-            self.readers.wait_a_round()  # the lease may end after the grace
+            self.readers.wait_a_round()  # the lease may end after the grace period
             world.pass_lease()
         elif done.outcome in IN_GRACE:
             self.let_the_grace_pass()
@@ -147,7 +146,7 @@ class Killer:
         return killed
 
     def go_on(self) -> None:
-        """Run it, as cron would, until it is done."""
+        """Run, as cron would, until the rotation is finished."""
         for _ in range(MOST_RUNS):
             done = self.world.start(self.warm).wait()
             if done.outcome in ("rotated", "not-due"):  # the latter where the last one died late
@@ -161,13 +160,13 @@ class Killer:
 
 
 def torture(place: Place, store: str, rotator: str, each: int) -> list[str]:
-    """Kill a rotation everywhere, or at each so many places; say what was wrong."""
+    """Kill a rotation at every point, or every n-th; return the problems."""
     begun = time.monotonic()
     with place.world(store, rotator) as world:
         killer = Killer(world, place.warm, place.readers)
         place.readers.begin(world.shelf, world.target)
         try:
-            killer.rotate()  # undisturbed
+            killer.rotate()  # without faults
             moments = [*stopping.MOMENTS] if world.shelf.port or world.target.port else []
             killer.everywhere([*moments, FILES] if store == "dotenv" else moments, each)
             killer.at_random(place.chance, AT_RANDOM // each)
@@ -194,7 +193,7 @@ HEADER = (
 
 
 def check_that_it_can_fail(place: Place, store: str, rotator: str) -> list[str]:
-    """Rotate in wrong ways, of which readers must notice; say where they have not."""
+    """Run faulty rotations, which must break readers; return those that did not."""
     missed = []
     for what, grace, cache_seconds, prepare in (
         ("grace 15 minutes, consumers that cache", "15m", CACHE_SECONDS, ""),

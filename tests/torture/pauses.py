@@ -1,15 +1,15 @@
-"""Stop `envkit rotate` anywhere with SIGSTOP while another one rotates twice: does it do harm?
+"""Pause `envkit rotate` with SIGSTOP at any point while another process rotates twice.
 
     python tests/torture/pauses.py [--store vault] [--rotator redis] [--pauses 300] [--seed 7]
 
-A process is stopped at a random moment of a rotation, or at a random message, which then waits
-with it. A second process finishes the rotation, and rotates once more. Then the first one goes
-on, or is killed, and the next rotation takes with it what its last message did. Afterwards no
-credential logs in but the current one. (Not with `.env` files: who is stopped with the lock of
-the file keeps it, and the others wait.)
+A process is paused at a random moment of a rotation, or at a random message, which waits too. A
+second process finishes the rotation, and rotates once more. Then the first one is resumed or
+killed, and the next rotation also removes the effect of its last message. Afterwards only the
+current credential may log in. (Not with `.env` files: a paused process does not release the lock
+of the file, and the others wait.)
 
-At last the same with a machine that does not look again after a change, at the worst moment:
-there a retired credential must come back, or the check is worth nothing.
+Finally, the same at the worst moment, with a machine that does not check again after a change: a
+retired credential must work again. Otherwise the check itself does not work.
 """
 
 from __future__ import annotations
@@ -47,11 +47,11 @@ class Pauses:
         self.chance = chance
         self.course = Course(world, second)
         self.paused = 0
-        self.messages = 0  # of an undisturbed run
-        self.seconds = 0.0  # that it takes
+        self.messages = 0  # of a run without faults
+        self.seconds = 0.0  # its duration
 
     def measure(self) -> None:
-        """Rotate undisturbed."""
+        """Rotate without faults."""
         self.world.become_due()
         self.world.stopper.arm(0, "")
         begun = time.monotonic()
@@ -124,13 +124,13 @@ def _is_there(pid: int) -> bool:
 
 
 def pause(folder: Path, servers, store: str, rotator: str, warms, chance, count: int) -> int:
-    """Return how much was wrong."""
+    """Return the number of problems."""
     with World(servers, folder / f"pauses-{store}-{rotator}", store, ALL[rotator]) as world:
         pauses = Pauses(world, *warms, chance)
         pauses.measure()
         tries = 0
         while pauses.paused < count and tries < MOST_TRIES * count:
-            tries += 1  # some end before they are stopped
+            tries += 1  # some end before they are paused
             pauses.one(tries)
         pauses.course.report(f"{pauses.paused} pauses in {tries} tries")
     wrong = len(pauses.course.wrong)

@@ -1,9 +1,9 @@
-"""Eight `envkit rotate` on one secret at the same moment: is it rotated once?
+"""Run eight `envkit rotate` on one secret at the same moment; it must be rotated once.
 
     python tests/torture/races.py [--store vault] [--rotator redis] [--rounds 50]
 
-In each round all of them find the rotation due, or are asked for it by name, and all of
-them come again after the grace. Readers log in meanwhile.
+In each round, all of them find the rotation due, or get its name, and all of them run again after
+the grace period. Readers log in meanwhile.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ from torture.warm import Warm  # noqa: E402
 from torture.world import SHELVES, Servers, World  # noqa: E402
 
 RACERS = 8
-MOST_HEATS = 5  # until a round's rotation is done
+MOST_HEATS = 5  # to finish the rotation of a round
 
 
 def heat(world: World, racers: list[Warm], *names: str) -> list[dict]:
-    """Start all of them at once, and return what each says of the rotation."""
+    """Start all of them at once, and return the outcome of each."""
     runs = [world.start(warm, *names) for warm in racers]
     return [run.wait().rotation for run in runs]
 
 
 def play(world: World, racers: list[Warm], readers: Readers, *names: str) -> list[str]:
-    """Rotate once; return what was wrong."""
+    """Rotate once; return the problems."""
     world.become_due()
     before, writes = world.current(), world.writes()
     outcomes: Counter[str] = Counter()
@@ -61,7 +61,7 @@ def play(world: World, racers: list[Warm], readers: Readers, *names: str) -> lis
 
 
 def race(folder: Path, servers, store: str, rotator: str, racers, readers, rounds: int) -> int:
-    """Return how much was wrong."""
+    """Return the number of problems."""
     begun = time.monotonic()
     with World(servers, folder / f"race-{store}-{rotator}", store, ROTATORS[rotator]) as world:
         readers.begin(world.shelf, world.target)

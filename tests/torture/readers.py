@@ -1,13 +1,13 @@
-"""Processes that read the store and log in, over and over, past every proxy.
+"""Processes that read the store and log in repeatedly, without the proxies.
 
     with Readers(READERS) as readers:           # before any thread is started
         readers.begin(shelf, target)
-        readers.wait_a_round()                  # until all have read anew, and logged in
+        readers.wait_a_round()                  # until all have read again, and logged in
         report = readers.end()
 
-A reader takes the current value; of a rotator whose old and new do not overlap the pending
-one too, if the current one is refused. One that caches logs in with what it has read up to
-`cache_seconds` ago. What none of them does is to try again with a fresh value.
+A reader uses the current value. If the old and the new value do not overlap and the current one is
+refused, it tries the pending one. A reader with a cache uses a value that it read up to
+`cache_seconds` ago. No reader retries with a fresh value.
 """
 
 from __future__ import annotations
@@ -24,23 +24,23 @@ from typing import NamedTuple
 
 from torture import shelves, targets
 
-# of each reader: when what it uses was read, in nanoseconds; logins; failures
+# of each reader: when it read its value, in nanoseconds; logins; failures
 READ_AT, LOGINS, FAILURES, COUNTERS = 0, 1, 2, 3
 READERS = 3
-PACE_SECONDS = 0.0044  # between two logins of all readers together, as far as they can
+PACE_SECONDS = 0.0044  # the intended time between two logins of all readers
 LAG_SECONDS = 1.0  # that a reader compensates for
 _WAIT_SECONDS = 30.0
 
 
 class Report(NamedTuple):
-    """What readers saw.
+    """The results of the readers.
 
     Attributes:
-        logins: that worked.
-        failures: what went wrong, in words and without values; the first of each reader.
-        failed: how many there were.
-        fallbacks: how many logins were with the pending value.
-        values: how many different values were current.
+        logins: the number of successful ones.
+        failures: the first of each reader, in words and without values.
+        failed: the number of failures.
+        fallbacks: the number of logins with the pending value.
+        values: the number of different current values.
         mean_ms: between the ends of two rounds, of all readers together.
         median_ms: the same.
         longest_ms: the same.
@@ -86,7 +86,7 @@ class Readers:
             connection.close()
 
     def begin(self, shelf, target, *, cache_seconds: float = 0.0) -> None:
-        """Let all of them begin, and wait until each has logged in."""
+        """Start all of them, and wait until each has logged in."""
         job = {
             "reader": shelf.reader(),
             "login": [target.login, target.login_arguments()],
@@ -101,7 +101,7 @@ class Readers:
         self.wait_a_round()
 
     def wait_a_round(self) -> None:
-        """Wait until no reader uses anything that was read before this call."""
+        """Wait until no reader uses a value that it read before this call."""
         now, end = time.monotonic_ns(), time.monotonic() + _WAIT_SECONDS
         while any(self._count(index, READ_AT) <= now for index in range(self._number)):
             assert time.monotonic() < end, "a reader does not come to the end of its round"
@@ -109,11 +109,11 @@ class Readers:
 
     @property
     def failed(self) -> int:
-        """How many failures there are so far."""
+        """The number of failures so far."""
         return sum(self._count(index, FAILURES) for index in range(self._number))
 
     def end(self) -> Report:
-        """Let all of them end, and return what they saw."""
+        """Stop all of them, and return their results."""
         for _, connection, _ in self._readers:
             connection.sendall(b"end\n")
         found = [json.loads(lines.readline()) for _, _, lines in self._readers]
@@ -214,7 +214,7 @@ class _Reader:
         self.moments.append(round(time.monotonic(), 5))
 
     def try_once(self) -> str:
-        """Read and log in; return what went wrong, if anything."""
+        """Read and log in; return the failure, if any."""
         fields = self.read()
         if self.login(fields, *self.login_arguments):
             return ""

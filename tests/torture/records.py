@@ -1,14 +1,14 @@
-"""Damage the stored record of a rotation in each phase: does anything crash, or go away?
+"""Damage the rotation record in each phase; nothing may crash or be lost.
 
     python tests/torture/records.py [--store vault] [--each 1] [--seed 7]
 
-A process dies before a step, so that its record stands in a phase. Then one field of what is
-stored is removed, or is not what it must be. `envkit rotate`, `--resume` and `status` must end
-without a traceback; the current credential must log in; another rotation of the profile must be
-made. With the record as it was, the rotation must finish, and nothing may be left behind.
+A process dies before a step, so that there is a record in each phase. Then one stored field is
+removed or becomes invalid. `envkit rotate`, `--resume` and `status` must end without a traceback,
+the current credential must log in, and another rotation of the profile must succeed. After the
+record is restored, the rotation must finish, and nothing may be left behind.
 
-At last the same with a store that believes a record without values: there something must be
-wrong, or the check is worth nothing.
+Finally, the same with a store that accepts a record without values: something must be wrong.
+Otherwise the check itself does not work.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from torture.world import SHELVES, Servers, World  # noqa: E402
 
 REMOVED = object()
 DAMAGES = (REMOVED, None, [1], {"a": 1}, True, "x", "", {}, -1, 1e300, 10**40)
-OF_TEXTS = (float("nan"), float("inf"))  # which Vault does not take for JSON
+OF_TEXTS = (float("nan"), float("inf"))  # Vault does not parse it as JSON
 OTHER = """
 [rotation.other]
 secret = "{secret}"
@@ -47,7 +47,7 @@ BROKEN = "torture.wrong:believe_any_values"
 
 
 def damaged(stored: dict, damages: tuple) -> list[tuple[str, dict]]:
-    """Return every damage of what is stored, and what it is called."""
+    """Return every damaged version of a record, with a name."""
     places = [("record",), ("values",), *(("record", name) for name in stored["record"])]
     for name, fields in stored.get("values", {}).items():
         places += [("values", name), *(("values", name, field) for field in fields)]
@@ -72,7 +72,7 @@ def damaged(stored: dict, damages: tuple) -> list[tuple[str, dict]]:
 
 
 def stands_still(now: dict, stored: dict) -> bool:
-    """Whether nothing has come of the rotation since."""
+    """Whether the rotation has not advanced since."""
     return (
         now.get("values") == stored.get("values")
         and now["record"]["phase"] == (stored["record"]["phase"])
@@ -94,7 +94,7 @@ class Damages:
         world.edit(more=OTHER.format(secret=secret[: -len(field)] + "OTHER"))
 
     def everywhere(self, *, prepare: str = "") -> None:
-        """Damage it in each phase, as often as is wanted."""
+        """Damage the record in each phase, as often as requested."""
         world, course = self.world, self.course
         for phase in PHASES:
             course.where = phase
@@ -113,7 +113,7 @@ class Damages:
             course.check()
 
     def one(self, stored: dict | None, prepare: str) -> None:
-        """Damage the record that stands there."""
+        """Damage the stored record."""
         world, course = self.world, self.course
         if stored is None:
             return

@@ -1,11 +1,11 @@
-"""The three stores, seen from the other side: what readers read, and what must not be left.
+"""The three stores, without envkit: the values of readers, and leftovers of rotations.
 
     shelf = VaultShelf(server, "URL")
     shelf.put({"URL": "..."})
-    shelf.reader()                  # fit to be sent to another process
+    shelf.reader()                  # can be sent to another process
     shelf.left()                    # what a rotation must not have left behind
 
-Nothing of envkit is used to look: a reader is what an application would be.
+A reader does not use envkit: it reads as an application would.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ STAGED = "ENVKIT_STAGED"
 
 
 class MissingError(LookupError):
-    """What was to be read is not there."""
+    """The value does not exist."""
 
 
-# ---------------------------------------------------------------- what readers do
+# ---------------------------------------------------------------- readers
 
 
 class VaultReader:
-    """Reads over one connection, which is kept."""
+    """Reads over one connection, which stays open."""
 
     def __init__(self, port: int, token: str, path: str, field: str) -> None:
         self._connection = http.client.HTTPConnection(HOST, port, timeout=30)
@@ -91,7 +91,7 @@ class AwsReader:
         answer = connection.getresponse()
         found = json.loads(answer.read())
         connection.close()
-        if answer.status in (400, 404):  # moto: of a label that was never there
+        if answer.status in (400, 404):  # moto, for a label that never existed
             raise MissingError(label)
         assert answer.status == 200, answer.status
         return json.loads(found["SecretString"])
@@ -150,7 +150,7 @@ class VaultShelf:
         return "VaultReader", [self.port, self._server.root_token, self._path, self._field]
 
     def record(self) -> dict:
-        """What is stored of the rotation."""
+        """The stored rotation record."""
         beside = f"secret/data/envkit-rotation/{self._path}.{self._field}"
         return self._ask("GET", beside)["data"]
 
@@ -173,7 +173,7 @@ class VaultShelf:
         return wrong
 
     def writes(self) -> int | None:
-        """How often readers were given something else; a rehearsal gives them the same."""
+        """The number of times that readers got another value; a rehearsal does not count."""
         newest = self._ask("GET", f"secret/metadata/{self._path}")["current_version"]
         for version in range(self._looked_at + 1, newest + 1):
             data = f"secret/data/{self._path}?version={version}"
@@ -214,7 +214,7 @@ class AwsShelf:
         return "AwsReader", [self.port, self._name, self._field]
 
     def record(self) -> dict:
-        """What is stored of the rotation."""
+        """The stored rotation record."""
         return self._document()["records"][self._field]
 
     def put_record(self, stored: object) -> None:
@@ -252,7 +252,7 @@ class DotenvShelf:
     port = 0
     _KEPT: ClassVar = {
         *(".env.prod", ".env.prod.envkit-previous"),
-        ".env.prod.OTHER.envkit-rotation",  # where it is rotated too
+        ".env.prod.OTHER.envkit-rotation",  # if it is rotated too
     }
 
     def __init__(self, root: Path, field: str) -> None:
@@ -277,7 +277,7 @@ class DotenvShelf:
         return "DotenvReader", [str(self._path), self._field]
 
     def record(self) -> dict:
-        """What is stored of the rotation."""
+        """The stored rotation record."""
         return json.loads(self._beside.read_text())
 
     def put_record(self, stored: object) -> None:

@@ -1,11 +1,11 @@
-"""Stop the world at the n-th message to a server, and kill who sent it, or do something else.
+"""Stop everything at the n-th message to a server, and kill its sender or run another action.
 
     with Stopper() as stopper:
         port = stopper.before(server.port, http=True)      # any number of servers
         stopper.arm(7, ANSWERED)
-        stopper.aim(run.kill)                              # messages wait until this is known
+        stopper.aim(run.kill)                              # messages wait for this call
         stopper.settle()
-        stopper.stopped                                    # whether there were seven
+        stopper.stopped                                    # whether there were seven messages
 
 Messages to all servers are counted together, in the order of their arrival. A request of
 HTTP is one message, and so is what a client of another protocol sends at once.
@@ -27,13 +27,13 @@ from support.fault_proxy import HOST
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-BEFORE = "before"  # the server never sees the request
-REQUESTED = "requested"  # it has the request: it does it, or not, since the client is gone
-ANSWERED = "answered"  # it has done it; the client never learns
+BEFORE = "before"  # the server never gets the request
+REQUESTED = "requested"  # it has the request, and executes it or not, because the client is gone
+ANSWERED = "answered"  # it has executed the request; the client gets no answer
 MOMENTS = (BEFORE, REQUESTED, ANSWERED)  # of a kill
 HELD = "held"  # the server gets the request once `release` is called
-LOST = "lost"  # the server has done it, and the client's connection ends without an answer
-SEVERED = "severed"  # as `requested`, but the server learns of nothing until `release`
+LOST = "lost"  # the server has executed it, and the connection ends without an answer
+SEVERED = "severed"  # as `requested`, but the server notices nothing until `release`
 _ANSWER_SECONDS = 5.0
 _SETTLE_SECONDS = 10.0
 _CHUNK = 1 << 16
@@ -64,19 +64,19 @@ class Stopper:
             listener.close()
 
     def before(self, port: int, *, http: bool = False) -> int:
-        """Stand before a server on this machine; return the port that clients are to go to."""
+        """Listen in front of a server on this machine; return the port for clients."""
         listener = socket.create_server((HOST, 0), backlog=128)
         self._listeners.append(listener)
         threading.Thread(target=self._accept, args=(listener, port, http), daemon=True).start()
         return listener.getsockname()[1]
 
     def arm(self, number: int, moment: str, *, containing: bytes = b"") -> None:
-        """Begin to count anew; stop at this message, or at none if it is 0.
+        """Restart the count; stop at this message, or at none if it is 0.
 
         Args:
             number: of the message.
-            moment: what becomes of it.
-            containing: what a message must have in it to be counted.
+            moment: when to stop, relative to the server.
+            containing: count only messages that contain this.
         """
         with self._lock:
             self._number, self._at, self._moment = 0, number, moment
@@ -86,21 +86,21 @@ class Stopper:
             self._released.clear()
 
     def aim(self, act: Callable[[], None]) -> None:
-        """Say what is done at the message, such as to kill its sender; messages wait for that."""
+        """Set the action at the message, such as a kill of its sender; messages wait for this."""
         self._act = act
         self._ready.set()
 
     def release(self) -> None:
-        """Let go what was held or severed."""
+        """Release the messages that wait, and close severed connections."""
         self._released.set()
 
     @property
     def number(self) -> int:
-        """How many messages there were."""
+        """The number of messages."""
         return self._number
 
     def settle(self) -> None:
-        """Wait until every server has ended what it was asked by those that are gone."""
+        """Wait until every server has finished the requests of dead clients."""
         with self._lock:
             if not self._changed.wait_for(lambda: not self._open, _SETTLE_SECONDS):
                 raise AssertionError("a server does not let go of a dead client's connection")
@@ -155,7 +155,7 @@ class Stopper:
                 request = b""
 
     def _pass(self, request: bytes, server: socket.socket) -> bool:
-        """Pass a message on; False where its sender is no more."""
+        """Pass a message on; return False if its sender is gone."""
         with self._lock:
             counted = self._containing in request
             self._number += counted
@@ -181,7 +181,7 @@ class Stopper:
 
 
 def _is_whole(request: bytes) -> bool:
-    """Whether a request of HTTP has come to its end."""
+    """Whether an HTTP request is complete."""
     head, end, body = request.partition(b"\r\n\r\n")
     if not end:
         return False
@@ -195,7 +195,7 @@ def _is_whole(request: bytes) -> bool:
 
 
 def _drain(server: socket.socket) -> None:
-    """Say that the client has gone, and wait until the server has noticed."""
+    """Close the client's side, and wait until the server has noticed."""
     server.settimeout(_SETTLE_SECONDS)
     server.shutdown(socket.SHUT_WR)
     while server.recv(_CHUNK):

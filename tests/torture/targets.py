@@ -1,4 +1,4 @@
-"""The six rotators' targets: how readers log in, and what must not be left there.
+"""The targets of the six rotators: how readers log in, and what must not be left behind.
 
 The roles and users are those of the pages below docs/reference/rotators, as in `support.rotators`.
 """
@@ -88,7 +88,7 @@ def login_iam(fields: Mapping[str, str], port: int) -> bool:
 
 
 def _login_of(fields: Mapping[str, str]) -> tuple[str, str, str]:
-    """Return user and password as they stand in the URL, and another password."""
+    """Return the user and password in the URL, and another password."""
     parts = urlsplit(fields[URL])
     return parts.username or "", parts.password or "", secrets.token_urlsafe(12)
 
@@ -97,13 +97,13 @@ def _login_of(fields: Mapping[str, str]) -> tuple[str, str, str]:
 
 
 class _Harnessed:
-    """What is made of a harness of `support.rotators`."""
+    """The base of the targets; uses a harness of `support.rotators`."""
 
     http = False
     overlap = True
     strategy = "alternate"
     fields = (URL,)
-    publications = 1  # how often one rotation gives readers something
+    publications = 1  # how often one rotation publishes a value
 
     def __init__(self, harness) -> None:
         self.harness = harness
@@ -119,7 +119,7 @@ class _Harnessed:
         raise NotImplementedError
 
     def clean_up(self, current: Mapping[str, str]) -> None:
-        """Do at the target what envkit advises after an abort that could not touch it."""
+        """Do at the target what envkit advises after an abort that could not change it."""
 
     def left(self, current: Mapping[str, str]) -> list[str]:
         found = self.harness.credentials()
@@ -243,11 +243,11 @@ class IamTarget(_Harnessed):
 
 
 class CommandTarget(_Harnessed):
-    """A program and the list of tokens that it keeps."""
+    """A program, and its list of tokens."""
 
     name = rotator = "command"
     port = 0
-    fields = ("token",)  # as the program calls it
+    fields = ("token",)  # the name that the program uses
 
     def __init__(self, servers, stack: ExitStack) -> None:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="envkit-torture-")))

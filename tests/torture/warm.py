@@ -1,15 +1,15 @@
-"""A process that has imported everything, and forks one `envkit` after another.
+"""A process that has imported all modules, and forks `envkit` processes.
 
     with Warm() as warm:
         run = warm.start(["rotate", "--format", "json"], environ, ahead_seconds=3600.0)
-        run.kill()                          # SIGKILL, and wait until it is no more
-        run.wait()                          # or to its end: what it printed
+        run.kill()                          # SIGKILL, and wait until it has ended
+        run.wait()                          # or wait for its end, and return its output
 
-What is forked is a process like any other: it runs the command line, and dies at once of
-SIGKILL with all its threads, sockets and locks. Only its imports were done beforehand. It
-may live in the future, so that no test waits for a grace period or a lease to end.
+A forked process is like any other: it runs the command line, and SIGKILL ends it at once with all
+its threads, sockets and locks. Only its imports are done beforehand. Its clock can be ahead, so
+that no test waits for the end of a grace period or a lease.
 
-Make it before any thread is started: what is forked has only the one that forks.
+Create it before you start any thread: a forked process has only the thread that forks.
 """
 
 from __future__ import annotations
@@ -61,12 +61,12 @@ class Done(NamedTuple):
 
     @property
     def outcome(self) -> str:
-        """What became of the one rotation."""
+        """The outcome of the one rotation."""
         return self.rotation["outcome"]
 
     @property
     def rotation(self) -> dict:
-        """What the report says of the one rotation."""
+        """The entry of the one rotation in the report."""
         try:
             [found] = json.loads(self.text[: self.text.rindex("}") + 1])["rotations"]
         except ValueError:
@@ -92,7 +92,7 @@ class Run:
         self.wait()
 
     def pause(self) -> bool:
-        """Stop it at this instruction; return whether it was still there."""
+        """Stop it at this instruction; return whether it was still running."""
         try:
             os.kill(self.pid, signal.SIGSTOP)
             return self.wait_until_paused()
@@ -100,7 +100,7 @@ class Run:
             return False
 
     def wait_until_paused(self) -> bool:
-        """Wait until it has stopped, by itself or by `pause`; False where it has ended."""
+        """Wait until it has stopped, by itself or by `pause`; return False if it has ended."""
         end = time.monotonic() + _LONGEST_SECONDS
         while time.monotonic() < end:
             try:
@@ -172,9 +172,9 @@ class Warm:
         Args:
             arguments: of `envkit`.
             environ: all of its environment.
-            ahead_seconds: of the real time, by which its clock is ahead.
-            prepare: `module:function` that is called in it first, with `more`.
-            more: fit for JSON.
+            ahead_seconds: by which its clock is ahead of the real time.
+            prepare: `module:function` to call first in the process, with `more`.
+            more: a JSON value.
         """
         job = [arguments, environ, ahead_seconds, prepare, more]
         self._here.sendall(f"{json.dumps(job)}\n".encode())
@@ -220,7 +220,7 @@ def _become(job: list, output: str) -> None:
 
 
 def _be_ahead(seconds: float) -> None:
-    """Let the wall clock of this process be ahead; others, such as the deadlines', are not."""
+    """Set the wall clock of this process ahead, but not the clock of deadlines."""
     from envkit.rotation.jobs import run_rotation
 
     real = time.time

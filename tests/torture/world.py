@@ -1,11 +1,11 @@
-"""One secret in one store, rotated by one rotator, with a stopper before every server.
+"""One secret in one store, rotated by one rotator, with a stopper in front of every server.
 
     with Servers(folder) as servers, World(servers, root, "vault", RedisTarget) as world:
         run = world.start(warm)         # one `envkit rotate`, as cron would start it
-        world.pass_grace()              # no time passes: the clocks of what comes are ahead
-        world.wrong(before)             # what is not as it must be after a rotation
+        world.pass_grace()              # no time passes: later processes have clocks that are ahead
+        world.wrong(before)             # problems after a rotation
 
-One world is made after another; each has its own secret, users and profile on the same servers.
+Worlds share the servers; each has its own secret, users and profile.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 SHELVES = {"vault": VaultShelf, "aws": AwsShelf, "dotenv": DotenvShelf}
 EVERY_SECONDS = 30 * 86400.0
-LEASE_SECONDS = 3600.0  # longer than any process may own a rotation
+LEASE_SECONDS = 3600.0  # longer than a process can own a rotation
 PROFILE = """\
 {sources}
 [variables]
@@ -49,7 +49,7 @@ target = {target}
 
 
 class Servers:
-    """All servers that a matrix needs, started when they are asked for."""
+    """All servers that a matrix needs, started on first use."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -68,7 +68,7 @@ class Servers:
 
     @property
     def postgres(self) -> postgres.Postgres:
-        # what readers spend on a login is mostly the iterations of its hash
+        # the iterations of the hash take most of the time of a login
         return self._once("postgres", lambda: postgres.running(scram_iterations="64"))
 
     @property
@@ -104,7 +104,7 @@ class World:
         self.shelf = SHELVES[store](where.get(store, lambda: root)(), field)
         self.shelf.put(self.target.first())
         self.ahead_seconds = 0.0
-        self.prepare = ""  # called in each process to break it
+        self.prepare = ""  # called in each process, to break it
         self._report = root / "killed"
         doors: dict[int, int] = {}
         for one in (self.shelf, self.target):
@@ -132,13 +132,13 @@ class World:
         self.edit()
 
     def edit(self, *, rotator: str = "", strategy: str = "", more: str = "", **target) -> None:
-        """Write the profile anew; without arguments, as it was at first.
+        """Write the profile again; without arguments, as at the beginning.
 
         Args:
             rotator: another type.
             strategy: another one.
-            more: what is added to it.
-            target: keys that are changed; None takes one out.
+            more: text to add to it.
+            target: keys to change; None removes one.
         """
         table = {**self.target.table(self._port), **target}
         text = PROFILE.format(
@@ -168,14 +168,14 @@ class World:
         act: Callable[[Run], object] | None = None,
         **more: object,
     ) -> Run:
-        """Start `envkit rotate`, as cron does, or with a name, as a person does.
+        """Start `envkit rotate` as cron does, or with a name as a person does.
 
         Args:
-            warm: who starts it.
-            names: of rotations, and options.
+            warm: the process that starts it.
+            names: rotations and options.
             die_at: an operation on the files of the store; 0 for none.
             prepare: called in the process first, with `more`.
-            act: what the stopper does with the process; kill it, unless given.
+            act: the action of the stopper (default: kill the process).
             more: as above.
         """
         prepare = prepare or self.prepare
@@ -195,7 +195,7 @@ class World:
 
     @property
     def died_by_itself(self) -> bool:
-        """Whether the last process that was told to has come to its operation."""
+        """Whether the last process with `die_at` reached its operation."""
         found = self._report.exists()
         self._report.unlink(missing_ok=True)
         return found
@@ -219,7 +219,7 @@ class World:
         return self.shelf.writes()
 
     def wrong(self, before: dict[str, str]) -> list[str]:
-        """Say what is not as it must be after a rotation."""
+        """Return the problems after a rotation."""
         current = self.current()
         wrong = [*self.shelf.left(), *self.target.left(current)]
         if pending := self._reader().pending():

@@ -1,4 +1,4 @@
-"""Machines that are wrong, so that the check can be seen to fail. Called in a child process."""
+"""Faulty machines, which prove that the checks can fail. Called in a child process."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def promote_before_set() -> None:
 
 
 def stop_before_the_change_and_look_no_more() -> None:
-    """Stop between the look before a change of the target and the change; take nothing back."""
+    """Stop between `confirm` and the change of the target; undo nothing."""
     from envkit.rotation.rotators.command import CommandRotator
     from envkit.rotation.rotators.redis_server import Node
     from envkit.rotation.step_context import StepContext
@@ -59,7 +59,7 @@ def die_before(step: str) -> None:
 
 
 def wait_for_ever() -> None:
-    """Let the server keep the transaction of a client that is silent."""
+    """Let the server keep the transaction of a silent client open."""
     from envkit.rotation.rotators.postgres import change as postgres_change
 
     postgres_change._SETTINGS = postgres_change._SETTINGS.replace(
@@ -69,7 +69,7 @@ def wait_for_ever() -> None:
 
 
 def believe_a_lost_answer() -> None:
-    """Take a change of the target for done, and its removal for proved, whatever came of it."""
+    """Assume that a change of the target succeeded and that its removal is proved."""
     from contextlib import suppress
 
     from envkit.errors import EnvkitError
@@ -86,14 +86,14 @@ def believe_a_lost_answer() -> None:
 
 
 def refuse_a_changed_claim() -> None:
-    """Refuse a value that was changed since the claim, and give no advice."""
+    """Refuse a value that was changed since the claim, without a hint."""
     refusal = machine.Decision(StepKind.REFUSE, "the secret was changed")
     Record.only_claimed = property(lambda _record: False)
     machine._refuse_other_value = lambda _seen: refusal
 
 
 def take_any_target() -> None:
-    """Go on with a rotation at whatever target the profile names by now."""
+    """Resume a rotation at the target that the profile names now."""
     from envkit.rotation import engine, step_context
 
     engine._Run.check = lambda _run, _record: None
@@ -101,7 +101,7 @@ def take_any_target() -> None:
 
 
 def believe_any_values() -> None:
-    """Take the values of a record for what they are, even if they are none."""
+    """Accept the values of a record, even if there are none."""
     from envkit.rotation_state.stores import envelope
 
     envelope._check_values = lambda *_: None

@@ -113,7 +113,7 @@ def test_str_of_an_error_is_complete_and_shows_no_value(project, fault):
         envkit.resolve("prod", environ={"OTHER": PW}, timeout_seconds=5)
     report = traceback.TracebackException.from_exception(raised.value, capture_locals=True)
     shown = "".join(report.format())
-    assert PW not in shown.replace(repr({"OTHER": PW}), "")  # what the caller has itself
+    assert PW not in shown.replace(repr({"OTHER": PW}), "")  # the caller's own variables
     for fact in ("X", *facts, "hint: "):
         assert fact in str(raised.value)
         assert fact in shown

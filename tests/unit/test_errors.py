@@ -49,7 +49,7 @@ EVERYWHERE = sorted(
     key=lambda kind: kind.__qualname__,
 )
 
-# what users write into their scripts; a line is added here, and never changed
+# users' scripts depend on these: add lines, and never change one
 PROMISED = {
     "internal": 70,  # EX_SOFTWARE: 1 is an answer
     "usage": 2,

@@ -67,6 +67,11 @@ ELSEWHERE = {
     "promotion": "unit/promotion/test_decide.py",
     "resident.asking": "unit/resident/test_watcher.py",
     "resolution": "unit/resolution/test_resolve.py",
+    # a real supervisor: what happens to the app
+    "resident.child": "unit/resident/test_supervisor.py",
+    "resident.kernel": "unit/resident/test_supervisor.py",
+    "resident.reaper": "unit/resident/test_supervisor.py",
+    "resident.signals": "unit/resident/test_supervisor.py",
     "rotation.step_context": "unit/rotation/test_engine.py",
     "rotation.steps": "unit/rotation/test_engine.py",
     "scaffold.profile_draft": "unit/scaffold/test_init_project.py",

@@ -96,12 +96,12 @@ def verify_log(
 
 @audit.command(cls=ShownCommand, epilog="envkit audit anchor > /media/usb/audit.anchor")
 def anchor() -> int:
-    """Print the number and hash of the newest record. Store them elsewhere."""
+    """Print the number and hash of the newest record, to verify the log against later."""
     verdict = verify(_path())
     if verdict.problems:
         raise AuditError(
             "cannot print an anchor: the audit log was modified",
-            hint="run 'envkit audit verify'",
+            hint="run: envkit audit verify",
         )
     print(verdict.last)
     return 0
@@ -122,15 +122,15 @@ def _anchor(given: str) -> Anchor:
         with open(given, encoding="ascii") as file:
             given = file.readline().strip()
     except (OSError, ValueError):
-        pass  # then it is the anchor itself, or invalid
+        pass  # it is the anchor itself, or invalid
     return parse_anchor(given)
 
 
 def _moment(since: str) -> datetime:
-    """Return the time that `2h`, a day or a time stands for.
+    """Return the time for a duration such as `2h`, a day or a time.
 
     Raises:
-        UsageError: it is neither.
+        UsageError: the text is not one of these.
     """
     now = datetime.now(UTC)
     try:
@@ -142,7 +142,7 @@ def _moment(since: str) -> datetime:
     except ValueError:
         raise UsageError(
             f"--since '{since}' is not a time or a duration",
-            hint="write --since 2h, or --since 2026-11-01",
+            hint="use --since 2h, or --since 2026-11-01",
         ) from None
     return moment.astimezone()
 
@@ -178,7 +178,7 @@ def _names(names: Sequence[str]) -> str:
 
 
 def _versions(versions: Mapping[str, Sequence[str]], names: Sequence[str]) -> str:
-    """Return the versions of a single variable; the JSON has those of several."""
+    """Return the versions of a single variable; the JSON output also has those of several."""
     if len(names) != 1:
         return ""
     return ", ".join(filter(None, map(short_version, versions.get(names[0], ()))))

@@ -164,13 +164,13 @@ def _statuses(texts: Sequence[str]) -> list[str]:
 
 
 def _accepted(found: EnvDiff, ignore_file: str | None, profiles: str | None) -> Accepted:
-    """Take out what the ignore file accepts: the one that is named, else the usual one."""
+    """Remove what the ignore file accepts; default: the usual file, if it exists."""
     if ignore_file is not None:
         return accept(found, load_rules(ignore_file))
     try:
         root = os.path.dirname(profiles_folder(profiles, os.environ))
     except ProfileNotFoundError:
-        return Accepted(found)  # files and processes can be compared without any
+        return Accepted(found)  # comparing files and processes needs no profiles folder
     path = os.path.join(root, NAME)
     return accept(found, load_rules(path, root)) if os.path.lexists(path) else Accepted(found)
 
@@ -231,7 +231,7 @@ def _note(sides: Sequence[Side], accepted: Accepted, *, filtered: bool) -> None:
 
 
 def _unreadable(sides: Sequence[Side], diff: EnvDiff) -> int:
-    """Report the values that could not be read; return their exit status, else 0."""
+    """Report the values that could not be read; return their exit status, or 0."""
     shown = {entry.name for entry in diff.with_any(DiffStatus.UNREADABLE)}
     failures: list[VariableFailure] = []
     labels = []

@@ -65,7 +65,7 @@ def edit(
 
 
 def _write(access: Access, editable: Editable, changed: Mapping[str, Secret]) -> None:
-    """Write the changed values, those of one secret or file together."""
+    """Write the changed values, all values of one secret or file together."""
     names = list(changed)
     found = [editable.variables[name] for name in names]
     writes = [Write(one.slot, one.current, changed[one.name]) for one in found]

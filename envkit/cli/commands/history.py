@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated
 
@@ -57,6 +58,8 @@ def history(
             }
         )
     else:
+        if not found:
+            print(f"no version of {variable.slot.where} has a value", file=sys.stderr)
         headers = ("VERSION", "CREATED", "BY", "STATE", "NOTE")
         print_table(headers, [_row(one, note) for one, note in found])
     return 0

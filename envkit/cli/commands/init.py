@@ -62,6 +62,6 @@ def _files(lookup: Lookup) -> str:
 
 
 def _runnable(done: Initialised) -> str:
-    """Return the first environment that has all its values, else the first one."""
+    """Return the first environment that has all its values, or else the first one."""
     waiting = {lookup.environment for lookup in done.lookups if lookup.absent}
     return next((name for name in done.environments if name not in waiting), done.environments[0])

@@ -143,14 +143,14 @@ def promote(  # noqa: PLR0917 - typer names them
 
 
 class _Progress:
-    """The changes that have been made so far."""
+    """The changes made so far."""
 
     def __init__(self, promotion: Promotion) -> None:
         self.promotion = promotion
         self.versions: dict[Change, str | None] = {}
 
     def apply(self, access: Access, *, aloud: bool) -> None:
-        """Make the changes one by one."""
+        """Make the changes one after the other."""
         try:
             self.promotion.begin()
             for step in self.promotion.steps:
@@ -164,7 +164,7 @@ class _Progress:
                     print(_DONE[change.action].format_map(change._asdict()) + in_version(version))
             print_each(self.promotion.warnings)
         except BaseException as error:
-            if not isinstance(error, PromotionError):  # its message says so
+            if not isinstance(error, PromotionError):  # its message already says so
                 self._print_unfinished()
             raise
 
@@ -195,7 +195,7 @@ def _agreed(promotion: Promotion, *, yes: bool) -> bool:
 
 
 def _answer(promotion: Promotion) -> int:
-    """Return the exit status of a plan: 1 if there are changes, else 0.
+    """Return the exit status for a plan: 1 if there are changes, 0 otherwise.
 
     Raises:
         PromotionError: the changes cannot be made.

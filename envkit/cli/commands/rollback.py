@@ -55,7 +55,7 @@ def rollback(
         editable = find(prepared)
         variable = editable.one(name)
         recorded = versions(variable)
-        version, value = earlier(variable, recorded, to)
+        version, value = earlier(variable, recorded, to, editable.profile.name)
         variable.check(value.reveal())
         if variable.current.value == value:
             access.unchanged(variable.names)

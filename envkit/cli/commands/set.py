@@ -1,4 +1,4 @@
-"""`envkit set`: write a new value to where the variable is stored."""
+"""`envkit set`: write a new value to the store of the variable."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def set(  # noqa: A001 - the command's name
             hint="run 'envkit set NAME', and type the value or pipe it in",
         )
     with Access("set", reason=reason, ask=ask_reason) as access:
-        editable = find_one(access, name, ref, env, profiles, timeout)
+        editable = find_one("set", access, name, ref, env, profiles, timeout)
         [variable] = editable.variables.values()
         if not skip_unchanged:
             allow_change(editable, [variable], force=force)  # before the person types the value
@@ -78,6 +78,7 @@ def set(  # noqa: A001 - the command's name
 
 
 def find_one(
+    command: str,
     access: Access,
     name: str | None,
     ref: str | None,
@@ -89,7 +90,8 @@ def find_one(
     if (name is None) == (ref is None):
         raise UsageError(
             "name exactly one variable or reference",
-            hint="write envkit set NAME --env ENV, or envkit set --ref vault:db#password",
+            hint=f"run 'envkit {command} NAME --env ENV', or "
+            f"'envkit {command} --ref vault:db#password --env ENV'",
         )
     seconds = timeout_seconds(timeout)
     if ref is not None:
@@ -105,7 +107,7 @@ def find_one(
 
 
 def in_version(version: str | None) -> str:
-    """Return a version as it is printed after a place."""
+    """Return a version in the form that follows a location in messages."""
     return f" (version {version})" if version else ""
 
 
@@ -141,5 +143,5 @@ def _read(path: str) -> bytes:
 
 
 def _without_newline(data: bytes) -> bytes:
-    """Return the piped bytes, without the newline that `echo` and `<<<` add."""
+    """Return piped bytes without the newline that `echo` and `<<<` add."""
     return data.removesuffix(b"\n").removesuffix(b"\r") if data.endswith(b"\n") else data

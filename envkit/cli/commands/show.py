@@ -1,4 +1,4 @@
-"""`envkit show`: list the variables of an environment, and where each value came from."""
+"""`envkit show`: list the variables of an environment and the origin of each value."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def show(
 
 
 def _value(described: Described, *, reveal: bool) -> str | None:
-    """Return the value if it may be shown."""
+    """Return the value if it may be shown; None otherwise."""
     if described.variable is None or (described.secret and not reveal):
         return None
     return described.variable.value.reveal()

@@ -54,7 +54,7 @@ def trust(
         raise UsageError("cannot combine --list and --revoke", hint="leave one of them out")
     if format_ is Format.JSON and not list_:
         raise UsageError(
-            "--format json needs --list", hint="run 'envkit trust --list --format json'"
+            "--format json needs --list", hint="run: envkit trust --list --format json"
         )
     guard = current_guard()
     assert guard is not None  # noqa: S101 - `guarded` has set it
@@ -65,7 +65,7 @@ def trust(
     links = linked_profiles(folder)
     unknown_links = [one for one in links if not guard.may_leave(os.path.dirname(real), one.where)]
     if unknown_links and not list_ and not revoke:
-        # the linked profiles cannot be read before that
+        # the linked profiles cannot be read before this
         status = _ask(guard, real, unknown_links)
         if status:
             return status
@@ -112,14 +112,14 @@ def _ask(guard: Guard, folder: str, new: Sequence[Destination]) -> int:
 
 
 def _loaded(env: Sequence[str], folder: str) -> list[Profile]:
-    """Return the named profiles, else all that can be read."""
+    """Return the named profiles, or all that can be read."""
     if env:
         return [load(name, folder) for name in env]
     loaded = []
     for name in profile_names(folder):
         try:
             profile = load(name, folder)
-            _of_profile(profile)  # an unencrypted address is refused, and hides no other profile
+            _of_profile(profile)  # an error for one profile must not hide others
             loaded.append(profile)
         except EnvkitError as error:
             print(f"envkit: warning: {error.message}", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""`envkit unset`: remove a value from where the variable is stored."""
+"""`envkit unset`: remove a value from the store of the variable."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def unset(
 ) -> int:
     """Remove a value from its store, or a literal from its profile."""
     with Access("unset", reason=reason, ask=ask_reason) as access:
-        editable = find_one(access, name, ref, env, profiles, timeout)
+        editable = find_one("unset", access, name, ref, env, profiles, timeout)
         [variable] = editable.variables.values()
         if variable.current.value is None:
             access.unchanged(variable.names)

@@ -1,1 +1,1 @@
-"""What a refused command line was probably meant to be."""
+"""Suggest a corrected command line when envkit refuses one: rules and vocabulary."""

@@ -3,8 +3,8 @@
     envkit exec prod -- app      ->  envkit exec --env prod -- app
     envkit show --evn prod       ->  envkit show --env prod
 
-Only command lines that failed are corrected. A correction moves words to their place and
-replaces misspelt ones. It never adds a word that changes the effect, and it leaves out words
+Only command lines that failed are corrected. A correction moves words to the right place and
+fixes misspelled ones. It never adds a word that changes the effect, and it omits words
 that may be secret.
 """
 
@@ -62,10 +62,10 @@ class _Line(NamedTuple):
 
 
 def corrected(error: EnvkitError, arguments: Sequence[str], environ: Mapping[str, str]) -> str:
-    """Return the probable command line; empty if it is unclear or the same.
+    """Return the probable command line; empty if it is unclear or unchanged.
 
     Args:
-        error: the error of the command line.
+        error: the error that the command line caused.
         arguments: as in `sys.argv[1:]`.
         environ: the process environment.
     """
@@ -93,11 +93,11 @@ class _Correction:
     ) -> None:
         self.meant = meant
         self.environ = environ
-        self.complete = complete  # add an environment and a command, if there is none
+        self.complete = complete  # whether to add a missing environment and command
         self.named_folder: str | None = None
 
     def words(self, arguments: list[str]) -> list[str] | None:
-        """Return the corrected arguments; None if that is not clear."""
+        """Return the corrected arguments; None if the correction is unclear."""
         own, tail = _split(arguments)
         if own[-1:] in (["--help"], ["--version"]) or own[:1] in _OF_COMPLETION:
             return arguments
@@ -119,7 +119,7 @@ class _Correction:
         if name in GROUPS_OF_COMMANDS and rest:
             known = below(name)
             match = rest[0] if rest[0] in known else None
-            if match is None and name not in GROUPS:  # `rotate` takes names of rotations, too
+            if match is None and name not in GROUPS:  # `rotate` also takes names of rotations
                 match = closest(rest[0], known)
             if match is not None:
                 path.append(match)
@@ -127,7 +127,7 @@ class _Correction:
         return self._behind(path, [*before, *rest] if name != "exec" else rest, tail, before)
 
     def _command(self, word: str) -> str | None:
-        """Return the command that a word is, or means."""
+        """Return the command that a word names or probably means."""
         known = (*COMMANDS, *LAZY)
         if word in known:
             return word
@@ -138,7 +138,7 @@ class _Correction:
         return None
 
     def _without_command(self, own: list[str], tail: list[str] | None) -> list[str] | None:
-        """Return what a line means that begins with an environment: run the app, or show it."""
+        """Correct a line that starts with an environment: run the app, or show the environment."""
         if own and own[0].startswith("-"):  # `--env prod -- app`
             words = self._behind(["exec"], own, tail, [])
             return words if words and "--" in words else None
@@ -192,7 +192,9 @@ class _Correction:
             flag, equals, value = flag_of(word, flags)
             if flag is None:
                 return None
-            if not flags[flag].takes_value:
+            if flags[flag].optional:
+                line.options.append((flag + equals + self._right(value),))
+            elif not flags[flag].takes_value:
                 if equals:
                     return None
                 line.options.append((flag,))
@@ -208,7 +210,7 @@ class _Correction:
         return meant.right if meant is not None and word == meant.wrong else word
 
     def _leave_out_value(self, line: _Line) -> bool:
-        """Keep the name in `NAME VALUE` or `prod NAME VALUE`; False where that is not clear."""
+        """Keep only the name in `NAME VALUE` or `prod NAME VALUE`; False if unclear."""
         name = self._name_behind_environment(line.alone)
         if not name and self._is_environment(line.alone[0]):
             return False
@@ -216,7 +218,7 @@ class _Correction:
         return True
 
     def _name_behind_environment(self, words: Sequence[str]) -> str:
-        """Return the variable in `prod NAME VALUE`; empty where the second word is none."""
+        """Return the variable in `prod NAME VALUE`; empty if the second word is not a variable."""
         if len(words) < 2 or not self._is_environment(words[0]):
             return ""
         name = words[1].partition("=")[0]
@@ -234,7 +236,7 @@ class _Correction:
         return self._right(value)
 
     def _move_environments(self, path: list[str], line: _Line, room: int) -> None:
-        """Give `--env` the environments that stand alone, and `--only` other surplus words."""
+        """Pass bare environments to `--env`, and other surplus words to `--only`."""
         given = bool(line.values("--env", "-e"))
         surplus = len(line.alone) - room
         if path == ["exec"]:
@@ -266,7 +268,7 @@ class _Correction:
             line.options.append(("--env", names[0]))
 
     def _move_variables(self, path: list[str], line: _Line) -> None:
-        """Give `--only` the words that are written as variables are."""
+        """Pass words that are written like variables to `--only`."""
         if "--only" in declared(path)[0]:
             line.options.extend(("--only", word) for word in line.alone if word.isupper())
             line.alone[:] = [word for word in line.alone if not word.isupper()]
@@ -274,14 +276,14 @@ class _Correction:
     def _move_misspelt_environments(self, line: _Line) -> None:
         if line.values("--env", "-e"):
             return
-        for word in [word for word in line.alone if not word.isupper()]:  # `show prd`
+        for word in [word for word in line.alone if not word.isupper()]:  # as in `show prd`
             match = closest(word, self._names())
             if match is not None and match not in line.values("--env", "-e"):
                 line.alone.remove(word)
                 line.options.append(("--env", match))
 
     def _complete_comparison(self, line: _Line) -> None:
-        """Compare the one environment with another one that there is."""
+        """Compare a single environment with another existing one."""
         line.alone.extend(line.values("--env", "-e"))
         line.options[:] = [one for one in line.options if one[0] not in ("--env", "-e")]
         others = [name for name in self._names() if name not in line.alone]
@@ -290,7 +292,7 @@ class _Correction:
 
     def _start(self, line: _Line, tail: list[str] | None) -> list[str] | None:
         if tail is not None and len(line.alone) == 1 and not line.values("--env", "-e"):
-            match = closest(line.alone[0], self._names())  # `exec prd -- app`
+            match = closest(line.alone[0], self._names())  # as in `exec prd -- app`
             if match is not None:
                 line.options.append(("--env", match))
                 line.alone.clear()
@@ -310,7 +312,7 @@ class _Correction:
         return ["exec", *options, *(("--", *program) if program else ())]
 
     def _take_last_environment(self, line: _Line) -> None:
-        """Move the option at the end of `npm start --env prod`, if that is an environment."""
+        """Move the option at the end of `npm start --env prod` if its value is an environment."""
         flag, equals, name = line.alone[-1].partition("=") if line.alone else ("", "", "")
         if not equals and len(line.alone) > 2:
             flag, name = line.alone[-2:]
@@ -334,7 +336,7 @@ class _Correction:
     def _aliases(self, names: Sequence[str]) -> set[str]:
         found: set[str] = set()
         for name in names:
-            with suppress(EnvkitError):  # a broken one has none
+            with suppress(EnvkitError):  # a broken profile has none
                 found.update(load(name, self._folder()).aliases)
         return found
 
@@ -347,10 +349,10 @@ def _split(arguments: list[str]) -> tuple[list[str], list[str] | None]:
 
 
 def _alike(words: Sequence[str], others: Sequence[str]) -> bool:
-    """Return whether two command lines say the same, in another order or another form.
+    """Return whether two command lines differ only in the order or form of their options.
 
-    What comes before the command is another matter: there, envkit takes no options. And behind
-    the app's name, they are the app's.
+    They are not alike if options precede the command, where envkit takes none, or if options follow
+    the name of the app, because these belong to the app.
     """
     if others[0].startswith("-") or (words[0] == "exec" and words[-1] != others[-1]):
         return False
@@ -370,7 +372,7 @@ def _pieces(words: Sequence[str]) -> list[str]:
 
 
 def _shown(words: Sequence[str]) -> list[str]:
-    """Return words as a shell takes them, without what may be a secret."""
+    """Return words quoted for a shell, without words that may be secret."""
     shown = []
     for at, word in enumerate(words):
         before = words[at - 1] if at else ""

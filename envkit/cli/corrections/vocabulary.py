@@ -1,4 +1,4 @@
-"""The words of a command line: the options of each command, and names from other programs."""
+"""The vocabulary for corrections: options of each command, and names in other programs."""
 
 from __future__ import annotations
 
@@ -34,29 +34,34 @@ _OPTION_SYNONYMS = {
     **dict.fromkeys(("--out", "--file", "--to"), "--output"),
     **dict.fromkeys(("--pure", "--clean", "--isolated"), "--pristine"),
 }
-SIDES = ("--from", "--to", "--source", "--target")  # options of other programs that compare or copy
+SIDES = ("--from", "--to", "--source", "--target")  # options in other programs
 GROUPS_OF_COMMANDS = ("rotate", "audit")
-ANY = 1_000  # positional words
+ANY = 1_000  # the number of positional words is not limited
 
 
 class Flag(NamedTuple):
-    """An option: whether it takes a value, and which ones."""
+    """An option: whether it takes a value, which ones, and whether only after `=`."""
 
     takes_value: bool
     choices: tuple[str, ...] = ()
+    optional: bool = False
 
 
 def below(name: str) -> list[str]:
-    """Return the subcommands of a group."""
+    """Return the subcommands of a group of commands."""
     return [one for one, command in lazy_command(name).commands.items() if not command.hidden]
 
 
 def declared(path: Sequence[str]) -> tuple[dict[str, Flag], int]:
-    """Return the options of a command, and its number of positional words."""
+    """Return the options of a command and its number of positional words."""
     if path[0] in COMMANDS:
         spec = COMMANDS[path[0]]
         hot = {
-            flag: Flag(o.kind != "flag", FORMATS if o.key == "format" else ())
+            flag: Flag(
+                o.kind in ("one", "many"),
+                FORMATS if o.key == "format" else (),
+                optional=o.kind == "optional",
+            )
             for o in spec.options
             for flag in o.flags
         }
@@ -74,7 +79,7 @@ def declared(path: Sequence[str]) -> tuple[dict[str, Flag], int]:
                 flags[flag] = Flag(not parameter.is_flag, choices)
         elif not parameter.hidden:
             room += parameter.nargs if parameter.nargs > 0 else ANY
-    if path[0] == "diff":  # as if it took its environments like other commands
+    if path[0] == "diff":  # pretend that it takes environments like other commands
         flags |= {"--env": Flag(True), "-e": Flag(True)}
     if path[0] in ("diff", "promote"):
         flags |= dict.fromkeys(SIDES, Flag(True))
@@ -82,7 +87,7 @@ def declared(path: Sequence[str]) -> tuple[dict[str, Flag], int]:
 
 
 def flag_of(word: str, flags: Mapping[str, Flag]) -> tuple[str | None, str, str]:
-    """Return the option that a word is or means, and its value where it is part of the word."""
+    """Return the option that a word names or means, with its value if the word contains one."""
     flag, equals, value = word.partition("=")
     if flag in flags:
         return flag, equals, value
@@ -96,5 +101,5 @@ def flag_of(word: str, flags: Mapping[str, Flag]) -> tuple[str | None, str, str]
     synonym = _OPTION_SYNONYMS.get(flag)
     if synonym in flags:
         return synonym, equals, value
-    # without the dashes, which make any two short words alike
+    # dashes would make any two short words similar
     return long.get(closest(flag.lstrip("-"), long) or ""), equals, value

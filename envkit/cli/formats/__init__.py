@@ -1,5 +1,5 @@
-"""How results are shown: a package for each command that has several formats.
+"""Render results: one package for each command that has several formats.
 
-What belongs here turns data into text, JSON, Markdown, HTML or annotations. The words of a
-message are here; the library finds and decides.
+Modules here turn data into text, JSON, Markdown, HTML or annotations. The wording of messages is
+here; the library finds and decides.
 """

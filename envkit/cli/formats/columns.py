@@ -1,7 +1,7 @@
-"""Lay out a table on a terminal: a line for each row, and no reference broken in its middle.
+"""Lay out a table on a terminal, with one line per row and no broken references.
 
 Cells are wrapped between words. A cell with a word that is wider than its column, such as a
-reference or a URL, is on its own line below its row, after the header of its column.
+reference or a URL, gets its own line below its row, after the header of its column.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ _INDENT = 4
 def lay_out(
     headers: Sequence[str], rows: Sequence[Sequence[tuple[str, str]]], width: int
 ) -> Iterator[list[Span]]:
-    """Yield the lines of a table, each as texts with their styles.
+    """Yield the lines of a table, each as styled texts.
 
     Args:
-        headers: one for each column.
-        rows: the cells of each row: a text and its style. The first names the row.
-        width: of the terminal, in columns.
+        headers: one per column.
+        rows: the cells of each row: a text and its style. The first cell names the row.
+        width: the width of the terminal, in columns.
     """
     widths = _widths(headers, rows, width)
     yield _line([[Span(headers[at], "bold")] for at in widths], list(widths.values()))
@@ -46,7 +46,7 @@ def lay_out(
 def _widths(
     headers: Sequence[str], rows: Sequence[Sequence[tuple[str, str]]], width: int
 ) -> dict[int, int]:
-    """Return the width of each column, without those whose cells mostly do not fit."""
+    """Return the width of each column, without columns whose cells mostly do not fit."""
     texts = [[header, *(row[at][0] for row in rows)] for at, header in enumerate(headers)]
     widths = {at: max(map(columns, column)) for at, column in enumerate(texts)}
     natural = dict(widths)
@@ -55,14 +55,17 @@ def _widths(
         share = max(1, (room - widths[0]) // max(1, len(widths) - 1))
         least = {at: min(max(map(_longest_word, texts[at])), share) for at in widths}
         widths = _shrunk({at: natural[at] for at in widths}, {**least, 0: natural[0]}, room)
-        crowded = [at for at in widths if at and _is_crowded(at, texts[at][1:], widths)]
+        others = [at for at in widths if at]
+        crowded = [at for at in others if _is_crowded(at, texts[at][1:], widths)]
+        if sum(widths.values()) > room:
+            crowded = crowded or others
         if not crowded:
             return {at: min(wide, width) for at, wide in widths.items()}
         del widths[max(crowded, key=natural.__getitem__)]
 
 
 def _shrunk(widths: dict[int, int], least: dict[int, int], room: int) -> dict[int, int]:
-    """Return widths that fit the room, the widest columns shrunk first."""
+    """Return widths that fit the room; the widest columns are shrunk first."""
     while sum(widths.values()) > room:
         wide = [at for at in widths if widths[at] > least[at]]
         if not wide:

@@ -1,4 +1,4 @@
-"""Lay out styled texts on lines of a given width, in the columns of a terminal."""
+"""Lay out styled texts in lines of a given width, measured in terminal columns."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 ELLIPSIS = "…"
-# a line may break after a separator, and before a field or a query; not within `https://`
+# a line may break after a separator or before a field or query, but not within `https://`
 _PARTS = re.compile(r"(?s)[#?]?(?:[^/,&@#?]*://)?[^/,&@#?]*(?:[/,&@]+|(?=[#?])|$)")
 
 
 class Span(NamedTuple):
-    """A text and its style, as `rich` knows it."""
+    """A text and the name of its style in `rich`."""
 
     text: str
     style: str = ""
 
 
 def columns(text: str) -> int:
-    """Return how many columns a printable text fills."""
+    """Return the width of a printable text in columns."""
     if text.isascii():
         return len(text)
     return sum(map(_columns, text))
@@ -36,7 +36,7 @@ def _columns(char: str) -> int:
 
 
 def cut(text: str, width: int) -> str:
-    """Return a text that fills at most `width` columns, with an ellipsis where it was cut."""
+    """Return a text cut to at most `width` columns; an ellipsis marks the cut."""
     if columns(text) <= width:
         return text
     shown, used = [], len(ELLIPSIS)
@@ -49,18 +49,18 @@ def cut(text: str, width: int) -> str:
 
 
 def padded(text: str, width: int) -> str:
-    """Return a text cut or filled to `width` columns."""
+    """Return a text cut or padded to `width` columns."""
     short = cut(text, width)
     return short + " " * (width - columns(short))
 
 
 def wrapped(spans: Sequence[Span], width: int, indent: int = 0) -> list[list[Span]]:
-    """Break a line between words, and inside one that is wider than a line.
+    """Break a line between words; break a word only if it is wider than a line.
 
     Args:
-        spans: the line; a word may consist of several.
-        width: of the lines that it becomes.
-        indent: of all lines but the first.
+        spans: the line; a word may consist of several spans.
+        width: the width of the resulting lines.
+        indent: the indentation of all lines but the first.
     """
     lines: list[list[Span]] = [[]]
     used = 0
@@ -95,7 +95,7 @@ def _append(line: list[Span], span: Span) -> None:
 
 
 def _words(spans: Sequence[Span]) -> Iterator[list[Span]]:
-    """Yield words and the blanks between them, each in its spans."""
+    """Yield words and the blanks between them, each as a list of spans."""
     word: list[Span] = []
     for text, style in spans:
         for piece in re.findall(r"\s+|\S+", text):
@@ -108,9 +108,9 @@ def _words(spans: Sequence[Span]) -> Iterator[list[Span]]:
 
 
 def _head(text: str, width: int) -> str:
-    """Return the longest beginning that fits, one character at least.
+    """Return the longest prefix that fits, at least one character.
 
-    A URL or a reference is broken at one of its parts, if there is one in the second half.
+    A URL or reference is broken between its parts, if that is possible in the second half.
     """
     end = 1
     while end < len(text) and columns(text[: end + 1]) <= width:
@@ -122,5 +122,5 @@ def _head(text: str, width: int) -> str:
 
 
 def parts_of(text: str) -> list[str]:
-    """Return a URL, a path, a reference or a list in parts between which a line may break."""
+    """Return the parts of a URL, path, reference or list between which a line may break."""
     return [part for part in _PARTS.findall(text) if part]

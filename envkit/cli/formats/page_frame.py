@@ -1,11 +1,11 @@
-"""Make HTML pages: one file, no script, no external resource, light and dark.
+"""Render HTML pages: one file, no script, no external resource, light and dark.
 
-`page.html.j2` is the frame, with `page.css`; the template of each page extends it. A page
-module computes what its template shows, and the template only lays it out.
+`page.html.j2` is the frame, styled by `page.css`; the template of each page extends it. A page
+module computes the content, and the template only lays it out.
 
-- Every value that a template writes goes through `printable` and is escaped.
-- A name that a template does not find is an error.
-- Importing this module imports jinja2, so only the commands that make a page do.
+- Every value in a template goes through `printable` and is escaped.
+- An undefined name in a template is an error.
+- This module imports jinja2, so only commands that create a page import it.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ if TYPE_CHECKING:
 
 
 class Head(NamedTuple):
-    """What the frame of a page says.
+    """The text in the frame of a page.
 
     Attributes:
-        kind: the command that makes the page.
-        title: for the browser's tab, and the heading of most pages.
+        kind: the command that creates the page.
+        title: the title of the browser tab, and the heading of most pages.
         summary: one line below the heading.
-        now: when the stores were read, with a zone.
+        now: when the stores were read, with a time zone.
     """
 
     kind: str
@@ -40,12 +40,12 @@ class Head(NamedTuple):
 
 
 def render_page(template: str, head: Head, view: object) -> str:
-    """Return a page.
+    """Return the HTML of a page.
 
     Args:
-        template: its path below this folder.
-        head: what the frame says.
-        view: what the template shows; templates know it as `view`.
+        template: the path of the template in this folder.
+        head: the text in the frame.
+        view: the content; templates access it as `view`.
     """
     page = _environment().get_template(template)
     return page.render(head=head, view=view, version=__version__)
@@ -66,5 +66,5 @@ def _environment() -> Environment:
 
 
 def _printable(value: object) -> str:
-    """Return the text of a value; the output of a macro is already HTML."""
+    """Return the printable text of a value; the output of a macro is already HTML."""
     return value if isinstance(value, Markup) else printable(str(value))

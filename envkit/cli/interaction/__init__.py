@@ -1,1 +1,1 @@
-"""What the person at the terminal is asked and shown: questions, the editor, progress."""
+"""Interaction with the person at the terminal: questions, the editor, progress."""

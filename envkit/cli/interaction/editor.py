@@ -1,7 +1,7 @@
-"""Let a person edit a text with secrets, and leave no copy behind.
+"""Let a person edit a text with secrets without leaving a copy behind.
 
-The file has mode 0600. Its folder has mode 0700 and is in XDG_RUNTIME_DIR, which is memory, or
-else in TMPDIR. The folder and all files that the editor created in it are wiped at the end. The
+The file has mode 0600. Its folder has mode 0700 and is in XDG_RUNTIME_DIR, which is in memory, or
+else in TMPDIR. At the end, the folder is wiped with all files that the editor created in it. The
 next edit wipes the folder of a process that was killed; a lock protects folders in use.
 """
 
@@ -66,7 +66,7 @@ def _folder(parent: str | None) -> tuple[str, int]:
         folder = tempfile.mkdtemp(prefix=_PREFIX, dir=parent)
         try:
             descriptor = os.open(folder, _FOLDER)
-        except FileNotFoundError:  # it was swept before it was locked
+        except FileNotFoundError:  # another process swept it before it was locked
             continue
         if claim(descriptor):
             return folder, descriptor
@@ -83,7 +83,7 @@ def _sweep(parent: str) -> None:
         folder = os.path.join(parent, name)
         try:
             descriptor = os.open(folder, _FOLDER)
-        except OSError:  # a link, a file, or another user's
+        except OSError:  # a link, a file, or another user's folder
             continue
         try:
             state = os.fstat(descriptor)
@@ -91,7 +91,7 @@ def _sweep(parent: str) -> None:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 _wipe(folder)
         except OSError:
-            pass  # its process lives, or it cannot be removed
+            pass  # it is in use, or cannot be removed
         finally:
             os.close(descriptor)
 
@@ -105,7 +105,7 @@ def run_editor(path: str, text: str) -> str:
     """
     command = os.environ.get("VISUAL") or os.environ.get("EDITOR")
     if not command:
-        if not (sys.stdin.isatty() and sys.stdout.isatty()):  # it would print the text
+        if not (sys.stdin.isatty() and sys.stdout.isatty()):  # vi would print the text
             raise UsageError(
                 f"cannot start {DEFAULT_EDITOR}: not a terminal",
                 hint="set EDITOR to your editor, or change one value with 'envkit set'",
@@ -118,7 +118,7 @@ def run_editor(path: str, text: str) -> str:
             file.write(text)
     except OSError as error:
         raise EditorError(f"cannot write the text to edit: {reason_of(error)}") from None
-    # as a shell would: Ctrl-C is the editor's, and we wait for it
+    # like a shell: Ctrl-C is for the editor, and envkit waits for it
     before = signal.signal(signal.SIGINT, lambda *_: None)
     try:
         done = subprocess.run([*shlex.split(command), path], check=False)  # noqa: S603 - theirs
@@ -142,12 +142,12 @@ def _end(number: int, _: FrameType | None) -> None:
 
 
 def _wipe(folder: str) -> None:
-    """Overwrite and remove the files of a folder, with those that an editor added.
+    """Overwrite and remove a folder with all its files, including those that an editor added.
 
-    A file that cannot be removed does not prevent the removal of others.
+    If a file cannot be removed, the others still are.
     """
     with suppress(OSError):
-        os.chmod(folder, 0o700)  # else its files could not be removed
+        os.chmod(folder, 0o700)  # otherwise its files cannot be removed
         with os.scandir(folder) as entries:
             for entry in list(entries):
                 if entry.is_dir(follow_symlinks=False):
@@ -158,7 +158,7 @@ def _wipe(folder: str) -> None:
 
 
 def _wipe_file(path: str) -> None:
-    with suppress(OSError):  # a link, a pipe, or not ours to write: it is removed all the same
+    with suppress(OSError):  # a link, a pipe, or not writable: it is removed without overwriting
         descriptor = os.open(path, os.O_WRONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
         with open(descriptor, "wb") as file:
             state = os.fstat(descriptor)

@@ -1,6 +1,6 @@
 """A progress bar on stderr, for commands that take more than a second.
 
-Only on a terminal.
+It appears only on a terminal.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ DELAY_SECONDS = 1.0
 class Bar:
     """Shows progress, from one second after the first call until the end.
 
-    Before that, a person may be asked something.
+    The delay leaves time for questions to the person.
 
     with Bar() as bar:
         bar.show("reading code", 3, 120)
@@ -59,7 +59,7 @@ class Bar:
         from rich.progress import Progress
 
         with self._lock:
-            if self._timer.finished.is_set():  # cancelled while this was imported
+            if self._timer.finished.is_set():  # cancelled during the import
                 return
             self._progress = Progress(console=Console(stderr=True), transient=True)
             self._progress.start()

@@ -1,4 +1,4 @@
-"""Ask a person on the terminal. Their answers never go to stdout."""
+"""Ask a person on the terminal. Answers never go to stdout."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from envkit.trust.destination import Destination
 
-MAX_LINE_BYTES = 4095  # of Linux, which silently cuts off longer lines
+MAX_LINE_BYTES = 4095  # the limit in Linux, which silently truncates longer lines
 
 
 def is_interactive() -> bool:
@@ -30,7 +30,7 @@ def ask(question: str) -> str:
         print(question, end=" ", file=sys.stderr, flush=True)
         return _read_line().rstrip("\n")
     except KeyboardInterrupt:
-        print(file=sys.stderr)  # the prompt of the shell starts on its own line
+        print(file=sys.stderr)  # start the shell's prompt on a new line
         raise
 
 
@@ -92,12 +92,12 @@ def _read_hidden(question: str) -> str:
         termios.tcsetattr(terminal, termios.TCSAFLUSH, before)
     if not line:
         raise EOFError
-    print(file=sys.stderr)  # the line's own end was hidden too
+    print(file=sys.stderr)  # the newline that the person typed was hidden as well
     return line.removesuffix("\n")
 
 
 def confirm(question: str, *, yes: bool) -> bool:
-    """Return whether the person agrees; `yes` is their answer given in advance.
+    """Return whether the person agrees; `yes` is an answer given in advance.
 
     Raises:
         UsageError: this is not a terminal.

@@ -1,6 +1,6 @@
-"""Trust on the command line: the guard of this process, and what commands ask of it.
+"""Trust on the command line: the guard of this process and the checks of commands.
 
-Imported only where a profile needs trust.
+Imported only if a profile needs trust.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 def new_guard(environ: Mapping[str, str]) -> Guard:
-    """Return a guard that asks a person, if there is one."""
+    """Return a guard that asks the person at the terminal, if there is one."""
     ask = ask_trust if is_interactive() else None
     return Guard(environ, ask=ask, warn=_warn)
 
@@ -62,8 +62,8 @@ def loading(profile: Profile, names: Iterable[str], *, lasting: bool) -> list[De
     Args:
         profile: the profile of the variables.
         names: the names of the variables.
-        lasting: as for `require_loading`; also returns variables that name servers, which
-            envkit trusts as the user's own.
+        lasting: as for `require_loading`; also returns variables that name servers, because
+            envkit treats their values as set by the user.
     """
     written = [name for name in names if not profile.variables[name].on_command_line]
     return [
@@ -74,7 +74,7 @@ def loading(profile: Profile, names: Iterable[str], *, lasting: bool) -> list[De
 
 
 def _is_own(profile: Profile, name: str) -> bool:
-    """Return whether a variable that names a server is unchanged, or names this machine."""
+    """Return whether a variable that names a server is unchanged or names this machine."""
     variable = profile.variables[name]
     if variable.default is not None:
         return False
@@ -86,7 +86,7 @@ def _is_own(profile: Profile, name: str) -> bool:
 
 
 def _said(profile: Profile, name: str) -> list[str]:
-    """Return the definition of a value: its text, its default, the variables in it."""
+    """Return the definition of a value: its text, its default and the variables in it."""
     waiting, said = [name], []
     for one in waiting:
         declaration = profile.variables[one]

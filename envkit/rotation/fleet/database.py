@@ -3,9 +3,9 @@
     dsn = queue_dsn("env:QUEUE_DSN", os.environ)
     apply_schema(dsn)
 
-What always holds: a password is never taken from the command line, where others could read
-it in the list of processes, and is in no message; any number of workers may apply the
-schema at once. Tables of another version of procrastinate are refused, and not changed.
+A password is never taken from the command line, where others could read it in the list of
+processes, and no message has it. Any number of workers may apply the schema at once. Tables of
+another version of procrastinate are refused, and not changed.
 """
 
 from __future__ import annotations
@@ -35,22 +35,22 @@ VARIABLE = "ENVKIT_QUEUE"
 CONNECT_SECONDS = 10
 LOCK_SECONDS = 30
 APPLICATION = "envkit rotate serve"
-# of all that is locked by an advisory lock in that database, ours alone
+# this lock is ours alone among the advisory locks of the database
 _ADVISORY_LOCK = int.from_bytes(b"envkit q", "big")
 _CREATED = re.compile(r"^CREATE (TABLE|FUNCTION) (procrastinate_\w+)", re.MULTILINE)
 
 
 def queue_dsn(option: str | None, environ: Mapping[str, str]) -> Secret | None:
-    """Return the address of the queue, None where there is none.
+    """Return the address of the queue; None if there is none.
 
     Args:
-        option: what `--queue` says: `postgresql://...` without a password, `env:NAME` or
-            `file:PATH`; else the variable ENVKIT_QUEUE counts, which may have one.
+        option: the value of `--queue`: `postgresql://...` without a password, `env:NAME` or
+            `file:PATH`; default: the variable ENVKIT_QUEUE, which may have a password.
         environ: the process environment.
 
     Raises:
-        UsageError: it names nothing that is there, or shows a password to everybody.
-        ExtraMissingError: what the queue needs is not installed.
+        UsageError: the option names nothing that exists, or has a password in plain sight.
+        ExtraMissingError: a package that the queue needs is not installed.
     """
     if not option:
         text = environ.get(VARIABLE)
@@ -79,19 +79,19 @@ def queue_dsn(option: str | None, environ: Mapping[str, str]) -> Secret | None:
 
 
 def queue_place(dsn: Secret) -> str:
-    """Return host, port and database of a queue, for people."""
+    """Return the host, port and database of a queue, for people."""
     parts = _parts(dsn, "the queue")
     host = parts.get("host") or "localhost"
     return f"{host}:{parts.get('port') or 5432}/{parts.get('dbname') or parts.get('user') or ''}"
 
 
 def apply_schema(dsn: Secret) -> bool:
-    """Make procrastinate's tables where there are none; return whether there were none.
+    """Create procrastinate's tables if there are none; return whether they were created.
 
     Raises:
         UnavailableError: the database cannot be reached, or another session has it locked.
-        DeniedError: we may not make tables in it.
-        ProtocolError: there are tables of another version of procrastinate.
+        DeniedError: the user may not create tables in it.
+        ProtocolError: the tables are those of another version of procrastinate.
     """
     import psycopg
 
@@ -104,7 +104,7 @@ def apply_schema(dsn: Secret) -> bool:
                 return False
             connection.execute(f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'")
             connection.execute("SELECT pg_advisory_xact_lock(%s)", [_ADVISORY_LOCK])
-            if _complete(connection, place):  # another one was quicker
+            if _complete(connection, place):  # another worker was faster
                 return False
             connection.execute(_schema().encode())
             return True
@@ -118,7 +118,7 @@ def apply_schema(dsn: Secret) -> bool:
 
 
 def database_error(error: BaseException, place: str) -> EnvkitError:
-    """Return our error for one of psycopg's or of its pool's, whose text is not shown."""
+    """Return our error for one of psycopg or its pool, without the original text."""
     import psycopg
 
     state = getattr(error, "sqlstate", None)
@@ -134,7 +134,7 @@ def database_error(error: BaseException, place: str) -> EnvkitError:
 
 
 def _complete(connection: Connection, place: str) -> bool:
-    """Return whether all of procrastinate's tables and functions are there; False for none."""
+    """Return whether all tables and functions of procrastinate exist; False if none does."""
     wanted = {name for _, name in _CREATED.findall(_schema())}
     found = connection.execute(
         "SELECT proname::text FROM pg_proc WHERE proname = ANY(%(names)s)"
@@ -158,7 +158,7 @@ def _schema() -> str:
 
 
 def _checked(text: str, where: str) -> Secret:
-    """Return an address that can be read as one."""
+    """Return an address after checking that it can be parsed."""
     require()
     dsn = Secret(text)
     _parts(dsn, where)
@@ -182,10 +182,10 @@ def _parts(dsn: Secret, where: str) -> dict[str, str]:
 
 
 def require() -> None:
-    """Raise where a package that a fleet needs is not installed.
+    """Raise if a package that a fleet needs is not installed.
 
     Raises:
-        ExtraMissingError: it is not.
+        ExtraMissingError: a package is not installed.
     """
     try:
         import procrastinate

@@ -3,15 +3,15 @@
     rotate    one job for each rotation, scheduled for its next look; it schedules the next one
     discover  every minute: schedules a job for each rotation that has none, or whose timing
               has changed in the profiles
-    revive    every minute: retries the jobs of workers that are gone
+    revive    every minute: retries the jobs of dead workers
 
-What always holds: a job has the names of a profile and of a rotation, nothing else; the state
-of a rotation is in its store alone, so that a lost, late or repeated job does no harm. `lock`
-keeps two jobs of a rotation from running at once, `queueing_lock` from waiting at once.
+A job has only the names of a profile and of a rotation. The state of a rotation is in its store
+alone, so that a lost, late or repeated job does no harm. `lock` prevents two jobs of a rotation
+from running at once, `queueing_lock` from waiting at once.
 
-A rotation that fails retries the same job later; the next job is scheduled only after a
-success. So no job waits while another one runs, unless a worker was killed in between or lost
-the database: then retrying the old one is refused (UniqueViolation), and it is finished.
+A rotation that fails retries the same job later; the next job is scheduled only after a success.
+So no job waits while another one runs, unless a worker was killed in between or lost the
+database. Retrying the old job is then refused (UniqueViolation), and it is finished instead.
 """
 
 from __future__ import annotations
@@ -47,16 +47,17 @@ ROTATE, DISCOVER, REVIVE = "envkit.rotate", "envkit.discover", "envkit.revive"
 
 
 class Pace(NamedTuple):
-    """How quickly a fleet notices what has happened.
+    """How quickly a fleet notices changes.
 
     Attributes:
-        periodic: when `discover` and `revive` run, a cron expression; six fields have seconds.
+        periodic: when `discover` and `revive` run: a cron expression, with seconds if it has
+            six fields.
         poll_seconds: how late a job may begin.
-        heartbeat_seconds: how often a worker says that it is alive.
-        gone_seconds: after how long of silence it is taken to be gone.
+        heartbeat_seconds: how often a worker reports that it is alive.
+        gone_seconds: how long a worker may be silent before it counts as dead.
         margin_seconds: how much longer than its timeout a job may take.
-        patience_seconds: how long a database that does not answer is waited for, before it
-            is taken to be away.
+        patience_seconds: how long to wait for a database that does not answer, before it
+            counts as unreachable.
     """
 
     periodic: str = "* * * * *"
@@ -68,7 +69,7 @@ class Pace(NamedTuple):
 
 
 class _RetryLaterError(Exception):
-    """The job is to be done again; it says when, and nothing of why."""
+    """The job must run again at a given time; the exception does not say why."""
 
     def __init__(self, at: float) -> None:
         super().__init__("to be done again")
@@ -80,11 +81,11 @@ class FleetJobs:
 
     Args:
         queue: its name, of at most 128 characters.
-        catalog: what there is to rotate; it has been read.
+        catalog: the rotations; it has been read.
         run_rotation: runs one rotation.
-        listeners: who is told.
-        pace: how quickly what has happened is noticed.
-        stopping: whether the worker was told to stop.
+        listeners: notified of what happens.
+        pace: how quickly changes are noticed.
+        stopping: returns whether the worker was told to stop.
     """
 
     def __init__(
@@ -107,11 +108,11 @@ class FleetJobs:
         self._reading = asyncio.Lock()
 
     def reload(self) -> None:
-        """Have the profiles read again by the next job."""
+        """Let the next job read the profiles again."""
         self._reload = True
 
     def register(self, app: procrastinate.App) -> None:
-        """Make the jobs known to an app."""
+        """Register the jobs with an app."""
         from procrastinate.retry import BaseRetryStrategy, RetryDecision
 
         class Later(BaseRetryStrategy):
@@ -130,12 +131,12 @@ class FleetJobs:
             app.periodic(cron=self._pace.periodic, periodic_id=self._queue)(task)
 
     async def _rotate(self, context: JobContext, *, profile: str, rotation: str) -> None:
-        """Run a rotation, and leave the job that looks at it next."""
+        """Run a rotation, and schedule the job for its next look."""
         name = f"{profile}/{rotation}"
         await self._read_if_stale()
         found = self._catalog.rotations.get(name)
         if found is None:
-            return  # no profile has it any more; should ours be old, `discover` finds it again
+            return  # no profile has it any more; if our catalog is old, `discover` finds it again
         for listener in self._listeners:
             listener.began(found)
         begun = time.monotonic()
@@ -150,12 +151,12 @@ class FleetJobs:
         await self._schedule(context.app, name, at)
 
     async def _discover(self, context: JobContext, timestamp: int) -> None:  # noqa: ARG002
-        """Leave a job for each rotation that has none, or whose times have changed."""
+        """Schedule a job for each rotation that has none, or whose timing has changed."""
         await self._read_if_stale()
         manager = context.app.job_manager
         jobs: dict[str | None, Job] = {}
         for one in await manager.list_jobs_async(task=ROTATE):
-            # one that runs leaves the next one itself
+            # a running job schedules the next one itself
             if one.status == "doing" or (one.status == "todo" and one.lock not in jobs):
                 jobs[one.lock] = one
         timings = {n: one.policy.timing for n, one in self._catalog.rotations.items()}
@@ -166,12 +167,12 @@ class FleetJobs:
                 if not changed or job.status != "todo" or job.id is None:
                     continue
                 if not await manager.cancel_job_by_id_async(job.id, delete_job=True):
-                    continue  # it has begun meanwhile
+                    continue  # it has started since
             await self._schedule(context.app, name, time.time())
         self._timings = timings
 
     async def _revive(self, context: JobContext, timestamp: int) -> None:  # noqa: ARG002
-        """Do again what a worker that is gone has left, and what lost its end to an outage."""
+        """Retry the jobs of dead workers, and those whose result was lost in an outage."""
         from procrastinate.exceptions import ConnectorException, UniqueViolation
         from procrastinate.jobs import Status
 
@@ -181,25 +182,25 @@ class FleetJobs:
         )
         left = await manager.get_stalled_jobs(seconds_since_heartbeat=self._pace.gone_seconds)
         with warnings.catch_warnings():
-            # no other question finds a job whose worker lives, but could not say that it is over
+            # only this call finds a job whose worker is alive but could not save the result
             warnings.simplefilter("ignore", DeprecationWarning)
             late = await manager.get_stalled_jobs(
                 nb_seconds=int(longest + self._pace.margin_seconds), task_name=ROTATE
             )
         for job in {job.id: job for job in (*left, *late)}.values():
-            again = job.task_name == ROTATE  # the others come by themselves
+            again = job.task_name == ROTATE  # the other tasks are periodic
             try:
                 if again:
                     await manager.retry_job(job)
                     continue
             except UniqueViolation:
-                pass  # a newer one waits
+                pass  # a newer job is waiting
             except ConnectorException:
                 continue  # another worker has advanced it
             await manager.finish_job(job, Status.SUCCEEDED, delete_job=True)
 
     async def _schedule(self, app: procrastinate.App, name: str, at: float) -> None:
-        """Leave a job for a rotation, unless one waits already."""
+        """Schedule a job for a rotation, unless one is waiting already."""
         from procrastinate.exceptions import AlreadyEnqueued
 
         profile, _, rotation = name.partition("/")
@@ -231,7 +232,7 @@ def _moment(at: float) -> datetime:
 
 
 async def in_thread(function: Callable[[], T]) -> T:
-    """Call a function in a thread that does not keep the process from ending."""
+    """Call a function in a thread that does not prevent the process from exiting."""
     loop = asyncio.get_running_loop()
     future: asyncio.Future[T] = loop.create_future()
 
@@ -244,12 +245,12 @@ async def in_thread(function: Callable[[], T]) -> T:
         result: object
         try:
             result = function()
-        except Exception as error:  # noqa: BLE001 - raised where it is waited for
+        except Exception as error:  # noqa: BLE001 - raised where the future is awaited
             method, result = future.set_exception, error
         try:
             loop.call_soon_threadsafe(settle, method, result)
         except RuntimeError:
-            return  # the loop has ended, and no caller waits any more
+            return  # the loop has ended, and no caller is waiting
 
     threading.Thread(target=work, daemon=True).start()
     return await future

@@ -3,7 +3,7 @@
     worker = FleetWorker(dsn, catalog, run_rotation, listeners=[metrics])
     worker.run()
 
-While PostgreSQL is unreachable the worker waits for it; rotations in progress continue. The
+While PostgreSQL is unreachable, the worker waits for it and the running rotations continue. The
 jobs are in `fleet.jobs`.
 """
 
@@ -38,8 +38,8 @@ if TYPE_CHECKING:
     from envkit.rotation.scheduler.loop import Listener, RunRotation
     from envkit.secret import Secret
 
-QUEUE_LENGTH = 128  # characters that procrastinate's column has
-CONNECTIONS = 4  # the jobs themselves need none
+QUEUE_LENGTH = 128  # characters, the limit of procrastinate's column
+CONNECTIONS = 4  # the jobs themselves use none
 FIRST_WAIT_SECONDS, LAST_WAIT_SECONDS = 1.0, 30.0
 
 
@@ -48,13 +48,13 @@ class FleetWorker:
 
     Args:
         dsn: of the queue.
-        catalog: what there is to rotate; it has been read.
+        catalog: the rotations; it has been read.
         run_rotation: runs one rotation.
-        environments: whose rotations; workers of the same ones share their jobs.
-        concurrency: how many run at once.
-        listeners: who is told.
-        pace: how quickly what has happened is noticed.
-        finish_seconds: how long running rotations may take once it is told to stop.
+        environments: the profiles; workers with the same profiles share their jobs.
+        concurrency: how many rotations run at once.
+        listeners: notified of what happens.
+        pace: how quickly changes are noticed.
+        finish_seconds: how long running rotations may take after a request to stop.
     """
 
     def __init__(
@@ -88,26 +88,26 @@ class FleetWorker:
         _quieten()
 
     def stop(self) -> None:
-        """Ask it to stop. A signal's handler may call this."""
+        """Request a stop. A signal handler may call this."""
         self._stopping = True
         if self._loop is not None:
             self._loop.call_soon_threadsafe(self._wake)
 
     def reload(self) -> None:
-        """Ask it to read the profiles again. A signal's handler may call this."""
+        """Request that the profiles are read again. A signal handler may call this."""
         self._jobs.reload()
 
     def waiting_for(self) -> str:
-        """Return why it does no work; empty where it does. Any thread may call this."""
+        """Return what the worker is waiting for; empty if it works. Any thread may call this."""
         if self._stopping:
             return "it is stopping"
         return "" if self._connected else "the queue does not answer"
 
     def run(self) -> None:
-        """Work until it is told to stop; makes the queue's tables where there are none.
+        """Work until told to stop. Creates the tables of the queue if there are none.
 
         Raises:
-            EnvkitError: the database cannot be used when it begins; see `apply_schema`.
+            EnvkitError: the database cannot be used at the start; see `apply_schema`.
         """
         apply_schema(self._dsn)
         for listener in self._listeners:
@@ -138,14 +138,14 @@ class FleetWorker:
         ticking.cancel()
 
     async def _session(self) -> EnvkitError | None:
-        """Work until it is told to stop or the database is lost; return what was wrong with it."""
+        """Work until told to stop or the database is lost; return the error of the database."""
         import psycopg
         from procrastinate.exceptions import ConnectorException
         from procrastinate.worker import Worker
 
         app = self._app()
         try:
-            # says what is wrong, where the pool only says that it has waited for long enough
+            # reports the actual error, where the pool would report only a timeout
             await in_thread(lambda: apply_schema(self._dsn))
             async with app.open_async():
                 self._connected = True
@@ -169,7 +169,7 @@ class FleetWorker:
             return database_error(error.__cause__ or error, self._place)
         finally:
             self._worker = None
-        # it ended without a request to stop: one of its side tasks has failed
+        # the session ended without a request to stop: one of its side tasks has failed
         return None if self._stopping else database_error(psycopg.OperationalError(), self._place)
 
     def _wake(self) -> None:
@@ -178,12 +178,12 @@ class FleetWorker:
             self._worker.stop()
 
     def _note_lost(self, _loop: object, context: dict[str, Any]) -> None:
-        """Report an error that no caller awaited: mostly a job that could not save its result."""
+        """Report an error that no caller awaits: usually a job could not save its result."""
         from procrastinate.exceptions import ConnectorException
 
         error = context.get("exception")
         if error is None or isinstance(error, ConnectorException):
-            return  # the session tells that the database is away, and `revive` finds the job
+            return  # the session reports the lost database, and `revive` finds the job
         for listener in self._listeners:
             listener.error_occurred(RotationError(f"a job failed: {type(error).__name__}"))
 
@@ -194,7 +194,7 @@ class FleetWorker:
             await asyncio.sleep(TICK_SECONDS)
 
     def _app(self) -> procrastinate.App:
-        """Return a new app: one that has lost its database cannot be opened again."""
+        """Return a new app: an app that has lost its database cannot be reopened."""
         import procrastinate
 
         connector = procrastinate.PsycopgConnector(
@@ -218,7 +218,7 @@ async def _first(awaitable: Awaitable[object], seconds: float) -> None:
 
 
 def _quieten() -> None:
-    """Keep what others log off stderr, unless the program that we are in wants it there."""
+    """Keep the logs of libraries off stderr, unless the host program has configured them."""
     import logging
 
     for name in ("procrastinate", "psycopg.pool"):

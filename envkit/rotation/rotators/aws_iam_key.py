@@ -2,19 +2,19 @@
 
     target = { user = "deploy" }          # the secret has `access_key_id` beside the value
 
-AWS makes the key, so that it cannot be written down before it works: a crash between the
-two leaves a key that no record names. `prepare` therefore notes which keys there are, and
-`create` deletes every one that it did not know before it makes another.
+AWS creates the key, so that it works before envkit can save it: a crash in between leaves a key
+that no record names. `prepare` therefore saves which keys exist, and `create` deletes every other
+key before it creates a new one.
 
-A user has at most two keys. The one that was retired is inactive, so that it can be brought
-back if something still needs it, until the next rotation deletes it. A second key that is
-active is in use, and the rotator never touches it.
+A user has at most two keys. A retired key is inactive but exists until the next rotation, so that
+it can be reactivated if something still needs it. A second key that is active is in use, and the
+rotator never touches it.
 
-The key that readers have is never made inactive and never deleted, whatever the facts say:
-without usable facts nothing is deleted at all.
+The key that readers have is never deactivated and never deleted, whatever the facts say. Without
+usable facts, nothing is deleted at all.
 
 AWS takes some seconds to spread a change: `test` asks STS until it knows the new key, and
-`is_dead` until it refuses the old one.
+`is_dead` asks it until it refuses the old one.
 
 Reference: https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_access-keys.html
 """
@@ -40,15 +40,15 @@ if TYPE_CHECKING:
 
 ACTIVE, INACTIVE = "Active", "Inactive"
 MAX_KEYS = 2
-# answers of STS in a row: of its many servers, some learn of a key later than others
+# consecutive successes from STS: some of its many servers learn of a key later than others
 PROOFS = 3
 FIRST_PAUSE_SECONDS, LAST_PAUSE_SECONDS = 0.1, 2.0
 _KEY_ID = re.compile(r"[A-Z0-9]{16,128}")
-_KNOWN = "known"  # a fact: the ids of the keys that there were before one was made
+_KNOWN = "known"  # a fact: the IDs of the keys that existed before `create`
 
 
 class AwsIamKeyRotator:
-    """See the module's docstring."""
+    """Rotates an access key of an IAM user; see the module's docstring."""
 
     settings: ClassVar[Mapping[str, type | tuple[type, ...]]] = {
         "user": str,
@@ -72,10 +72,10 @@ class AwsIamKeyRotator:
 
     @staticmethod
     def fields(field: str, target: Mapping[str, object]) -> tuple[str, ...]:
-        """Return the field of the secret key, and that of its id.
+        """Return the field of the secret key, and that of its ID.
 
         Raises:
-            ProfileError: nothing says where the id is.
+            ProfileError: no setting names the field of the ID.
         """
         if isinstance(named := target.get("id_field"), str) and named and named != field:
             return field, named
@@ -87,11 +87,11 @@ class AwsIamKeyRotator:
                 return field, field.removesuffix(secret) + identifier
         raise ProfileError(
             "'target.id_field' is missing: the field with the id of the access key",
-            hint='write target = { id_field = "access_key_id", ... }',
+            hint='write: target = { id_field = "access_key_id", ... }',
         )
 
     def describe_target(self) -> str:
-        """Return the IAM user, and as whom and where IAM is asked about it."""
+        """Return the IAM user, and the profile, role and region of the admin."""
         settings = (
             (key, self._context.target.get(key)) for key in ("profile", "role_arn", "region")
         )
@@ -99,7 +99,7 @@ class AwsIamKeyRotator:
         return ", ".join([f"IAM user {self._user}", *how])
 
     def prepare(self, current: Fields) -> Mapping[str, str]:
-        """Prove that the secret's key is an active one of this user, and note which there are."""
+        """Check that the secret's key is an active one of this user; save which keys exist."""
         keys = self._keys()
         mine = self._id(current)
         if keys.get(mine) != ACTIVE:
@@ -123,7 +123,7 @@ class AwsIamKeyRotator:
         """Log in with the secret's key.
 
         Raises:
-            RotationError: STS refuses it, or takes it for another user's.
+            RotationError: STS refuses the key, or it belongs to another user.
         """
         arn = self._arn(current)
         if arn is None:
@@ -135,7 +135,7 @@ class AwsIamKeyRotator:
             )
         mine, _ = self._service().identity()
         account, _, name = arn.partition(":user/")
-        # arn:aws:iam::123456789012:user/path/deploy
+        # the form of a user's ARN: arn:aws:iam::123456789012:user/path/deploy
         if (
             account.rpartition(":")[2] != mine.split(":")[4]
             or name.rpartition("/")[2] != self._user
@@ -147,7 +147,7 @@ class AwsIamKeyRotator:
             )
 
     def create(self, current: Fields, facts: Mapping[str, str]) -> Created:
-        """Have AWS make a key; what an earlier attempt made, or retired, is deleted."""
+        """Create a key in AWS, after deleting keys that an earlier attempt created or retired."""
         mine, known = self._id(current), _known(facts)
         keys = self._keys()
         if mine not in known:
@@ -176,13 +176,13 @@ class AwsIamKeyRotator:
         return Created(new)
 
     def set(self, old: Fields, new: Fields, facts: Mapping[str, str]) -> None:
-        """Do nothing: a key works from when it is made."""
+        """Do nothing: a key works as soon as it exists."""
 
     def test(self, new: Fields, facts: Mapping[str, str]) -> None:
         """Ask STS until it knows the key, several times in a row.
 
         Raises:
-            TargetUnavailableError: it does not before the deadline.
+            TargetUnavailableError: STS does not know the key before the deadline.
         """
         proofs, pause = 0, FIRST_PAUSE_SECONDS
         while proofs < PROOFS:
@@ -200,7 +200,7 @@ class AwsIamKeyRotator:
         return self._arn(fields) is not None
 
     def _arn(self, fields: Fields) -> str | None:
-        """Return whom STS takes the owner of a key for; None where it refuses the key."""
+        """Return the ARN that STS reports for a key; None if it refuses the key."""
         key = (self._id(fields), self._secret(fields))
         if not all(key):
             return None
@@ -236,12 +236,12 @@ class AwsIamKeyRotator:
         )
 
     def is_dead(self, fields: Fields, keep: Fields, facts: Mapping[str, str]) -> bool:  # noqa: ARG002
-        """Return whether IAM says that a key is not active, and STS refuses it.
+        """Return whether a key is inactive according to IAM, and STS refuses it.
 
-        STS learns of it some seconds later, and is asked until the deadline.
+        STS learns of the change some seconds later, and is asked until the deadline.
         """
         if not fields:
-            return True  # no one has the secret of what `create` lost, so no one can log in
+            return True  # the secret of a key that `create` lost is unknown: no login is possible
         if self._keys().get(self._id(fields)) == ACTIVE:
             return False
         pause = FIRST_PAUSE_SECONDS
@@ -285,7 +285,7 @@ class AwsIamKeyRotator:
 
     def _meaning(self, error: Any, doing: str, parameters: Mapping[str, str]) -> Exception:
         if error.aws_code == "LimitExceeded":
-            # one was made and its answer lost, or one that was deleted still counts
+            # a key was created but the response was lost, or a deleted key still counts
             return TargetUnavailableError(f"{doing}: it has two (LimitExceeded)")
         if error.aws_code == "NoSuchEntity" and not parameters:
             return RotationError(
@@ -321,7 +321,7 @@ class AwsIamKeyRotator:
 
 
 def _known(facts: Mapping[str, str]) -> frozenset[str]:
-    """Return the keys that there were before one was made; none where the fact is damaged."""
+    """Return the IDs of the keys that existed before `create`; none if the fact is damaged."""
     found = facts.get(_KNOWN, "").split()
     if not all(_KEY_ID.fullmatch(key) for key in found):
         return frozenset()

@@ -1,30 +1,30 @@
-"""Let a program of the user's own rotate: one call for each step, JSON in and JSON out.
+"""Rotate with the user's own program: one call for each step, JSON in and JSON out.
 
     target = { command = ["./rotate-token"], settings = { team = "billing" } }
 
-On its standard input the program finds
+The program receives on its standard input
 
     {"version": 1, "step": "set", "rotation": "prod/token", "id": "...",
      "secret": "vault:app#token", "fields": ["token"],
      "settings": {...}, "facts": {...}, "values": {"token": "..."}}
 
-`step` is prepare, create, set, test, finish or retire. With `set` come the new values, and
-with `test` those that are to be tried. Of `test` and `retire`, `credential` says which one is
-meant: the `old` one, or the `new` one. Whatever was done already is done.
+`step` is prepare, create, set, test, finish or retire. `values` has the new values for `set`, and
+the values to try for `test`. For `test` and `retire`, `credential` names the credential: `old` or
+`new`. A step that was already done must succeed again.
 
-It may print `{"facts": {...}}` for prepare and create, to be given back with each later
-step and never a value; `{"values": {...}}` for create, where the target makes the value;
-and `{"error": "..."}`. Its status says the rest: 0 done, 1 no (of test: it does not log
-in), 65 the target refuses this value for good, 75 try again later.
+The program may print `{"facts": {...}}` for prepare and create: facts are passed to each later
+step, and must not contain a value. It may print `{"values": {...}}` for create, if the target
+creates the value, and `{"error": "..."}`. Its exit status is the result: 0 done, 1 no (for test:
+it does not log in), 65 the target will never accept this value, 75 try again later.
 
-The current values are tried before anything is made, and the old ones once they are retired:
-they must be refused then, while the new ones are taken. A program that answers 1 to everything,
-as one does that crashes, is not believed; nor is one that answers 0 to everything.
-`verify_current = false` and `verify_retired = false` are for a target that cannot be asked.
+envkit tests the current values before it creates new ones. It tests the old ones once they are
+retired: they must then be refused, while the new ones are accepted. So a program that answers 1 to
+everything, as a crashing one does, is not trusted; nor is one that answers 0 to everything.
+`verify_current = false` and `verify_retired = false` are for a target that cannot be tested.
 
-What always holds: no value is in its arguments or its environment; all of it is killed when
-the time is over; of what it prints nothing is shown but `error`, in one line, with the
-values and settings masked.
+No value is in the program's arguments or environment. All of its processes are killed when the
+time is over. Of its output, envkit shows only `error`, on one line, with values and settings
+masked.
 """
 
 from __future__ import annotations
@@ -49,16 +49,16 @@ if TYPE_CHECKING:
 
 VERSION = 1
 NO, REJECTED, TRY_AGAIN = 1, 65, 75  # EX_DATAERR and EX_TEMPFAIL of sysexits.h
-MAX_ERROR = 200  # characters of the program's own words
-_DIGEST = "new-sha256"  # a fact: which of two credentials is the new one
+MAX_ERROR = 200  # characters of the program's error
+_DIGEST = "new-sha256"  # a fact: identifies the new one of two credentials
 
 
 class Answer(NamedTuple):
-    """How a program ended.
+    """The result of a program.
 
     Attributes:
         status: its exit status; negative is the signal that ended it.
-        printed: the object that it printed; empty for other output, which has no meaning.
+        printed: the JSON object that it printed; empty for other output, which is ignored.
     """
 
     status: int
@@ -66,7 +66,7 @@ class Answer(NamedTuple):
 
 
 class CommandRotator:
-    """See the module's docstring."""
+    """Rotates with the user's own program; see the module's docstring."""
 
     settings: ClassVar[Mapping[str, type | tuple[type, ...]]] = {
         "command": list,
@@ -85,7 +85,7 @@ class CommandRotator:
         self._command = _words(target["command"], "command")
         self._environment = _words(target.get("environment", []), "environment")
         if not self._command:
-            raise ProfileError("'target.command' is empty", hint='write command = ["./rotate"]')
+            raise ProfileError("'target.command' is empty", hint='write: command = ["./rotate"]')
         if any(OPEN in word for word in self._command):
             raise ProfileError(
                 "'target.command' has a placeholder: other users could read its value in the "
@@ -98,7 +98,7 @@ class CommandRotator:
 
     @staticmethod
     def fields(field: str, target: Mapping[str, object]) -> tuple[str, ...]:
-        """Return the value's field, and those that `target.fields` names beside it."""
+        """Return the value's field, and the other fields in `target.fields`."""
         others = _words(target.get("fields", []), "fields")
         return (field, *(name for name in others if name != field))
 
@@ -107,7 +107,7 @@ class CommandRotator:
         return f"the program {os.path.basename(self._command[0]) or self._command[0]}"
 
     def prepare(self, current: Fields) -> Mapping[str, str]:
-        """Let the program look whether it can rotate, and try the current credential."""
+        """Run the program's checks, and test the current credential."""
         facts = self._facts(self._run("prepare", {}))
         if self._verify_current and not self.probe(current, facts):
             raise RotationError(
@@ -119,7 +119,7 @@ class CommandRotator:
         return facts
 
     def create(self, current: Fields, facts: Mapping[str, str]) -> Created:  # noqa: ARG002
-        """Take the values that the program has made, or make the one value here."""
+        """Return the values that the program created, or generate the only value here."""
         self._context.confirm()
         answer = self._run("create", facts)
         found = answer.get("values")
@@ -137,26 +137,26 @@ class CommandRotator:
         else:
             new = {field: Secret(value) for field, value in found.items()}
         made = {**self._facts(answer, new), _DIGEST: _digest(new)}
-        if found is not None:  # the target has made it, and so it works
+        if found is not None:  # the target has created the value, so it already works
             self._settle(new, {**facts, **made})
         return Created(new, made)
 
     def set(self, old: Fields, new: Fields, facts: Mapping[str, str]) -> None:  # noqa: ARG002
-        """Let the program give the target the new credential."""
+        """Run the program to set the new credential at the target."""
         self._context.confirm()
         try:
             self._run("set", facts, new)
-        except TargetUnavailableError:  # it may have done it
+        except TargetUnavailableError:  # the program may have set it
             self._settle(new, facts)
             raise
         self._settle(new, facts)
 
     def _settle(self, new: Fields, facts: Mapping[str, str]) -> None:
-        """Have the new credential retired where the rotation is no longer ours."""
+        """Retire the new credential if another process has taken the rotation over."""
         self._context.settle(new, lambda: self._retire(facts, "new"))
 
     def test(self, new: Fields, facts: Mapping[str, str]) -> None:
-        """Let the program log in with the new credential."""
+        """Run the program to log in with the new credential."""
         self._run("test", facts, new, credential="new")
 
     def probe(self, fields: Fields, facts: Mapping[str, str]) -> bool:
@@ -168,14 +168,14 @@ class CommandRotator:
         return True
 
     def finish(self, old: Fields, new: Fields, facts: Mapping[str, str]) -> None:  # noqa: ARG002
-        """Let the program do what is to be done once readers have the new value."""
+        """Run the program's last step, once readers have the new value."""
         self._run("finish", facts)
 
     def retire(self, fields: Fields, keep: Fields, facts: Mapping[str, str]) -> None:
-        """Let the program remove one credential, which its facts tell it how to name.
+        """Run the program to remove one credential, which the facts identify.
 
         Raises:
-            RotationError: the facts do not say which of the two is the new one.
+            RotationError: the facts do not identify the new credential.
         """
         if fields and fields == keep:
             return
@@ -191,11 +191,11 @@ class CommandRotator:
         self._run("retire", facts, credential=credential)
 
     def is_dead(self, fields: Fields, keep: Fields, facts: Mapping[str, str]) -> bool:
-        """Return whether the program is refused with a credential.
+        """Return whether the target refuses a credential that the program tries.
 
         Raises:
-            RotationError: it is refused with the one that must work, too: then its answer says
-                nothing.
+            RotationError: the target also refuses the credential that must work, so the
+                program's answer proves nothing.
         """
         if not fields or not self._verify_retired:
             return True
@@ -250,7 +250,7 @@ class CommandRotator:
         return Answer(finished.status, _parsed(finished.output))
 
     def _judge(self, step: str, answer: Answer, values: Fields) -> None:
-        """Raise what the status of the program means."""
+        """Raise the error that corresponds to the status of the program."""
         name, status = self._command[0], answer.status
         if status == 0:
             return
@@ -263,7 +263,7 @@ class CommandRotator:
         raise RejectedError(message) if status == REJECTED else RotationError(message)
 
     def _masked(self, words: object, values: Fields) -> str:
-        """Return the program's own words in one line, without what it was given."""
+        """Return the program's error on one line, with its input masked."""
         if not isinstance(words, str):
             return ""
         hidden = [value.reveal() for value in values.values()]
@@ -306,12 +306,14 @@ def _words(setting: object, key: str) -> list[str]:
     if not isinstance(setting, list) or not all(
         isinstance(word, str) and word and "\0" not in word for word in setting
     ):
-        raise ProfileError(f"'target.{key}' must be a list of words", hint=f'write {key} = ["..."]')
+        raise ProfileError(
+            f"'target.{key}' must be a list of words", hint=f'write: {key} = ["..."]'
+        )
     return setting
 
 
 def _texts(setting: object) -> list[str]:
-    """Return every text in a table, which may be a value."""
+    """Return every text in a table; any of them may be a value."""
     if isinstance(setting, str):
         return [setting]
     items: list[object] = []
@@ -323,12 +325,12 @@ def _texts(setting: object) -> list[str]:
 
 
 def _which(fields: Fields, facts: Mapping[str, str]) -> str:
-    """Return `new` for the credential that was made, or may have been; `old` for another."""
+    """Return `new` for a credential that `create` returned or may have created; otherwise `old`."""
     return "new" if not fields or _digest(fields) == facts.get(_DIGEST) else "old"
 
 
 def _digest(fields: Fields) -> str:
-    """Return what tells one new credential, which is random, from the old one."""
+    """Return a digest that distinguishes the new credential, which is random, from the old."""
     from hashlib import sha256
 
     text = json.dumps({field: value.reveal() for field, value in sorted(fields.items())})

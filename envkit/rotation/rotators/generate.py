@@ -2,9 +2,9 @@
 
     generated({"length": 40, "alphabet": "alnum"})
 
-What always holds: the operating system's randomness is used, every value of the form that
-was asked is equally likely, and none begins with `-`, which a program would take for an
-option. A form that could be guessed is refused.
+The randomness is the operating system's. Every value of the requested form is equally likely,
+except that none begins with `-`, which a program would take for an option. A form whose values
+could be guessed is refused.
 """
 
 from __future__ import annotations
@@ -41,10 +41,10 @@ def generated(settings: Mapping[str, object], length: int = DEFAULT_LENGTH) -> S
     Args:
         settings: `length` in characters; `alphabet`, one of ALPHABETS, or `characters`, the
             alphabet itself.
-        length: where the settings have none.
+        length: the default length.
 
     Raises:
-        ProfileError: the settings are none, or the value could be guessed.
+        ProfileError: the settings are invalid, or the value could be guessed.
     """
     length, alphabet = form(settings, length)
     first = alphabet.replace("-", "")
@@ -53,16 +53,16 @@ def generated(settings: Mapping[str, object], length: int = DEFAULT_LENGTH) -> S
 
 
 def form(settings: Mapping[str, object], length: int = DEFAULT_LENGTH) -> tuple[int, str]:
-    """Return the length and the characters of the values to be made, checked.
+    """Return the length and the characters of new values, after checking the settings.
 
     Raises:
-        ProfileError: as `generated` does.
+        ProfileError: like `generated`.
     """
     asked = settings.get("length", length)
     if not isinstance(asked, int) or not 1 <= asked <= MAX_LENGTH:
         raise ProfileError(
             f"'generate.length' must be a number of characters, at most {MAX_LENGTH}",
-            hint=f"write generate = {{ length = {length} }}",
+            hint=f"write: generate = {{ length = {length} }}",
         )
     alphabet = _alphabet(settings)
     bits = asked * log2(max(1, len(alphabet.replace("-", ""))))

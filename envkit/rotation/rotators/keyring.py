@@ -3,15 +3,16 @@
     target = { kind = "fernet", cache_age = "15m" }
 
     [old]              before
-    [old, new]         all readers learn the new key, and none uses it yet
+    [old, new]         all readers learn the new key, but none uses it yet
     [new, old]         once no cache is older: the new key signs, both verify
     [new]              after the grace period, which is as long as a token lives
 
-At every moment, each reader knows the key that any other one signs with. The list is JSON or
-separated by commas, and stays so. `MultiFernet` takes such a list; for HS256, sign with the
-first key and try all of them.
+At every moment, each reader knows the key that any other reader signs with. The list is JSON or
+separated by commas, and does not change its form. `MultiFernet` accepts such a list; for HS256,
+sign with the first key and try all of them.
 
-The readers are the target: only `prepare` and `test` do anything. Both check every key of the list.
+The readers are the target: only `prepare` and `test` do anything. Both check every key of the
+list.
 """
 
 from __future__ import annotations
@@ -35,14 +36,14 @@ if TYPE_CHECKING:
 FERNET, HS256 = "fernet", "hs256"
 DEFAULT_CACHE_AGE_SECONDS = 900.0
 FERNET_BYTES = 32
-# RFC 7518, 3.2: a key of the size of the hash or larger
+# RFC 7518, 3.2: a key must have at least the size of the hash
 HS256_LEAST_BYTES = 32
 HS256_LENGTH = 43  # of the url-safe alphabet: 258 bits
 _LIST_HINT = 'store them separated by commas, or as JSON: ["newest", "older"]'
 
 
 class KeyringRotator:
-    """See the module's docstring."""
+    """Rotates a list of keys; see the module's docstring."""
 
     settings: ClassVar[Mapping[str, type | tuple[type, ...]]] = {
         "kind": str,
@@ -87,7 +88,7 @@ class KeyringRotator:
         return ""
 
     def prepare(self, current: Fields) -> Mapping[str, str]:
-        """Prove that the secret is a list of such keys, of which the first can be used."""
+        """Check that the secret is a list of valid keys, and that the first one can sign."""
         keys = self._keys(current)
         forms = {form_of(text.reveal()) for text in (current[self._field], *keys)}
         if strange := forms - {"", JSON_LIST}:
@@ -98,7 +99,7 @@ class KeyringRotator:
         return {}
 
     def create(self, current: Fields, facts: Mapping[str, str]) -> Created:  # noqa: ARG002
-        """Make a key, and the three lists that it goes through."""
+        """Create a key, and the three lists that the rotation publishes."""
         old = self._keys(current)
         new = self._new_key()
         known, used, last = [*old, new], [new, *old], [new, *old[: self._keep]]
@@ -113,11 +114,11 @@ class KeyringRotator:
         """Do nothing: the readers are the target."""
 
     def test(self, new: Fields, facts: Mapping[str, str]) -> None:  # noqa: ARG002
-        """Sign with the new key; verify with the list, also what the old key signs."""
+        """Sign with the new key, and verify with the list; also verify what the old key signs."""
         self._check(self._keys(new))
 
     def probe(self, fields: Fields, facts: Mapping[str, str]) -> bool:  # noqa: ARG002
-        """Return whether the list can be used."""
+        """Return whether all keys of the list are valid."""
         try:
             self._check(self._keys(fields))
         except RotationError:
@@ -128,7 +129,7 @@ class KeyringRotator:
         """Do nothing: the old key still verifies."""
 
     def retire(self, fields: Fields, keep: Fields, facts: Mapping[str, str]) -> None:
-        """Do nothing: the old key goes with the last list that readers get."""
+        """Do nothing: the last list that readers get no longer has the old key."""
 
     def is_dead(self, fields: Fields, keep: Fields, facts: Mapping[str, str]) -> bool:  # noqa: ARG002
         """Return true: there is no server to ask."""
@@ -156,7 +157,7 @@ class KeyringRotator:
         return [Secret(key.strip()) for key in keys]
 
     def _written(self, like: Fields, keys: Sequence[Secret]) -> Fields:
-        """Return the field with these keys, in the form that it has now."""
+        """Return the field with these keys, in its present form."""
         texts = [key.reveal() for key in keys]
         if like[self._field].reveal().lstrip().startswith("["):
             return {self._field: Secret(json.dumps(texts))}
@@ -181,7 +182,7 @@ def _check_fernet(keys: Sequence[Secret]) -> None:
         found = [Fernet(key.to_bytes()) for key in keys]
         for one in found:
             MultiFernet(found).decrypt(one.encrypt(b"envkit"))
-    except (ValueError, InvalidToken):  # which quotes the key
+    except (ValueError, InvalidToken):  # its text quotes the key
         raise RotationError(
             "the secret has a key that is not a Fernet key",
             hint="write kind = \"hs256\" in 'target' if they are to sign JWTs",
@@ -189,7 +190,7 @@ def _check_fernet(keys: Sequence[Secret]) -> None:
 
 
 def _check_hs256(keys: Sequence[Secret]) -> None:
-    """Check the key that signs; an older one, which only verifies, may be shorter."""
+    """Check the key that signs; an older key, which only verifies, may be shorter."""
     if len(keys[0].to_bytes()) < HS256_LEAST_BYTES:
         raise RotationError(
             f"the first key is shorter than the {HS256_LEAST_BYTES} bytes that HS256 needs",
@@ -214,5 +215,5 @@ def _seconds(setting: object) -> float:
         return duration_seconds(str(setting))
     except ValueError:
         raise ProfileError(
-            "'target.cache_age' is not a duration", hint='write cache_age = "15m"'
+            "'target.cache_age' is not a duration", hint='write: cache_age = "15m"'
         ) from None

@@ -1,4 +1,4 @@
-"""The login that a secret holds, in one of the forms that teams have, or as a password alone.
+"""Read and replace the login in a secret, in one of the usual forms or as a password alone.
 
     stored = StoredLogin("password", user_field="username")
     stored.read({"username": Secret("app_a"), "password": Secret("hunter2")}).user   # app_a
@@ -9,9 +9,9 @@
     >>> with_login("Host=db;Username=app_a;Password=x", Login("app_b", Secret("n;w"))).reveal()
     'Host=db;Username=app_b;Password="n;w"'
 
-Only the text of the user and the password is changed; every other byte stays. A value that
-looks like a connection string and is not understood is refused: taken for a password, it would
-be replaced as a whole. Pure.
+Only the text of the user and the password is changed; all other bytes stay. A value that looks
+like a connection string but is not understood is refused: as a password, it would be replaced as
+a whole. Pure.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ if TYPE_CHECKING:
 
     from envkit.rotation_state.store import Fields
 
-# fields that name the user of a password that is stored beside them
+# fields with the user of a password, beside the password
 USER_FIELDS = ("username", "user")
 _TRIES = 100
 
-# what no password alone looks like
+# forms that a password alone never has
 _CONNECTION = re.compile(
     r"://"
     r"|\A\s*(?:[{<]|\[\s*[{\[\"]|\(\s*\w+\s*=)"
@@ -57,12 +57,12 @@ _CONNECTION = re.compile(
 
 
 class Login(NamedTuple):
-    """A user, the password as it is typed, and the servers that it is for.
+    """A user, a password and the servers of the login.
 
     Attributes:
-        user: its name, not encoded.
+        user: not encoded.
         password: not encoded.
-        hosts: as written; empty where the value names none. Of no account in writing.
+        hosts: as written; empty if the value names none. `with_login` does not write them.
     """
 
     user: str
@@ -71,13 +71,13 @@ class Login(NamedTuple):
 
 
 class StoredLogin:
-    """Where among the fields of a secret its login is.
+    """The place of the login among the fields of a secret.
 
     Args:
         field: of the value, in any form.
-        user_field: of the user, where the value is a password alone.
-        user: who it is where neither says so.
-        must_be: the only user that the secret may name; also who it is where it names none.
+        user_field: of the user, if the value is a password alone.
+        user: the user if neither field names one.
+        must_be: the only user that the secret may name; also the user if it names none.
     """
 
     __slots__ = ("_field", "_must_be", "_user", "_user_field")
@@ -96,10 +96,10 @@ class StoredLogin:
         self._must_be = must_be
 
     def read(self, fields: Fields) -> Login:
-        """Return the login that the fields of a secret hold.
+        """Return the login in the fields of a secret.
 
         Raises:
-            RotationError: they hold none, or that of another user than the profile says.
+            RotationError: there is no login, or its user is not the one of the profile.
         """
         value = self._one(fields, self._field)
         found = _found(value.reveal())
@@ -116,7 +116,7 @@ class StoredLogin:
         user = next((user for user in named if user), self._user or "")
         if found is None and user and value.reveal().startswith(tuple(f"{user}{c}" for c in ":/ ")):
             raise not_understood("starts with its user and is not just a password")
-        if found is None or not found.users:  # they must agree, but do not say whose it is
+        if found is None or not found.users:  # fields beside it must agree, but are not its user
             beside = [name for name in USER_FIELDS if name in fields and name != self._field]
             named += [fields[name].reveal() for name in beside]
         others = {one for one in named if one} - {user}
@@ -133,10 +133,10 @@ class StoredLogin:
         return Login(user, password, hosts)
 
     def write(self, fields: Fields, login: Login) -> dict[str, Secret]:
-        """Return the fields of a secret with another login in them.
+        """Return the fields of a secret with another login.
 
         Raises:
-            RotationError: they hold none, or cannot hold this one.
+            RotationError: they have no login, or their form cannot represent this one.
         """
         now = self.read(fields)
         value = self._one(fields, self._field).reveal()
@@ -160,13 +160,13 @@ class StoredLogin:
     def renewed(
         self, fields: Fields, generate: Mapping[str, object], user: str | None = None
     ) -> dict[str, Secret]:
-        """Return the fields with a password that is generated, and another user if one is given.
+        """Return the fields with a generated password, and another user if one is given.
 
-        A value that the form cannot hold is not used: a password with a comma in a list of
-        settings that commas separate.
+        A password that the form cannot represent is not used, such as one with a comma in a list
+        of settings that commas separate.
 
         Raises:
-            RotationError: none could be made.
+            RotationError: no suitable password could be generated.
         """
         user = self.read(fields).user if user is None else user
         tries = _TRIES
@@ -197,19 +197,19 @@ def is_url(value: Secret) -> bool:
 
 
 def login_of(value: Secret | str) -> Login:
-    """Return the login in a value that has a user in it too, in whichever form.
+    """Return the login in a value of any form that includes the user.
 
     Raises:
-        RotationError: it has none.
+        RotationError: the value has no login.
     """
     return StoredLogin("value").read({"value": _secret(value)})
 
 
 def with_login(value: Secret | str, login: Login) -> Secret:
-    """Return a value with another login in it.
+    """Return a value with another login.
 
     Raises:
-        RotationError: it has none that could be replaced.
+        RotationError: the value has no login that could be replaced.
     """
     return StoredLogin("value").write({"value": _secret(value)}, login)["value"]
 
@@ -219,10 +219,10 @@ def _secret(value: Secret | str) -> Secret:
 
 
 def _found(text: str) -> Found | None:
-    """Return where the login in a text is; None where the text is a password alone.
+    """Return the login in a text and its place; None if the text is a password alone.
 
     Raises:
-        RotationError: it looks like a connection string, and is not understood.
+        RotationError: the text looks like a connection string, but is not understood.
     """
     if url.is_jdbc(text):
         return url.read_jdbc(text)
@@ -248,5 +248,5 @@ def _has_the_password(text: str, found: Found) -> bool:
     try:
         inner = _found(text)
     except RotationError:
-        return False  # no login that is understood
+        return False  # not a login that envkit understands
     return inner is not None and not passwords.isdisjoint(part.text for part in inner.passwords)

@@ -2,8 +2,8 @@
 
     require_opaque(Secret("postgresql://app:hunter2@db/app"))      # RotationError
 
-A random value in the place of one of these would take host, user and all the rest with it.
-Pure; what is refused is named by its form, and no part of it is shown.
+A random value in place of one of these would also replace the host, the user and everything else.
+Pure. The error names the form of the refused value, and shows no part of it.
 """
 
 from __future__ import annotations
@@ -61,10 +61,10 @@ _LOGIN_HINT = (
 
 
 def require_opaque(value: Secret) -> None:
-    """Raise where a random value would replace more than a secret.
+    """Raise if a random value would replace more than a secret.
 
     Raises:
-        RotationError: it would; the hint says which rotator knows what to do.
+        RotationError: it would; the hint names the rotator to use instead.
     """
     form = form_of(value.reveal())
     if form:
@@ -74,7 +74,7 @@ def require_opaque(value: Secret) -> None:
 
 
 def form_of(text: str) -> str:
-    """Return what a text is besides a secret, for a message; nothing for a text without form."""
+    """Return the form of a text that is more than a secret, for a message; empty if it is not."""
     for form, pattern in _FORMS:
         if pattern.match(text):
             return form

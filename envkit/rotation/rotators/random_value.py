@@ -4,15 +4,15 @@
 
     KEY = old, KEY_PREVIOUS = older         before
     KEY = new, KEY_PREVIOUS = old           readers accept both
-    KEY = new, KEY_PREVIOUS = new           after the grace
+    KEY = new, KEY_PREVIOUS = new           after the grace period
 
 In the end both fields have the new value: a reader that checks with both needs no special
 case, and never checks with an empty key.
 
-`previous_field = ""` stores no previous value. The readers are the target. A value that is
-more than a secret, such as a URL, is refused: the random one would replace all of it.
+`previous_field = ""` stores no previous value. The readers are the target. A value that is more
+than a secret, such as a URL, is refused: the random value would replace all of it.
 
-For a value that is used before all readers have it (a key to sign with), use `keyring`.
+Use `keyring` for a value that is used before all readers have it, such as a key to sign with.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 
 class RandomRotator:
-    """See the module's docstring."""
+    """Rotates a random value; see the module's docstring."""
 
     settings: ClassVar[Mapping[str, type | tuple[type, ...]]] = {"previous_field": str}
     required: ClassVar[frozenset[str]] = frozenset()
@@ -47,17 +47,17 @@ class RandomRotator:
 
     @staticmethod
     def fields(field: str, target: Mapping[str, object]) -> tuple[str, ...]:
-        """Return the value's field, and that of the previous value where it is kept.
+        """Return the value's field, and that of the previous value if it is stored.
 
         Raises:
-            ProfileError: they are the same.
+            ProfileError: the two fields are the same.
         """
         suffix = "_PREVIOUS" if field == field.upper() else "_previous"
         previous = str(target.get("previous_field", field + suffix))
         if previous == field:
             raise ProfileError(
                 "'target.previous_field' is the field of the value itself",
-                hint=f'write previous_field = "{field}{suffix}"',
+                hint=f'write: previous_field = "{field}{suffix}"',
             )
         return (field, previous) if previous else (field,)
 
@@ -66,12 +66,12 @@ class RandomRotator:
         return ""
 
     def prepare(self, current: Fields) -> Mapping[str, str]:
-        """Look whether there is a value, and whether it is nothing but a secret."""
+        """Check that there is a value, and that it is nothing but a secret."""
         require_opaque(self._value(current))
         return {}
 
     def create(self, current: Fields, facts: Mapping[str, str]) -> Created:  # noqa: ARG002
-        """Make a value."""
+        """Generate a value."""
         value = generated(self._context.generate)
         if self._previous is None:
             return Created({self._field: value})
@@ -84,7 +84,7 @@ class RandomRotator:
         """Do nothing: the readers are the target."""
 
     def test(self, new: Fields, facts: Mapping[str, str]) -> None:  # noqa: ARG002
-        """Look whether there is a value."""
+        """Check that there is a value."""
         self._value(new)
 
     def probe(self, fields: Fields, facts: Mapping[str, str]) -> bool:  # noqa: ARG002
@@ -95,7 +95,7 @@ class RandomRotator:
         """Do nothing."""
 
     def retire(self, fields: Fields, keep: Fields, facts: Mapping[str, str]) -> None:
-        """Do nothing: the old value goes with the last fields that readers get."""
+        """Do nothing: the last fields that readers get no longer have the old value."""
 
     def is_dead(self, fields: Fields, keep: Fields, facts: Mapping[str, str]) -> bool:  # noqa: ARG002
         """Return true: there is no server to ask."""

@@ -1,17 +1,17 @@
-"""Rotate a password of a Redis or Valkey user, who may have several at the same time.
+"""Rotate a password of a Redis or Valkey user; a user may have several at the same time.
 
     target = { url = "redis://admin:...@cache:6379", user = "app" }
 
-    ACL SETUSER app #<sha256 of the new>      both log in from here on
-    ACL SETUSER app !<sha256 of the old>      once it is retired
+    ACL SETUSER app #<sha256 of the new>      from here on, both log in
+    ACL SETUSER app !<sha256 of the old>      when the old one is retired
 
-Passwords are named by their hash: exactly one is added, and a second time changes nothing. The
-old one is removed, and with it those that envkit made before and that may still work; never
-the current one, and never one that envkit does not know. After each change the users are
-saved, so that a restarted server has the same passwords.
+Passwords are identified by their hash: exactly one is added, and adding it again changes nothing.
+The old one is removed together with earlier ones of envkit that may still work, but never the
+current one, and never one that envkit did not create. After each change the users are saved, so
+that a restarted server has the same passwords.
 
-ACLs are not replicated: `url` may be a list, of every node of a cluster, every replica. What
-is looked at before the first change is in `redis_before`.
+ACLs are not replicated: `url` may list every node of a cluster and every replica. `redis_before`
+has the checks before the first change.
 """
 
 from __future__ import annotations
@@ -43,11 +43,11 @@ if TYPE_CHECKING:
     from envkit.secret import Secret
 
 ANY = "any"
-_UNNAMED = ""  # the user of a login that names none
+_UNNAMED = ""  # the user of a login that names no user
 
 
 class RedisRotator:
-    """See the module's docstring."""
+    """Rotates a password of a Redis or Valkey user; see the module's docstring."""
 
     settings: ClassVar[Mapping[str, type | tuple[type, ...]]] = {
         "url": (str, list),
@@ -68,7 +68,7 @@ class RedisRotator:
         if not urls or not all(isinstance(url, str) and url for url in urls):
             raise ProfileError(
                 "'target.url' must be a URL, or a list of them",
-                hint='write url = "redis://admin:{{ ... }}@host:6379"',
+                hint='write: url = "redis://admin:{{ ... }}@host:6379"',
             )
         for key in ("server", "replicas"):
             if target.get(key, ANY) != ANY:
@@ -89,20 +89,20 @@ class RedisRotator:
 
     @staticmethod
     def fields(field: str, target: Mapping[str, object]) -> tuple[str, ...]:  # noqa: ARG004
-        """Return the value's field: the user stays."""
+        """Return the value's field: the user does not change."""
         return (field,)
 
     def describe_target(self) -> str:
-        """Return hosts and ports of all nodes, and the user where `target` names one."""
+        """Return hosts and ports of all nodes, and the user if `target` names one."""
         found = [address_of(url) for url in self._urls]
         servers = ", ".join(dict.fromkeys(str(one or "a server") for one in found))
         return f"{servers}, user {self._user}" if self._user else servers
 
     def prepare(self, current: Fields) -> Mapping[str, str]:
-        """Prove that the secret is a login of this user at these servers, which works.
+        """Check that the secret is a login of this user at these servers, and that it works.
 
-        Looks as well whether the servers keep their users, and whether `url` lists all of
-        those that replicate from each other.
+        Checks as well that the servers save their users, and that `url` lists all servers that
+        replicate from each other.
         """
         user, password = self._login(current)
         if self._user and user != self._user:
@@ -139,12 +139,12 @@ class RedisRotator:
         return {"extra_passwords": str(len(unknown))}
 
     def create(self, current: Fields, facts: Mapping[str, str]) -> Created:  # noqa: ARG002
-        """Make a password; the server hears nothing of it."""
+        """Generate a password, without a request to the server."""
         new = self._stored.renewed(current, self._context.generate)
         return Created(new, issued=(_digest(self._login(new)[1]),))
 
     def set(self, old: Fields, new: Fields, facts: Mapping[str, str]) -> None:  # noqa: ARG002
-        """Let the user log in with the new password too."""
+        """Add the new password of the user."""
         user, password = self._login(new)
         for url in self._urls:
             with self._node(url, old, new) as node:
@@ -153,7 +153,7 @@ class RedisRotator:
                 self._keep(node)
 
     def _add(self, node: Node, user: str, digest: str, new: Fields) -> None:
-        """Add a password that is not there; take it back where the rotation is no longer ours."""
+        """Add a password unless it exists; remove it if the rotation is no longer ours."""
 
         def take_back() -> None:
             node.remove(user, digest)
@@ -162,7 +162,7 @@ class RedisRotator:
         self._context.confirm()
         try:
             node.add(user, digest)
-        except UnavailableError:  # the answer is lost; it may be done
+        except UnavailableError:  # the response is lost; the password may have been added
             self._context.settle(new, take_back)
             raise
         self._context.settle(new, take_back)
@@ -189,14 +189,14 @@ class RedisRotator:
         """Do nothing: both passwords work, and the readers have the new one."""
 
     def retire(self, fields: Fields, keep: Fields, facts: Mapping[str, str]) -> None:  # noqa: ARG002
-        """Remove this password and those that `issued` names; never the one of `keep`."""
+        """Remove this password and those of `issued`, but never that of `keep`."""
         user, removed = self._removed(fields, keep)
         for url in self._urls if removed else ():
             with self._node(url, fields, keep) as node:
                 found = node.user(user)
                 if found is None:
                     continue
-                self._spare_admin(node, user)  # a record may name anybody
+                self._spare_admin(node, user)  # a record may name any user
                 for digest in sorted(found.hashes & removed):
                     self._context.confirm()
                     node.remove(user, digest)
@@ -217,10 +217,10 @@ class RedisRotator:
         return True
 
     def _removed(self, fields: Fields, keep: Fields) -> tuple[str, frozenset[str]]:
-        """Return a user, and the hashes of those of his passwords that are to go.
+        """Return a user, and the hashes of the passwords to remove.
 
         Raises:
-            RotationError: the fields, which a record has kept, are of another user.
+            RotationError: the fields, which come from a record, are those of another user.
         """
         if self._user and fields and self._login(fields)[0] != self._user:
             raise RotationError(
@@ -231,7 +231,7 @@ class RedisRotator:
             )
         try:
             kept_user, kept = self._login(keep)
-        except RotationError:  # readers have something else: what they need is not known
+        except RotationError:  # readers have some other value: which password they need is unknown
             if not fields:
                 return DEFAULT_USER, frozenset()
             user, password = self._login(fields)
@@ -252,16 +252,16 @@ class RedisRotator:
         return named or DEFAULT_USER, login.password
 
     def _node(self, url: str, *logins: Fields) -> Node:
-        """Return a server of `target.url`, to be logged in to as the admin.
+        """Return a server of `target.url` with the admin's logins.
 
         Args:
             url: of the admin's login.
-            logins: what the admin's password may be as well, where it is the rotated one: the
-                URL has what the secret was when the run began.
+            logins: other possible logins of the admin, if its password is the rotated one: the
+                URL has the value of the secret at the start of the run.
         """
         others: list[Login] = []
         for fields in logins if self._context.own_login else ():
-            with suppress(RotationError):  # readers may have something else
+            with suppress(RotationError):  # readers may have some other value
                 others.append(self._stored.read(fields))
         return Node(url, self._context.deadline, others)
 

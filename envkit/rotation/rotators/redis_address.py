@@ -1,12 +1,12 @@
-"""Which server a URL or a login names, and whether that is one of `target.url`. Pure.
+"""Find the server in a URL or a login, and whether `target.url` lists it. Pure.
 
     >>> address_of("rediss://envkit:p%40ss@Cache:6380/0")
     Address(host='cache', port=6380)
     >>> str(address_of("redis://envkit:{{ vault:cache#password }}@cache"))
     'cache:6379'
 
-Names are compared as they are written, in any case: nothing is looked up here. No text of a
-URL but its host and its port leaves this module.
+Names are compared as they are written, ignoring case, without a lookup. Only the host and the port
+of a URL leave this module.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _HOST = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._-]*[A-Za-z0-9_.])?|[0-9A-Fa-f:.]
 
 
 class Address(NamedTuple):
-    """A host in lower case and a port; of a socket its path, and no port."""
+    """A host in lower case and a port; for a socket its path, and no port."""
 
     host: str
     port: int
@@ -60,14 +60,14 @@ def address_of(url: str) -> Address | None:
 
 
 def servers_of(login: Login, value: Secret) -> frozenset[Address] | None:
-    """Return the servers that a secret names; none for a password alone.
+    """Return the servers that a secret names; empty for a password alone.
 
     Args:
-        login: what was read from the secret.
-        value: the text that it was read from.
+        login: the login that was read from the secret.
+        value: the text of the secret.
 
     Returns:
-        None where it names one that cannot be read.
+        None if the secret names a server that cannot be parsed.
     """
     text = value.reveal()
     if text == login.password.reveal():
@@ -84,7 +84,7 @@ def servers_of(login: Login, value: Secret) -> frozenset[Address] | None:
 
 
 def names_only_a_password(login: Login, value: Secret) -> bool:
-    """Return whether a secret leaves open whose password it is: a password alone, or JSON.
+    """Return whether a secret may belong to any user: it is a password alone, or JSON.
 
     A client that is given a URL or a connection string without a user logs in as `default`.
     """

@@ -1,7 +1,8 @@
-"""What must be so at a Redis or Valkey server before a rotation changes anything.
+"""Check a Redis or Valkey server before a rotation changes anything.
 
-The secret is a login at this server, its user is another one than the admin, has passwords and
-can log in, and every server that replicates from another is listed: ACLs are not replicated.
+The secret must be a login at this server. Its user must not be the admin, must have passwords and
+must be able to log in. Every server that replicates from another must be listed, since ACLs are
+not replicated.
 """
 
 from __future__ import annotations
@@ -21,10 +22,10 @@ if TYPE_CHECKING:
 
 
 def check_server(login: Login, value: Secret, urls: Sequence[str]) -> None:
-    """Raise where the secret is a login at a server that `target.url` does not name.
+    """Raise if the secret is a login at a server that `target.url` does not list.
 
     Raises:
-        RotationError: it is, or one of the URLs is none.
+        RotationError: it is, or one of the URLs is invalid.
     """
     listed = {address_of(url) for url in urls}
     if None in listed:
@@ -43,12 +44,13 @@ def check_server(login: Login, value: Secret, urls: Sequence[str]) -> None:
 
 
 def check_admin(node: Node, user: str, *, own_login: bool) -> None:
-    """Raise where the admin's own password would be changed, and its URL not with it.
+    """Raise if the rotation would change the admin's password without changing its URL.
 
     Args:
         node: one server.
-        user: whose password is rotated.
-        own_login: whether the profile means it, and the URL is made of the rotated secret.
+        user: the user whose password is rotated.
+        own_login: whether the profile intends this, and the URL is built from the rotated
+            secret.
 
     Raises:
         RotationError: it would.
@@ -63,35 +65,35 @@ def check_admin(node: Node, user: str, *, own_login: bool) -> None:
 
 
 def usable_user(node: Node, name: str) -> User:
-    """Return a user whose passwords count. SETUSER would make one that is not there.
+    """Return a user with valid passwords. SETUSER would create a user that does not exist.
 
     Raises:
-        RotationError: there is none.
+        RotationError: there is no such user.
     """
     user = node.user(name)
     if user is None:
         raise RotationError(
             "the server of target.url does not know the secret's user",
-            hint="run ACL SETUSER ... on it, or correct 'target.user'",
+            hint=f"create it with 'ACL SETUSER {name} on >PASSWORD ...', or correct 'target.user'",
         )
     if user.takes_any_password:
         raise RotationError(
             "the server of target.url does not check the password of the secret's user (nopass)",
-            hint="run ACL SETUSER ... resetpass, and give the user a password",
+            hint=f"run: ACL SETUSER {name} resetpass >PASSWORD",
         )
     if not user.enabled:
         raise RotationError(
             "the secret's user is disabled at the server of target.url",
-            hint="run ACL SETUSER ... on",
+            hint=f"run: ACL SETUSER {name} on",
         )
     return user
 
 
 def check_peers(node: Node, user: str) -> frozenset[Address]:
-    """Return the servers that one replicates from or to.
+    """Return the servers that replicate to or from a server.
 
     Raises:
-        RotationError: it logs in to its master as the user whose password is rotated.
+        RotationError: the server logs in to its master as the user whose password is rotated.
     """
     if node.replicates_as(user):
         raise RotationError(
@@ -104,10 +106,10 @@ def check_peers(node: Node, user: str) -> frozenset[Address]:
 
 
 def check_listed(peers: Collection[Address], urls: Sequence[str]) -> None:
-    """Raise where servers replicate from or to those of `target.url` that it does not list.
+    """Raise if servers replicate from or to those of `target.url` without being listed there.
 
     Raises:
-        RotationError: there are some; the message names them.
+        RotationError: there are such servers; the message names them.
     """
     listed = {address for url in urls if (address := address_of(url)) is not None}
     known = {same for address in listed for same in reached_as(address)} if peers else set()

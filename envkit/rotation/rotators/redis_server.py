@@ -1,4 +1,4 @@
-"""A Redis or Valkey server and its users; what its client's errors mean.
+"""A Redis or Valkey server and its users, with the translation of its client's errors.
 
     with Node("redis://admin:...@cache:6379", deadline) as node:
         node.user("app").hashes
@@ -6,8 +6,8 @@
         node.add("app", sha256_of_the_new_password)
         node.logs_in("app", Secret("new"))
 
-Passwords are added and removed by their SHA-256, which is what the server stores. Only
-envkit's errors escape; the server's own messages are dropped, since they quote hashes.
+Passwords are added and removed by their SHA-256, which is what the server stores. Only envkit's
+errors escape. The server's own messages are dropped, since they quote hashes.
 
 Reference: https://valkey.io/topics/acl/
 """
@@ -42,17 +42,17 @@ if TYPE_CHECKING:
     from envkit.secret import Secret
 
 CONNECT_SECONDS = 10
-NO_CLIENT = 2**63 - 1  # the id of no connection
+NO_CLIENT = 2**63 - 1  # an ID that no connection has
 DEFAULT_USER = "default"
 PAGE = "docs/reference/rotators/redis.md"
 
 
 class User(NamedTuple):
-    """What a server says of one user.
+    """A user of a server.
 
     Attributes:
-        enabled: it is `on`.
-        takes_any_password: it is `nopass`.
+        enabled: whether it is `on`.
+        takes_any_password: whether it is `nopass`.
         hashes: the SHA-256 of each of its passwords, in hexadecimal.
     """
 
@@ -62,20 +62,20 @@ class User(NamedTuple):
 
 
 class Node:
-    """One server, logged in to as the admin while entered.
+    """One server. The context manager logs in as the admin.
 
     Args:
         url: of the admin's login: `redis://`, `rediss://` or `unix://`.
-        deadline: when everything must be over.
-        others: logins that are tried where the one of the URL is refused, in this order;
-            only those of its user.
+        deadline: when the whole operation must be done.
+        others: logins to try, in this order, if that of the URL is refused; only those of the
+            same user are tried.
     """
 
     def __init__(self, url: str, deadline: Deadline, others: Sequence[Login] = ()) -> None:
         self._url = url
         self._deadline = deadline
         self._others = others
-        self._password: Secret | None = None  # None for the URL's
+        self._password: Secret | None = None  # None means the URL's
         self._client: Redis | None = None
         self.admin = DEFAULT_USER
 
@@ -93,7 +93,7 @@ class Node:
             self._client.close()
 
     def user(self, name: str) -> User | None:
-        """Return what the server says of a user; None where there is none."""
+        """Return a user of the server; None if it does not exist."""
         found = self._ask("ACL GETUSER", name)
         if found is None:
             return None
@@ -101,30 +101,30 @@ class Node:
         return User("on" in flags, "nopass" in flags, frozenset(found["passwords"]))
 
     def add(self, user: str, digest: str) -> None:
-        """Let a user, who is there, log in with one password more."""
+        """Add one password to an existing user."""
         self._ask("ACL SETUSER", user, f"#{digest}")
 
     def remove(self, user: str, digest: str) -> None:
-        """Take a password away from a user; nothing happens where it is gone already."""
+        """Remove a password from a user; does nothing if it is already gone."""
         try:
             self._ask("ACL SETUSER", user, f"!{digest}")
         except SourceError:
-            # the server refuses a password that is not there: another process was faster
+            # the server refuses to remove a password that is gone: another process was faster
             found = self.user(user)
             if found is not None and digest in found.hashes:
                 raise
 
     def rehearse(self, user: str, *, saving: bool, ending: bool) -> None:
-        """Do what a rotation will do to a user who is there, in a way that changes nothing.
+        """Run the commands of a rotation for an existing user, in a way that changes nothing.
 
         Args:
-            user: whose password will change.
+            user: the user whose password will change.
             saving: whether the users will be saved.
             ending: whether connections will be closed.
 
         Raises:
-            DeniedError: the admin may not do it.
-            SourceError: the server cannot.
+            DeniedError: the admin may not run a command.
+            SourceError: the server cannot run a command.
         """
         self._ask("ACL SETUSER", user)
         if ending:
@@ -133,11 +133,11 @@ class Node:
             self.save()
 
     def has_acl_file(self) -> bool:
-        """Return whether the users outlive a restart of the server."""
+        """Return whether the users survive a restart of the server."""
         return bool(self._ask("CONFIG GET", "aclfile").get("aclfile"))
 
     def peers(self) -> frozenset[Address]:
-        """Return the servers that replicate from this one or to it, and those of its cluster."""
+        """Return the servers that replicate from or to this one, and those of its cluster."""
         info = self._ask("INFO", "replication")
         found = {
             Address(str(entry["ip"]).lower(), int(entry["port"]))
@@ -162,12 +162,12 @@ class Node:
         self._ask("ACL SAVE")
 
     def end_connections(self, user: str) -> None:
-        """Close all connections of a user, whichever password they came with."""
+        """Close all connections of a user, whichever password they used."""
         self._ask("CLIENT KILL", "USER", user)
 
     def logs_in(self, user: str, password: Secret) -> bool:
         """Return whether a login works now."""
-        client = self._open()  # a separate connection, which has another user afterwards
+        client = self._open()  # a separate connection, since it changes its user
         try:
             self._do(client, "AUTH", user, password.to_bytes())
         except AuthError:
@@ -177,18 +177,18 @@ class Node:
         return True
 
     def _ask(self, *command: Any) -> Any:
-        assert self._client is not None  # noqa: S101 - used inside of `with`
+        assert self._client is not None  # noqa: S101 - used only inside `with`
         return self._do(self._client, *command)
 
     @staticmethod
     def _do(client: Redis, *command: Any) -> Any:
         try:
             return client.execute_command(*command)  # type: ignore[no-untyped-call]
-        except Exception as error:  # noqa: BLE001 - any of them may quote what was sent
+        except Exception as error:  # noqa: BLE001 - any message may quote the command
             raise _meaning(error, command[0]) from None
 
     def _open_otherwise(self) -> Redis | None:
-        """Connect with the first of the other logins that is let in."""
+        """Connect with the first of the other logins that works."""
         for user, password, *_ in self._others:
             if (user or DEFAULT_USER) == self.admin:
                 self._password = password
@@ -213,7 +213,7 @@ class Node:
         try:
             pool = ConnectionPool.from_url(
                 self._url,
-                protocol=2,  # what every server and every admin's ACL knows
+                protocol=2,  # every server supports it, and every admin's ACL allows it
                 decode_responses=True,
                 encoding_errors="replace",
                 retry=Retry(NoBackoff(), 0),
@@ -233,7 +233,7 @@ class Node:
 
 
 def _members(nodes: Mapping[str, Mapping[str, str]]) -> set[Address]:
-    """Return the other servers of a cluster, of those whose address it knows."""
+    """Return the other servers of a cluster whose address is known."""
     found = set()
     for name, node in nodes.items():
         host, _, port = name.rpartition(":")
@@ -252,7 +252,7 @@ def not_a_url() -> RotationError:
 
 
 def reached_as(address: Address) -> frozenset[Address]:
-    """Return an address as it is written, and as the resolver knows it."""
+    """Return an address as written, and as it is resolved."""
     found = {address}
     with suppress(OSError, UnicodeError):
         for *_, resolved in socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM):

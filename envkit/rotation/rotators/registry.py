@@ -1,14 +1,13 @@
-"""The rotators by name, and how one is built from the table of a rotation.
+"""The rotators by name. Builds a rotator from the table of a rotation.
 
     rotator = open_rotator("postgres", context)
 
-A rotator's module is imported only when a rotation asks for it, and its driver only when it
-starts to work. Plug-ins come from the entry-point group `envkit.rotators`, which is read only
-for a name that is not built in.
+The module of a rotator is imported only when a rotation needs it, and its driver only when it
+starts to work. Plug-ins are in the entry-point group `envkit.rotators`, which is read only for a
+name that is not built in.
 
-An entry is the class of a rotator, or a mapping of classes by strategy. Building a rotator
-does no I/O and reads no value, so that a table can be checked before its placeholders are
-substituted.
+An entry is the class of a rotator, or a mapping of classes by strategy. Building a rotator does
+no I/O and reads no value, so that a table can be checked before its placeholders are resolved.
 """
 
 from __future__ import annotations
@@ -51,7 +50,7 @@ class RotatorType(Protocol):
 
     Attributes:
         settings: the keys of the table `target`, each with its type or types.
-        required: those that must be there.
+        required: the keys that must be set.
         overlap: whether an old and a new credential can both work.
     """
 
@@ -61,11 +60,11 @@ class RotatorType(Protocol):
 
     @staticmethod
     def fields(field: str, target: Mapping[str, object]) -> tuple[str, ...]:
-        """Return which fields of the secret a rotation changes, the value first.
+        """Return the fields of the secret that a rotation changes, the rotated value first.
 
         Args:
             field: of the value, as the profile names it.
-            target: the table, its placeholders substituted or not.
+            target: the table; its placeholders may be unresolved.
         """
         ...
 
@@ -73,7 +72,7 @@ class RotatorType(Protocol):
         """Build a rotator; no I/O.
 
         Raises:
-            ProfileError: what the profile says cannot be.
+            ProfileError: a setting is invalid.
         """
         ...
 
@@ -82,12 +81,12 @@ def rotator_type(name: str, strategy: str, place_of: Callable[[str], object]) ->
     """Return the class of a rotator.
 
     Args:
-        name: `postgres`.
-        strategy: as the rotation says.
-        place_of: where a key of the rotation is written.
+        name: such as `postgres`.
+        strategy: of the rotation.
+        place_of: returns the location of a key of the rotation.
 
     Raises:
-        ProfileError: there is no such rotator or strategy, or the package that brings it
+        ProfileError: there is no such rotator or strategy, or the package that provides it
             is broken.
     """
     if name in BUILT_IN:
@@ -112,19 +111,19 @@ def open_rotator(
     """Build the rotator of a rotation.
 
     Args:
-        name: `postgres`.
-        context: what it may know.
-        place_of: where a key of the rotation is written; None where it is in no file.
+        name: such as `postgres`.
+        context: for the rotator.
+        place_of: returns the location of a key of the rotation; None if it is in no file.
 
     Raises:
-        ProfileError: no such rotator, or it cannot be built from this table.
+        ProfileError: there is no such rotator, or this table is invalid for it.
     """
     place_of = place_of or (lambda _: context.rotation)
     return build(rotator_type(name, context.strategy, place_of), context, place_of)
 
 
 def context_of(policy: Policy, fields: tuple[str, ...], deadline: Deadline) -> RotatorContext:
-    """Return what the rotator of a policy may know; the placeholders are not substituted."""
+    """Return the context for the rotator of a policy; the placeholders are not resolved."""
     return RotatorContext(
         policy.full_name,
         policy.target,
@@ -137,7 +136,7 @@ def context_of(policy: Policy, fields: tuple[str, ...], deadline: Deadline) -> R
 
 
 def build(kind: RotatorType, context: RotatorContext, place_of: Callable[[str], object]) -> Rotator:
-    """Build a rotator whose class is known, its tables checked; as `open_rotator` does."""
+    """Build a rotator from its class, after checking its tables, like `open_rotator`."""
     places = {table: place_of(table) for table in ("target", "generate")}
     check_keys(context.target, kind.settings, lambda _: places["target"], "target")
     check_keys(context.generate, generate.SETTINGS, lambda _: places["generate"], "generate")
@@ -145,7 +144,7 @@ def build(kind: RotatorType, context: RotatorContext, place_of: Callable[[str], 
     if missing:
         raise ProfileError(
             f"{places['target']}: the rotator needs 'target.{missing[0]}'",
-            hint=f"write target = {{ {', '.join(f'{key} = ...' for key in missing)} }}",
+            hint=f"write: target = {{ {', '.join(f'{key} = ...' for key in missing)} }}",
         )
     table = "generate"
     try:

@@ -4,8 +4,8 @@
     if catalog.stale():
         catalog.read()
 
-A changed file is noticed by its times, without being read. When the profiles can no longer be
-read as a whole, the rotations that were known before remain. No store is asked.
+A changed file is noticed by its times, without reading it. If the profiles can no longer be read
+as a whole, the known rotations remain. No store is read.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from envkit.rotation.catalog import Rotation
 
-READ_SECONDS = 60.0  # for all the profiles
+READ_SECONDS = 60.0  # for all profiles together
 
 
 class CatalogWatcher:
@@ -30,12 +30,12 @@ class CatalogWatcher:
 
     Args:
         folder: absolute path of the folder of profiles.
-        environments: names or aliases of profiles; all of them unless given.
+        environments: names or aliases of profiles; default: all profiles.
         environ: the process environment.
 
     Attributes:
-        rotations: by their full names, as they were last read.
-        collected: all that was found then.
+        rotations: by full name, as of the last read.
+        collected: the whole result of the last read.
     """
 
     def __init__(
@@ -49,16 +49,16 @@ class CatalogWatcher:
         self._known: object = None
 
     def stale(self) -> bool:
-        """Return whether a file has changed, come or gone since the profiles were read."""
+        """Return whether a file was changed, added or removed since the profiles were read."""
         return self._files() != self._known
 
     def read(self) -> Collected:
-        """Read the profiles and return what they say.
+        """Read the profiles and return their rotations.
 
         Raises:
-            ProfileError: they cannot be read as a whole; what was known before is kept.
+            ProfileError: they cannot be read as a whole; the known rotations remain.
         """
-        # before they are read: what changes meanwhile is read once more
+        # taken before reading: a file that changes meanwhile is then read again
         self._known = self._files()
         self.collected = collect(
             self.folder,
@@ -72,7 +72,7 @@ class CatalogWatcher:
     def _files(self) -> object:
         try:
             with os.scandir(self.folder) as entries:
-                # a link is followed: a ConfigMap of Kubernetes changes where it leads
+                # links are followed: a Kubernetes ConfigMap changes the file behind them
                 found = [
                     (entry.name, status.st_mtime_ns, status.st_size, status.st_ino)
                     for entry in entries

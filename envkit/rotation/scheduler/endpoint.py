@@ -1,11 +1,11 @@
-"""Answer `/healthz`, `/readyz` and `/metrics` over HTTP, for as long as a scheduler runs.
+"""Serve `/healthz`, `/readyz` and `/metrics` over HTTP while a scheduler runs.
 
     with Endpoint("127.0.0.1:9464", metrics=metrics.text, healthy=..., ready=...) as endpoint:
         scheduler.run()
 
-What always holds: it answers GET and HEAD only; no value and no error message is in an
-answer; slow clients are cut off. It has no login and no TLS: listen where only clients that
-may know the names of the rotations can reach it.
+The endpoint answers GET and HEAD only. A response has no value and no error message. Slow clients
+are disconnected. There is no login and no TLS: listen only where all clients may know the names
+of the rotations.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Self
 
-CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"  # Prometheus' own
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"  # defined by Prometheus
 SLOW_SECONDS = 10.0
 
 
@@ -29,29 +29,28 @@ def listen_address(text: str) -> tuple[str, int]:
     """Return the host and the port of `127.0.0.1:9464`, `[::1]:9464` or `:9464` (loopback).
 
     Raises:
-        UsageError: it is none.
+        UsageError: the text is not such an address.
     """
     host, colon, port = text.rpartition(":")
     bare = host[1:-1] if host.startswith("[") and host.endswith("]") else host
     if not colon or not port.isascii() or not port.isdigit() or int(port) > 65535:
-        raise UsageError(f"--listen {text!r} has no port", hint="write --listen 127.0.0.1:9464")
+        raise UsageError(f"--listen {text!r} has no port", hint="use --listen 127.0.0.1:9464")
     if ":" in bare and bare == host:
-        raise UsageError(f"--listen {text!r} is not an address", hint="write --listen [::1]:9464")
+        raise UsageError(f"--listen {text!r} is not an address", hint="use --listen [::1]:9464")
     return bare or "127.0.0.1", int(port)
 
 
 class Endpoint:
-    """A server in a thread of its own; it listens from its making on.
+    """A server in its own thread, which listens as soon as it is built.
 
     Args:
-        address: what `listen_address` understands; port 0 is any free one.
+        address: in a form that `listen_address` accepts; port 0 means any free one.
         metrics: returns the text of `/metrics`.
-        healthy: returns what is wrong with this process, so that it had better be started
-            anew; empty for nothing.
-        ready: returns what it is waiting for; empty for nothing.
+        healthy: returns why this process should be restarted; empty if it is healthy.
+        ready: returns what the process is waiting for; empty if it is ready.
 
     Attributes:
-        host, port: where it listens.
+        host, port: the address where it listens.
 
     Raises:
         UsageError: it cannot listen there.
@@ -94,16 +93,16 @@ class Endpoint:
                 if self.command != "HEAD":
                     self.wfile.write(body)
 
-            do_HEAD = do_GET  # noqa: N815 - as http.server names it
+            do_HEAD = do_GET  # noqa: N815 - the name that http.server requires
 
             def log_message(self, *_: object) -> None:
-                """Say nothing: a probe every few seconds is no news."""
+                """Log nothing: a probe every few seconds is not worth a line."""
 
         class Server(ThreadingHTTPServer):
             daemon_threads = True
 
             def handle_error(self, *_: object) -> None:
-                """Write nothing: the client has closed the connection."""
+                """Log nothing: the client has closed the connection."""
 
         host, port = listen_address(address)
         try:

@@ -4,13 +4,13 @@
     signal.signal(signal.SIGTERM, lambda *_: scheduler.stop())
     scheduler.run()
 
-What always holds: it stores no state, so that a second one on another host, or none for a
-day, does no harm; a rotation that fails, hangs or is slow does not delay others while fewer
-than `concurrency` run; once it is stopped it begins nothing more, and each running rotation
-finishes its step, within `finish_seconds`. The next run resumes it.
+The scheduler stores no state, so that a second one on another host, or none for a day, does no
+harm. A rotation that fails, hangs or is slow does not delay others while fewer than `concurrency`
+run. After a request to stop, no rotation starts; each running one finishes its step, within
+`finish_seconds`, and the next run resumes it.
 
-It sleeps until the next rotation is to be looked at, but checks the clock and the files of
-the profiles at least every TICK_SECONDS.
+The scheduler sleeps until the next rotation must be looked at, but checks the clock and the files
+of the profiles at least every TICK_SECONDS.
 """
 
 from __future__ import annotations
@@ -35,21 +35,21 @@ if TYPE_CHECKING:
     from envkit.rotation.outcome import Outcome
     from envkit.rotation.scheduler.catalog_watcher import CatalogWatcher
 
-    # runs one rotation; asks between steps whether to stop
+    # runs one rotation; calls the function between steps to know whether to stop
     RunRotation: TypeAlias = Callable[[Rotation, Callable[[], bool]], Outcome]
 
 TICK_SECONDS = 15.0
-FINISH_SECONDS = 25.0  # Kubernetes kills after 30
+FINISH_SECONDS = 25.0  # Kubernetes kills after 30 seconds
 
 
 class Listener(Protocol):
-    """Hears what a scheduler does, and never a value. Called by one thread at a time."""
+    """Is notified of what a scheduler does, never with a value, by one thread at a time."""
 
     def loaded(self, collected: Collected) -> None:
         """The profiles were read."""
 
     def error_occurred(self, error: EnvkitError) -> None:
-        """Something is wrong that is not specific to one rotation; the scheduler continues."""
+        """An error occurred that is not specific to one rotation; the scheduler continues."""
 
     def ticked(self) -> None:
         """The scheduler is alive."""
@@ -58,7 +58,7 @@ class Listener(Protocol):
         """A rotation is being looked at."""
 
     def ended(self, rotation: Rotation, outcome: Outcome, seconds: float) -> None:
-        """This became of it."""
+        """The run of a rotation has ended with this outcome."""
 
 
 class _Done(NamedTuple):
@@ -71,12 +71,12 @@ class Scheduler:
     """Runs the rotations of a catalog in threads of this process.
 
     Args:
-        catalog: what there is to rotate; it has been read.
+        catalog: the rotations; it has been read.
         run_rotation: runs one rotation.
-        concurrency: how many run at once.
-        listeners: who is told.
-        clock: seconds since the epoch.
-        finish_seconds: how long running rotations may take once it is told to stop.
+        concurrency: how many rotations run at once.
+        listeners: notified of what happens.
+        clock: returns seconds since the epoch.
+        finish_seconds: how long running rotations may take after a request to stop.
     """
 
     def __init__(
@@ -96,27 +96,27 @@ class Scheduler:
         self._clock = clock
         self._finish_seconds = finish_seconds
         self._timers = Timers()
-        # its `put` may be called by a signal's handler, whatever the thread is doing
+        # a signal handler may call its `put` at any time, whatever this thread is doing
         self._inbox: SimpleQueue[_Done | None] = SimpleQueue()
         self._stopping = False
         self._reload = False
 
     def stop(self) -> None:
-        """Ask it to stop. A signal's handler may call this."""
+        """Request a stop. A signal handler may call this."""
         self._stopping = True
         self._inbox.put(None)
 
     def reload(self) -> None:
-        """Ask it to read the profiles again. A signal's handler may call this."""
+        """Request that the profiles are read again. A signal handler may call this."""
         self._reload = True
         self._inbox.put(None)
 
     def waiting_for(self) -> str:
-        """Return why it does no work; empty where it does."""
+        """Return what the scheduler is waiting for; empty if it works."""
         return "it is stopping" if self._stopping else ""
 
     def run(self) -> None:
-        """Run until it is told to stop."""
+        """Run until told to stop."""
         self._take(self._catalog.collected)
         with QuickHandover():
             while not self._stopping:
@@ -147,7 +147,7 @@ class Scheduler:
             rotation = self._catalog.rotations[name]
             for listener in self._listeners:
                 listener.began(rotation)
-            # a daemon, so that one that hangs does not keep the process from ending
+            # a daemon thread, so that a hanging rotation does not prevent the process from exiting
             threading.Thread(target=self._run_one, args=(rotation,), name=name, daemon=True).start()
 
     def _run_one(self, rotation: Rotation) -> None:
@@ -163,7 +163,7 @@ class Scheduler:
         return min(max(self._timers.next_at() - self._clock(), 0.0), TICK_SECONDS)
 
     def _wait(self, seconds: float) -> None:
-        """Wait for news for so long, and note all that there are."""
+        """Wait up to this many seconds for news, and process all that have arrived."""
         try:
             self._note(self._inbox.get(timeout=seconds))
             while True:

@@ -4,12 +4,11 @@
     Scheduler(catalog, run_rotation, listeners=[metrics])
     metrics.text()
 
-What always holds: no value and no error message is in it; labels are names of rotations,
-statuses and steps, so that their number is small; a rotation that is in no profile any more
-is left out.
+The metrics have no value and no error message. Their labels are names of rotations, statuses and
+steps, so that their number is small. A rotation that no profile has any more is left out.
 
-In a fleet each worker reports what it saw itself, and others may know more: take the maximum
-of times over the workers, and the minimum of `overdue`.
+In a fleet each worker reports only its own runs. To combine workers, take the maximum of times
+and the minimum of `overdue`.
 """
 
 from __future__ import annotations
@@ -35,25 +34,25 @@ if TYPE_CHECKING:
     from envkit.rotation.status import RotationStatus
     from envkit.rotation_state.record import Record
 
-# seconds that a run took; a rotation may be given an hour
+# duration of a run in seconds; a rotation may be given an hour
 BUCKETS = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3600.0)
 _NAME = "envkit_rotation"
 
 
 class _Seen(NamedTuple):
-    """One rotation when it was last looked at."""
+    """One rotation as of its last run."""
 
     rotation: Rotation
     status: str
     record: Record | None
-    failures: int = 0  # in a row, as far as this process has seen
+    failures: int = 0  # in a row, in this process
 
     def status_of(self, now: float) -> _StatusNow:
         return _StatusNow(self, status_of(self.rotation, self.record, now), now)
 
 
 class _StatusNow(NamedTuple):
-    """Where it stands now, as far as is known."""
+    """The present state of a rotation, as far as it is known."""
 
     seen: _Seen
     at: RotationStatus
@@ -109,7 +108,7 @@ _OF_EACH: dict[str, tuple[str, Callable[[_StatusNow], float | None]]] = {
 
 
 class SchedulerMetrics:
-    """Keeps what a scheduler was seen to do; one of its listeners.
+    """Records the events of a scheduler, as one of its listeners.
 
     Args:
         clock: seconds since the epoch.
@@ -156,7 +155,7 @@ class SchedulerMetrics:
     # ---------------------------------------------------------------- watching
 
     def loaded(self, collected: Collected) -> None:
-        """Forget what is in no profile any more."""
+        """Drop the rotations that no profile has any more."""
         with self._lock:
             self._seen = {
                 one.full_name: seen and seen._replace(rotation=one)
@@ -166,29 +165,29 @@ class SchedulerMetrics:
             self._unreadable = len(collected.broken)
 
     def error_occurred(self, error: EnvkitError) -> None:
-        """Nothing: what is wrong with all profiles at once shows in what is not read again."""
+        """Do nothing: profiles that cannot be read show in the time of the last read."""
 
     def orphaned(self, number: int) -> None:
-        """Note how many unfinished rotations no profile names."""
+        """Record the number of orphaned rotations."""
         self._orphaned = number
 
     def ticked(self) -> None:
-        """Note that the scheduler is alive."""
+        """Record that the scheduler is alive."""
         self._ticked_at = self._clock()
 
     def began(self, rotation: Rotation) -> None:  # noqa: ARG002 - a listener's
-        """Count it as running."""
+        """Count the rotation as running."""
         with self._lock:
             self._running += 1
 
     def ended(self, rotation: Rotation, outcome: Outcome, seconds: float) -> None:
-        """Note what became of it."""
+        """Record the outcome."""
         name = rotation.full_name
         with self._lock:
             self._running -= 1
             if name in self._seen:
                 before = self._seen[name]
-                # a store that does not answer does not make us forget
+                # a store that does not answer does not erase the last known record
                 record = outcome.record or (before.record if before else None)
                 failures = _failures(before.failures if before else 0, outcome)
                 self._seen[name] = _Seen(rotation, outcome.status, record, failures)
@@ -198,19 +197,19 @@ class SchedulerMetrics:
         if outcome.status not in (OutcomeStatus.NOT_DUE, OutcomeStatus.BUSY):
             self._seconds.observe(seconds)
 
-    # ---------------------------------------------------------------- telling
+    # ---------------------------------------------------------------- reporting
 
     @property
     def ticked_at(self) -> float:
-        """When the scheduler was last alive; 0 before it began."""
+        """When the scheduler was last alive; 0 before it started."""
         return self._ticked_at
 
     def text(self) -> bytes:
-        """Return all of it in Prometheus' text format."""
+        """Return all metrics in Prometheus' text format."""
         return self._generate(self._registry)
 
     def collect(self) -> Iterator[Any]:
-        """Yield what is counted only when it is asked for, as a collector of prometheus-client."""
+        """Yield the metrics that are computed on request, as a collector of prometheus-client."""
         now = self._clock()
         with self._lock:
             known, running = dict(self._seen), self._running
@@ -247,9 +246,9 @@ class SchedulerMetrics:
 
 
 def _failures(before: int, outcome: Outcome) -> int:
-    """Return how often a rotation has failed in a row, after one run more."""
+    """Return how often a rotation has failed in a row, including this run."""
     if outcome.status == OutcomeStatus.FAILED:
-        tried = not outcome.until  # else only its backoff was seen
+        tried = not outcome.until  # otherwise the run only saw that its backoff is in effect
         return before + tried
     return before if outcome.status == OutcomeStatus.BUSY else 0
 
@@ -259,5 +258,5 @@ def _readable(known: Mapping[str, _Seen | None], now: float) -> Iterator[tuple[s
         if one is not None:
             try:
                 yield name, one.status_of(now)
-            except (ValueError, OverflowError):  # a time that no calendar has: only its own row
+            except (ValueError, OverflowError):  # skip only the row whose time is out of range
                 continue

@@ -1,9 +1,9 @@
-"""Look for orphaned rotations every hour while a scheduler runs, for its metrics.
+"""Search for orphaned rotations every hour while a scheduler runs, for its metrics.
 
     listeners = [metrics, OrphanSearch(metrics.orphaned, environ=os.environ)]
 
-It is a listener of the scheduler, and asks the stores in a thread of its own. What cannot be
-looked at leaves what was found before.
+The search is a listener of the scheduler, and reads the stores in its own thread. If a place
+cannot be searched, the number of the last search remains.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ SEARCH_SECONDS = 60.0
 
 
 class OrphanSearch:
-    """See the module's docstring.
+    """Searches for orphaned rotations; see the module's docstring.
 
     Args:
-        found: called with how many there are, from another thread.
+        found: called with the number of orphans, from another thread.
         environ: the process environment.
-        clock: seconds since the epoch.
+        clock: returns seconds since the epoch.
     """
 
     def __init__(
@@ -50,11 +50,11 @@ class OrphanSearch:
         self._thread: threading.Thread | None = None
 
     def loaded(self, collected: Collected) -> None:
-        """Look soon, where all profiles were read: with some of them, all others' are orphans."""
+        """Search soon, if all profiles were read: otherwise the others' rotations look orphaned."""
         self._survey, self._next_at = collected.survey, 0.0
 
     def ticked(self) -> None:
-        """Look, unless that was done within the hour, or is being done."""
+        """Search, unless a search is running or less than an hour old."""
         survey = self._survey
         busy = self._thread is not None and self._thread.is_alive()
         if survey is None or busy or self._clock() < self._next_at:
@@ -64,7 +64,7 @@ class OrphanSearch:
         self._thread.start()
 
     def wait(self) -> None:
-        """Wait until a search that was begun is over."""
+        """Wait until a running search has ended."""
         if self._thread is not None:
             self._thread.join(SEARCH_SECONDS)
 
@@ -80,6 +80,6 @@ class OrphanSearch:
     def _look(self, survey: Survey) -> None:
         try:
             found = find_orphans(survey, environ=self._environ, deadline=Deadline(SEARCH_SECONDS))
-        except Exception:  # noqa: BLE001 - of a driver, most likely; what was found before remains
+        except Exception:  # noqa: BLE001 - most likely from a driver; the last number remains
             return
         self._found(len(found.orphans))

@@ -1,14 +1,14 @@
 """When each rotation is looked at next. Pure: a function of its outcomes and the time.
 
     timers = Timers()
-    timers.replace(["prod/db-password"], now)   # what is new is looked at at once
+    timers.replace(["prod/db-password"], now)   # a new rotation is looked at immediately
     for name in timers.take(now, room=8):
         ...
         timers.done(outcome, now)
 
-What always holds: a rotation is looked at by one run at a time; it is looked at again within
-LOOK_AGAIN_SECONDS, because a person or another scheduler may have changed its state; failures
-are retried with growing pauses.
+Only one run at a time looks at a rotation. It is looked at again within LOOK_AGAIN_SECONDS,
+because a person or another scheduler may have changed its state. Failures are retried with
+growing pauses.
 
 Nothing here knows whether a rotation is due: the run finds out.
 """
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from envkit.rotation.outcome import Outcome
 
 LOOK_AGAIN_SECONDS = 900.0
-SOON_SECONDS = 1.0  # what says that it can be done at once is not asked more often
-# of these it is not known yet when the next time is
+SOON_SECONDS = 1.0  # the shortest pause after an outcome that could continue immediately
+# after these outcomes the next time is not known yet
 _MOVED = (
     OutcomeStatus.ROTATED,
     OutcomeStatus.ROLLED_BACK,
@@ -36,12 +36,12 @@ _MOVED = (
 
 
 def next_look(outcome: Outcome, now: float, *, failures: int = 0) -> float:
-    """Return when a rotation is to be looked at again, seconds since the epoch.
+    """Return when to look at a rotation again, in seconds since the epoch.
 
     Args:
-        outcome: what became of it.
-        now: the time.
-        failures: how often in a row it has failed, this time included.
+        outcome: the outcome of its last run.
+        now: the current time.
+        failures: how often in a row it has failed, including this run.
     """
     at = outcome.until or now + LOOK_AGAIN_SECONDS
     if outcome.status in _MOVED:
@@ -59,29 +59,29 @@ class Timers:
         self._looks: dict[str, float] = {}
         self._failures: dict[str, int] = {}
         self._running: set[str] = set()
-        self._anew: set[str] = set()  # running by what was known before the last `replace`
+        self._outdated_runs: set[str] = set()  # running since before the last `replace`
 
     @property
     def running(self) -> frozenset[str]:
-        """What is being looked at now."""
+        """The rotations that are being looked at now."""
         return frozenset(self._running)
 
     def replace(self, names: Iterable[str], now: float) -> None:
-        """Take these rotations and no others; each is looked at at once, or as soon as it is done.
+        """Replace the rotations; each is looked at immediately, or as soon as its run ends.
 
         Args:
             names: full names.
-            now: the time.
+            now: the current time.
         """
         self._looks = dict.fromkeys(names, now)
         self._failures = {name: self._failures.get(name, 0) for name in self._looks}
-        self._anew = set(self._running)
+        self._outdated_runs = set(self._running)
 
     def take(self, now: float, room: int) -> list[str]:
-        """Return what is to be looked at now, the longest awaited first; it is running then.
+        """Return the rotations to look at now, the longest waiting first, and mark them running.
 
         Args:
-            now: the time.
+            now: the current time.
             room: how many more may run.
         """
         ready = sorted((at, name) for name, at in self._waiting() if at <= now)
@@ -90,18 +90,18 @@ class Timers:
         return taken
 
     def done(self, outcome: Outcome, now: float) -> None:
-        """Note what became of a rotation that was taken."""
+        """Record the outcome of a rotation that `take` returned."""
         name = outcome.rotation
         self._running.discard(name)
-        if name in self._anew or name not in self._looks:
-            self._anew.discard(name)
+        if name in self._outdated_runs or name not in self._looks:
+            self._outdated_runs.discard(name)
             return
         failures = self._failures[name] + 1 if outcome.status == OutcomeStatus.FAILED else 0
         self._failures[name] = failures
         self._looks[name] = next_look(outcome, now, failures=failures)
 
     def next_at(self) -> float:
-        """Return when `take` has something, if there is room; infinite for never."""
+        """Return when `take` has something if there is room; infinite if never."""
         return min((at for _, at in self._waiting()), default=float("inf"))
 
     def _waiting(self) -> Iterator[tuple[str, float]]:

@@ -1,4 +1,4 @@
 """The stores of rotation records and pending values, one module for each kind of store.
 
-`registry` chooses one, and imports it only then.
+`registry` chooses the store and imports its module only then.
 """

@@ -4,18 +4,18 @@
     ENVKIT_ROTATION   the records of its fields, and the values that are pending
     ENVKIT_STAGED     the version that is about to get one of the two labels, for a moment
 
-A label is moved from one version to another by compare-and-set, and so are the records and
-the secret. Those who may read the secret may read its pending values; others may not. What
-the secret holds is remembered from the last read, so that a write reads nothing.
+envkit moves a label from one version to another by compare-and-set, and writes records and the
+secret in the same way. Users who may read the secret may read its pending values; others may not.
+The store remembers the secret from the last read, so that a write needs no read.
 
-AWSPENDING is not used: it belongs to rotations by AWS Lambda. envkit begins no rotation while
-AWSPENDING is on another version than AWSCURRENT.
+AWSPENDING is not used: it belongs to rotations by AWS Lambda. envkit does not start a rotation
+while AWSPENDING is on another version than AWSCURRENT.
 
-Each write makes one version: every record that is saved, the rehearsal, and what is published.
-A rotation makes seven or eight, and each retry of a step that fails two: the claim of the retry,
-and its failure. AWS keeps some hundred, and removes those without a label once they are a day
-old: rotate one secret no more than ten times a day. A write that
-lost a race with the record of another field makes one more.
+Each write creates one version: every saved record, the rehearsal and the publication. A rotation
+creates seven or eight, and each retry of a failed step creates two: one for the claim of the
+retry, one for its failure. A write that loses a race with the record of another field creates one
+more. AWS stores about a hundred versions and removes those without a label after a day. Rotate
+one secret no more than ten times a day.
 
 Reference: https://docs.aws.amazon.com/secretsmanager/latest/userguide/whats-in-a-secret.html
 """
@@ -54,17 +54,17 @@ if TYPE_CHECKING:
     from envkit.sources.aws.source import AwsSecretsManagerSource
 
 PENDING = "AWSPENDING"
-ATTEMPTS = 8  # to save a record, while those of other fields are saved
+ATTEMPTS = 8  # to save a record while other processes save records of other fields
 PAUSE_SECONDS = 0.05  # at most, times the attempt
 
 
 class AwsRotationStore:
-    """See the module's docstring, and `RotationStore`.
+    """Stores a rotation in AWS Secrets Manager; see the module's docstring and `RotationStore`.
 
     Args:
         source: reads and writes no later than its deadline.
-        ref: the value that is rotated.
-        fields: of the secret, the value's first; WHOLE alone for one without fields.
+        ref: the rotated value.
+        fields: of the secret, the rotated value first; only WHOLE for a secret without fields.
     """
 
     def __init__(
@@ -77,20 +77,20 @@ class AwsRotationStore:
         self.identity = identity(secret_name(source.key(ref)), fields[0])
         self._source = source
         self._ref = ref
-        # as they were read or written last
+        # as of the last read or write
         self._secret: SecretVersion | None = None
         self._document: Document | None = None
 
     @property
     def beside(self) -> Fields:
-        """The other texts of the secret."""
+        """The other text fields of the secret."""
         found = self._secret
         if found is None or found.fields is None:
             return {}
         return texts(found.fields, found.fields.keys() - set(self.fields))
 
     def check(self) -> None:
-        """Look whether anything else rotates the secret."""
+        """Check that nothing else rotates the secret."""
         self._source.with_secret(self._ref, self._check)
 
     def read(self) -> Snapshot:
@@ -107,7 +107,7 @@ class AwsRotationStore:
         return self._source.with_secret(self._ref, read)
 
     def rehearse(self, seen: Snapshot) -> Snapshot:
-        """Make a version with what the secret holds, and move AWSCURRENT to it."""
+        """Create a version with the same content, and move AWSCURRENT to it."""
 
         def write(manager: SecretsManager, secret_id: str, place: str) -> Snapshot:
             secret = self._seen_secret(manager, secret_id, place, seen)
@@ -116,11 +116,11 @@ class AwsRotationStore:
         return self._source.with_secret(self._ref, write)
 
     def save(self, seen: Snapshot, record: Record, pending: Pending) -> Snapshot:
-        """Make a version with the record and the values, and move our label to it."""
+        """Create a version with the record and the values, and move our label to it."""
         if seen.version is None:
-            raise RotationError(  # AWS makes the first version of a secret the current one
+            raise RotationError(  # AWS would make the record the current version of the secret
                 f"{self.location} has no value: a rotation record would become its value",
-                hint="give it a value first: run 'envkit set'",
+                hint=f"run 'envkit set --ref {self._ref} --env ENV' to store a first value",
             )
 
         def write(manager: SecretsManager, secret_id: str, place: str) -> Snapshot:
@@ -135,7 +135,7 @@ class AwsRotationStore:
         return self._source.with_secret(self._ref, write)
 
     def publish(self, seen: Snapshot, fields: Fields) -> Snapshot:
-        """Make a version with these fields, and move AWSCURRENT to it."""
+        """Create a version with these fields, and move AWSCURRENT to it."""
 
         def write(manager: SecretsManager, secret_id: str, place: str) -> Snapshot:
             secret = self._seen_secret(manager, secret_id, place, seen)
@@ -204,10 +204,10 @@ class AwsRotationStore:
         record: Record,
         pending: Pending,
     ) -> str | None:
-        """Return the new version of the record; None where that of another field was faster.
+        """Return the new version of the record; None if a write for another field was faster.
 
         Raises:
-            ConflictError: the record is another one than was seen.
+            ConflictError: the record differs from the snapshot.
         """
         from uuid import uuid4
 
@@ -244,7 +244,7 @@ class AwsRotationStore:
         """Return the secret of a snapshot.
 
         Raises:
-            ConflictError: it is another one by now.
+            ConflictError: the secret has changed since.
         """
         secret = self._secret
         if secret is None or secret.version != seen.version:
@@ -261,7 +261,7 @@ class AwsRotationStore:
         secret: SecretVersion,
         content: dict[str, str | bytes],
     ) -> str:
-        """Make a version current in place of another, and return it; the same without content."""
+        """Write a new current version and return its ID; without content, copy the secret."""
         if not content and secret.text is not None:
             content = {"SecretString": secret.text}
         elif not content:
@@ -293,7 +293,7 @@ class AwsRotationStore:
         return {WHOLE: Secret(secret.text or "")}
 
     def _content(self, secret: SecretVersion, fields: Fields) -> dict[str, str | bytes]:
-        """Return the secret with these fields, every other character of it as it was."""
+        """Return the content of the secret with these fields; all other characters stay."""
         if self.fields == (WHOLE,):
             raw = fields[WHOLE].to_bytes()
             return {"SecretBinary": raw} if secret.text is None else {"SecretString": _text(raw)}
@@ -309,7 +309,7 @@ class AwsRotationStore:
 
 
 def _get(manager: SecretsManager, secret_id: str, place: str, label: str) -> SecretVersion | None:
-    """Return the version that has a label; None where there is none."""
+    """Return the version that has a label; None if there is none."""
     doing = f"cannot read {place}"
     try:
         answer = manager.call("get_secret_value", doing, SecretId=secret_id, VersionStage=label)

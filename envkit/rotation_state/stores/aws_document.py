@@ -1,15 +1,15 @@
-"""What is under the label of a secret's rotations: the records of all of its fields. Pure.
+"""The document under the label of a secret's rotations: the records of all its fields. Pure.
 
     {"record": {"version": 2, "guard": "..."},
      "records": {"password": {"record": {...}, "values": {...}, "saved": "..."}}}
 
-One label has all, since a secret has at most 20 labels and each is one of AWS's versions.
-`saved` is the version with which the record of a field came, and so that of the record: it
-stays when the record of another field is saved.
+One label has all records, since a secret can have at most 20 labels, including those of AWS.
+`saved` is the version of the secret that first had this record of the field. It serves as the
+version of the record: it stays the same when the record of another field is saved.
 
-An envkit that knows only version 1 has one record there and no `records`; it refuses what this
-one writes, by the guard. What it has written is the record of the one field that its plan
-names, and stays as it is, as `earlier`, until that is saved again.
+An envkit that knows only version 1 writes one record without `records`, and the guard makes it
+refuse this document. The record that it wrote belongs to the field that its plan names. It stays
+unchanged, as `earlier`, until the record of that field is saved again.
 """
 
 from __future__ import annotations
@@ -33,15 +33,15 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _RECORDS, _EARLIER, _SAVED = "records", "earlier", "saved"
-WHOLE = ""  # the field of a secret that is one value and no JSON object
+WHOLE = ""  # the field of a secret that is one value and not a JSON object
 
 
 class Part(NamedTuple):
     """The record of one field, as it is stored.
 
     Attributes:
-        packed: see `envelope`; None where there is none.
-        version: of the record; None where there is none.
+        packed: see `envelope`; None if there is no record.
+        version: of the record; None if there is no record.
     """
 
     packed: object
@@ -58,9 +58,9 @@ class Document(NamedTuple):
     """All records of one secret.
 
     Attributes:
-        version: that has the label; None where none has.
-        records: per field.
-        earlier: what an envkit that knows only version 1 has written.
+        version: the one that has the label; None if no version has it.
+        records: by field.
+        earlier: the record of an envkit that knows only version 1.
     """
 
     version: str | None
@@ -75,10 +75,10 @@ EMPTY = Document(None, {}, None)
 
 
 def read_document(text: str | None, version: str, place: RecordPlace) -> Document:
-    """Return what a version holds.
+    """Return the records that a version contains.
 
     Raises:
-        RotationError: it is no such document, or of an envkit that is newer than this.
+        RotationError: the version has no such document, or a newer envkit wrote it.
     """
     found = parse(text or "")
     packed = found if isinstance(found, dict) else {}
@@ -86,7 +86,7 @@ def read_document(text: str | None, version: str, place: RecordPlace) -> Documen
         return Document(version, {}, {**packed, _SAVED: version})
     records, earlier = packed.get(_RECORDS), packed.get(_EARLIER)
     if not is_guard(packed) or not isinstance(records, dict):
-        record_of(packed, place)  # says what it is instead
+        record_of(packed, place)  # raises an error that says more, if it can
         raise RotationError(f"{place.name} names no fields", hint=how_to_repair(place))
     return Document(version, records, earlier if isinstance(earlier, dict) else None)
 
@@ -104,13 +104,13 @@ def part_of(document: Document, field: str) -> Part:
 def with_part(
     document: Document, field: str, packed: Mapping[str, object], version: str
 ) -> dict[str, object]:
-    """Return what is stored once the record of one field is another, all others as they are.
+    """Return the document with a new record for one field; all others stay as they are.
 
     Args:
-        document: so far.
-        field: whose record is saved.
+        document: the document so far.
+        field: the field whose record is saved.
         packed: the record and its values.
-        version: under which this will be stored.
+        version: the version under which the document will be stored.
     """
     records = {**document.records, field: {**packed, _SAVED: version}}
     content: dict[str, object] = {

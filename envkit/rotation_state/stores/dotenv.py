@@ -1,11 +1,11 @@
-"""Rotations in `.env` files: the record is a file beside the one that has the value.
+"""Rotations in `.env` files: the record is a file beside the `.env` file.
 
     .env.prod
-    .env.prod.DB_PASSWORD.envkit-rotation       its record, and what is pending; 0600
+    .env.prod.DB_PASSWORD.envkit-rotation       its record and the pending values; 0600
 
-Both are changed under the lock of the `.env` file, each in one step. A writer that is killed
-leaves temporary files under names that the next one knows, and removes: no folder is listed.
-At rest the record has no value. A link in place of the record is refused.
+Both are changed under the lock of the `.env` file, each in one step. The names of temporary files
+are known: if a writer is killed, the next one removes its files without listing the folder. At
+rest the record has no value. A link in place of the record is refused.
 """
 
 from __future__ import annotations
@@ -39,20 +39,20 @@ if TYPE_CHECKING:
     from envkit.sources.dotenv import DotenvSource
 
 LIMIT_BYTES = 4 * 1024 * 1024
-_BLOCK_BYTES = 4096  # what a small file takes
-# until the target has the new value: how many more records may have to be written than are
-# there, the temporary file of one among them
+_BLOCK_BYTES = 4096  # the disk space of a small file
+# by phase, how many records, temporary files included, may still be written in addition to the
+# present ones before the target has the new value
 _RECORDS_TO_COME = {Phase.CLAIMED: 3, Phase.STAGED: 1}
 
 
 class DotenvRotationStore:
-    """See the module's docstring, and `RotationStore`.
+    """Stores a rotation beside a `.env` file; see the module's docstring and `RotationStore`.
 
     Args:
         source: reads and writes the file.
-        ref: the variable that is rotated.
-        fields: variables of the same file, the value's first.
-        deadline: when waiting for another process is over.
+        ref: the rotated variable.
+        fields: variables of the same file, the rotated one first.
+        deadline: when to stop waiting for another process.
     """
 
     def __init__(
@@ -64,20 +64,20 @@ class DotenvRotationStore:
         self._source = source
         self._ref = ref
         self._deadline = deadline
-        self._name: str | None = None  # of the file, once it was read
+        self._name: str | None = None  # of the file, after the first read
 
     @cached_property
     def identity(self) -> str:
-        """The name of the file that has the variable, and the variable; see `RotationStore`."""
+        """The names of the variable's file and of the variable; see `RotationStore`."""
         return identity(os.path.basename(self._paths()[0]), self.fields[0])
 
     @property
     def beside(self) -> Fields:
-        """Nothing: the other variables of a file are no fields of one secret."""
+        """Nothing: the other variables of a file are not fields of one secret."""
         return {}
 
     def check(self) -> None:
-        """Look whether the file and its record can be replaced."""
+        """Check that the file and its record can be replaced."""
         for error in self._source.check_write([self._ref]).values():
             raise error
         beside = self._paths()[2]
@@ -102,13 +102,13 @@ class DotenvRotationStore:
         return _load(self._paths()[2])[1]
 
     def rehearse(self, seen: Snapshot) -> Snapshot:
-        """Replace the file by one that holds the same."""
+        """Replace the file with the same content."""
         if seen.version is None:
             raise ConflictError(f"{self.location} no longer exists")
         return seen._replace(version=self._rewrite(seen, unchanged))
 
     def save(self, seen: Snapshot, record: Record, pending: Pending) -> Snapshot:
-        """Replace the record's file, if it is still the one that was seen."""
+        """Replace the record's file if it is still the one of the snapshot."""
         path, previous, beside = self._paths()
         packed = checked_pack(record, pending, self.fields[0], self._place(beside))
         data = json.dumps(packed).encode()
@@ -143,7 +143,7 @@ class DotenvRotationStore:
         return seen._replace(current=fields, version=self._rewrite(seen, edit))
 
     def _rehearse(self, path: str, previous: str, more_bytes: int) -> None:
-        """See that there is room for the file, before the target has the new value."""
+        """Check that there is room for the file, before the target has the new value."""
         try:
             rehearse(path, previous, more_bytes=more_bytes, alone=True)
         except OSError as error:
@@ -165,13 +165,13 @@ class DotenvRotationStore:
             raise failure("write", self._file(), error) from None
 
     def _file(self) -> str:
-        """Return the name of the file that has the variable, as the profile has it."""
+        """Return the name of the file that has the variable, as the profile spells it."""
         if self._name is None:
             self._name = self._source.file_with(self._ref)
         return self._name
 
     def _paths(self) -> tuple[str, str, str]:
-        """Return where the `.env` file is, where its copy, and where its record."""
+        """Return the paths of the `.env` file, its copy and its record."""
         path, previous = self._source.places(self._file())
         return path, previous, record_name(path, self.fields[0]) + FILE_SUFFIX
 
@@ -181,12 +181,12 @@ class DotenvRotationStore:
 
 
 def _names(path: str, previous: str, beside: str) -> list[str]:
-    """Return the names of all that is written under the lock of a file."""
+    """Return the names of all files that are written under the lock of a file."""
     return [os.path.basename(one) for one in (path, previous, beside)]
 
 
 def _state(path: str) -> os.stat_result | None:
-    """Return the state of a file, whose owner is to have the record, too."""
+    """Return the state of a file, whose owner will own the record as well."""
     try:
         return os.stat(path, follow_symlinks=False)
     except FileNotFoundError:
@@ -194,7 +194,7 @@ def _state(path: str) -> os.stat_result | None:
 
 
 def _load(path: str) -> tuple[bytes | None, str | None]:
-    """Return what is in a record's file, and its version; None for both where it is not there."""
+    """Return the content and the version of a record's file; None for both if it is missing."""
     try:
         data, state = read_own(path, LIMIT_BYTES)
     except (FileNotFoundError, NotADirectoryError):

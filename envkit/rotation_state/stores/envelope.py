@@ -2,9 +2,9 @@
 
     {"record": {"version": 2, ...}, "values": {"old": {"password": "..."}, "new": {...}}}
 
-What always holds: the record is read first, and if its version is not known, nothing else is;
-a phase without the values that it needs is refused, and so are values at rest; what cannot be
-read is an error that names the record and how to repair it, and never a crash.
+The record is read first; if its version is unknown, nothing else is read. A phase without the
+values that it needs is refused, and so are values at rest. Unreadable data never crashes envkit:
+the error names the record and how to repair it.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ if TYPE_CHECKING:
 
     from envkit.rotation_state.store import Fields, Pending
 
-# marks an object that has a key twice, or was too deep: which of both counts is unknown
+# marks an object with a duplicate key or with too much nesting: its content is ambiguous
 _SPOILED = "\0spoiled"
 _DEEPEST = 16
 _GUARD = "guard"
 _LONGEST_NUMBER = 32
 _OLD_ONLY = frozenset({PendingValue.OLD})
 _OLD_AND_NEW = frozenset({PendingValue.OLD, PendingValue.NEW})
-# all other phases are at rest, and have no values
+# all other phases are at rest and have no values
 _NEEDED = {
     Phase.CLAIMED: _OLD_ONLY,
     Phase.REVERTING: _OLD_ONLY,
@@ -53,13 +53,13 @@ _NEEDED = {
 
 
 class RecordPlace(NamedTuple):
-    """Where a record is, for messages.
+    """The location of a record, for messages.
 
     Attributes:
         name: `the rotation record vault:secret/envkit-rotation/db.password`.
-        secret: whose rotation it is about.
-        remove: the command that removes it.
-        besides: what else that removes; empty for nothing.
+        secret: the location of the rotated secret.
+        remove: the command that removes the record.
+        besides: what else the command removes; empty if nothing.
     """
 
     name: str
@@ -69,7 +69,7 @@ class RecordPlace(NamedTuple):
 
 
 def pack(record: Record, pending: Pending) -> dict[str, object]:
-    """Return the object; it holds values."""
+    """Return the object to store; it contains values."""
     packed: dict[str, object] = {"record": encode(record)}
     if pending:
         packed["values"] = {
@@ -82,16 +82,16 @@ def pack(record: Record, pending: Pending) -> dict[str, object]:
 def checked_pack(
     record: Record, pending: Pending, field: str, place: RecordPlace
 ) -> dict[str, object]:
-    """Return what `pack` does, if `unpack` would take it.
+    """Return the result of `pack`, after checking that `unpack` accepts it.
 
     Args:
-        record: what is saved.
-        pending: as well.
-        field: of the value that is rotated.
-        place: where it is saved.
+        record: the record to save.
+        pending: the pending values to save.
+        field: the field of the rotated value.
+        place: where the record is saved.
 
     Raises:
-        RotationError: it could not be read again.
+        RotationError: envkit could not read the object again.
     """
     packed = pack(record, pending)
     unpack(packed, field, place)
@@ -99,10 +99,10 @@ def checked_pack(
 
 
 def parse(text: str | bytes) -> object:
-    """Return what a JSON text holds; None where it is none.
+    """Return the content of a JSON text; None if it is not JSON.
 
-    An object that has a key twice or is nested too deeply, and a number that is none, spoil only
-    what they are part of.
+    A duplicate key or too much nesting spoils only the object that contains it. A huge integer
+    is parsed as infinity.
     """
     import json
 
@@ -114,15 +114,15 @@ def parse(text: str | bytes) -> object:
 
 
 def unpack(packed: object, field: str, place: RecordPlace) -> tuple[Record, Pending]:
-    """Return what `pack` was given.
+    """Return the record and the values that `pack` was given.
 
     Args:
-        packed: of the store.
-        field: of the value that is rotated: the record must have its values.
-        place: where it was found.
+        packed: the object from the store.
+        field: the field of the rotated value: the record must have its values.
+        place: where the object was found.
 
     Raises:
-        RotationError: it is no such object, of another version, or not complete.
+        RotationError: the object is invalid, incomplete or of another version.
     """
     record = record_of(packed, place)
     values = packed.get("values", {}) if isinstance(packed, dict) else {}
@@ -134,10 +134,10 @@ def unpack(packed: object, field: str, place: RecordPlace) -> tuple[Record, Pend
 
 
 def record_of(packed: object, place: RecordPlace) -> Record:
-    """Return the record alone, whatever its values are.
+    """Return the record alone, without checking its values.
 
     Raises:
-        RotationError: as `unpack`.
+        RotationError: like `unpack`.
     """
     found = packed if isinstance(packed, dict) else {}
     if _is_spoiled(found):
@@ -152,31 +152,31 @@ def record_of(packed: object, place: RecordPlace) -> Record:
 
 
 def guard(reason: str) -> dict[str, object]:
-    """Return what an envkit that knows only version 1 refuses, where it looks for a record.
+    """Return a record that an envkit that knows only version 1 refuses.
 
     Args:
-        reason: for people who find it.
+        reason: for people who find the record.
     """
     return {"record": {"version": VERSION, _GUARD: reason}}
 
 
 def is_guard(packed: object) -> bool:
-    """Return whether something is what `guard` returns."""
+    """Return whether an object is a guard; see `guard`."""
     record = packed.get("record") if isinstance(packed, dict) else None
     return isinstance(record, dict) and _GUARD in record and record.get("version") == VERSION
 
 
 def is_version_1(packed: object) -> bool:
-    """Return whether something was written by an envkit that knows only version 1."""
+    """Return whether an envkit that knows only version 1 wrote an object."""
     record = packed.get("record") if isinstance(packed, dict) else None
     return isinstance(record, dict) and record.get("version") == 1
 
 
 def is_about(packed: object, field: str) -> bool:
-    """Return whether a record of version 1 is about a field, which only its plan says.
+    """Return whether a record of version 1 belongs to a field. Only its plan names fields.
 
-    The plan is a text, `postgres (alternate) of password and username`: the value's field is
-    the first. A plan of another form may be about any field.
+    The plan is a text, `postgres (alternate) of password and username`: the first field is the
+    rotated value's. A plan of another form may be for any field.
     """
     record = packed.get("record") if isinstance(packed, dict) else None
     plan = record.get("plan") if isinstance(record, dict) else None
@@ -186,7 +186,7 @@ def is_about(packed: object, field: str) -> bool:
 
 
 def texts(fields: Mapping[str, object], names: Iterable[str]) -> Fields:
-    """Return those of a secret's fields that are there, as the texts that readers get."""
+    """Return the named fields that the secret has, as the texts that readers get."""
     found = {name: pick_field(Reference("", "", name), fields) for name in names}
     return {name: Secret(text) for name, text in found.items() if isinstance(text, str)}
 
@@ -203,7 +203,7 @@ def _integer(text: str) -> float | int:
 
 
 def _pruned(found: object, depth: int = 0) -> object:
-    """Return what was parsed, with a mark for each part that is nested too deeply."""
+    """Return parsed data with a mark in place of each part that is nested too deeply."""
     if not isinstance(found, (dict, list)):
         return found
     if depth > _DEEPEST:
@@ -241,7 +241,7 @@ def _check_values(
         for one in sorted(needed - pending.get(name, {}).keys()):
             what = f"'{name}' of '{one}'" if one else f"'{name}'"
             raise _broken(place, f"is in phase {phase} and lacks a value: {what} is missing")
-        # only a first value may be empty, and only where no target could refuse it
+        # only the old value may be empty, and only if there is no target that could refuse it
         if (name != PendingValue.OLD or record.target_description) and not pending[name][
             field
         ].reveal():

@@ -1,10 +1,11 @@
-"""Find the records of rotations that are in a store, whether a profile names them or not.
+"""Find the rotation records in a store, whether a profile names their rotations or not.
 
     for found in find_records(source, refs):
         print(found.name, found.ref)
 
-Only where the references lead is looked: beside their `.env` files, in their folders of a mount,
-at their secrets. A record is found by its name alone; whose it is, its store says.
+The search is limited to the places of the references: beside their `.env` files, in their folders
+of a mount, at their secrets. A record is found by its name alone; its content says which rotation
+it belongs to.
 """
 
 from __future__ import annotations
@@ -35,11 +36,11 @@ MAX_PARALLEL = 10
 
 
 class FoundRecord(NamedTuple):
-    """A record that is there.
+    """A record in a store.
 
     Attributes:
-        name: of the record in its store, one for each.
-        ref: the value that it is about, as far as its name says.
+        name: of the record, unique in its store.
+        ref: the rotated value, as far as the name of the record tells.
     """
 
     name: str
@@ -57,11 +58,11 @@ def find_records(
     """Yield the records beside the secrets of some references.
 
     Args:
-        source: of all of them; it is asked.
-        refs: what a profile reads from it.
-        skipped: called with where was not looked, and why.
-        root: absolute path of the folder that names of files are relative to.
-        deadline: when everything must be over.
+        source: the source of all references; its store is read.
+        refs: the references that a profile reads from the source.
+        skipped: called with each place that was not searched, and the reason.
+        root: absolute path of the folder to which file names are relative.
+        deadline: when the whole search must be done.
 
     Raises:
         EnvkitError: the store cannot be read.
@@ -77,7 +78,7 @@ def find_records(
 
 
 def record_names(source: Source, ref: Reference) -> set[str]:
-    """Return the names that the record of a value may have, of this version and the first."""
+    """Return the possible names of a value's record, for both record versions."""
     asked: Any = source
     kind, field = kind_of(source), ref.field or ""
     if kind == DOTENV:
@@ -86,9 +87,9 @@ def record_names(source: Source, ref: Reference) -> set[str]:
     if kind == AWS:
         return {f"{secret_name(Key(secret))}#{field}"}
     mount, _, path = secret.partition("/")
-    # which of two spellings it is, only the engine knows
+    # only the engine knows which of two spellings is right
     secrets = {secret, f"{mount}/{path.removeprefix('data/')}"}
-    # envkit before record version 2 wrote a field as it is, and the last dot may be its own
+    # envkit before record version 2 did not escape fields: the last dot may be part of the field
     return {
         name
         for one in secrets
@@ -110,7 +111,7 @@ def _in_files(source: Any, refs: Iterable[Reference], root: str) -> Iterator[Fou
             except OSError:
                 folders[folder] = []
         for entry in folders[folder]:
-            written = entry[len(base) + 1 : -len(FILE_SUFFIX)]  # with its dots escaped
+            written = entry[len(base) + 1 : -len(FILE_SUFFIX)]  # with escaped dots
             if entry.startswith(f"{base}.") and entry.endswith(FILE_SUFFIX) and "." not in written:
                 field = unquote(written)
                 name = f"{os.path.join(folder, base)}#{field}"
@@ -123,7 +124,7 @@ def _in_files(source: Any, refs: Iterable[Reference], root: str) -> Iterator[Fou
 def _in_mounts(
     source: Any, refs: Iterable[Reference], skipped: Callable[[str], None]
 ) -> Iterator[FoundRecord]:
-    """Yield those in the folders of the secrets; others of the mount are other projects'."""
+    """Yield the records in the folders of the secrets; the rest of the mount is not ours."""
     listed: dict[_Folder, list[str]] = {}
     seen = set()
     for ref in refs:
@@ -146,7 +147,7 @@ def _in_mounts(
 
 
 class _Folder(NamedTuple):
-    """A folder of records in a mount, `myapp` for `envkit-rotation/myapp`; empty for all."""
+    """A folder of records in a mount: `myapp` for `envkit-rotation/myapp`, empty for the top."""
 
     mount: str
     path: str
@@ -155,11 +156,11 @@ class _Folder(NamedTuple):
 def _list_beside(
     client: VaultClient, secret: Target, written: str, listed: dict[_Folder, list[str]]
 ) -> tuple[str, list[str], str | None]:
-    """Return the mount, the records beside one secret, and the folder that may not be listed.
+    """Return the mount, the records near one secret, and the folder that may not be listed.
 
-    Those of the secret's folder and below. A secret that is at the prefix of its source is
-    its project's folder itself, and one at the top of the mount has none: what is below the
-    top is of others.
+    The search covers the secret's folder and all folders below. If the secret is at the prefix
+    of its source, it is itself the folder of its project. A secret at the top of the mount has
+    no folder: the folders below the top belong to other projects.
     """
     mount, path = secret.engine.mount, secret.path
     if secret.engine.version != 2:
@@ -187,7 +188,7 @@ def _list_beside(
 
 
 def _list_folder(client: VaultClient, folder: _Folder) -> list[str] | None:
-    """Return the names in a folder of records; None where they may not be listed."""
+    """Return the names in a folder of records; None if envkit may not list them."""
     path = f"{FOLDER}/{folder.path}"
     answer = client.call(
         lambda hvac_client: hvac_client.secrets.kv.v2.list_secrets(path, mount_point=folder.mount)
@@ -224,9 +225,9 @@ def _at_secrets(
 
 
 def _labelled(manager: SecretsManager, secret_id: str, place: str) -> object:
-    """Return what the version with our label holds; None where there is none.
+    """Return the content of the version with our label; None if there is none.
 
-    Only where there is one is anything read but the secret's metadata.
+    Without such a version, only the metadata of the secret is read.
     """
     import json
 
@@ -250,13 +251,13 @@ def _labelled(manager: SecretsManager, secret_id: str, place: str) -> object:
 
 
 def _fields(document: object) -> list[str]:
-    """Return the fields that the records of a secret are about."""
+    """Return the fields of a secret that have a record."""
     if not isinstance(document, dict):
         return []
     records = document.get("records")
     if isinstance(records, dict):
         return sorted(records)
-    # of version 1, whose plan says it: `postgres (alternate) of password and username`
+    # in version 1 only the plan names them: `postgres (alternate) of password and username`
     record = document.get("record")
     plan = record.get("plan") if isinstance(record, dict) else None
     _, found, fields = plan.partition(") of ") if isinstance(plan, str) else ("", "", "")

@@ -3,10 +3,9 @@
     shelf = MemoryShelf({"password": "one"})
     store = MemoryRotationStore(shelf, ("password",))
 
-Any number of stores use one shelf, as any number of hosts use one server. The
-record goes through JSON, as in a real store. `at` is called before and after each
-operation, with its name: what it raises is a crash there, as when a request was lost, or
-its answer.
+Several stores can use one shelf, as several hosts use one server. The record is converted to
+JSON and back, as in a real store. `at` is called before and after each operation with its name.
+If it raises, the operation crashes there, as if the request or its response had been lost.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
 
 
 class _Stored(NamedTuple):
-    """A record and its pending values, as JSON, and how often they were saved."""
+    """A record and its pending values as JSON, and how often they were saved."""
 
     text: str
     version: int
@@ -43,9 +42,9 @@ class MemoryShelf:
     """One secret and the records of its rotations.
 
     Attributes:
-        fields: of the secret; None where it is not there.
+        fields: of the secret; None if it does not exist.
         version: of the secret, counted from 1.
-        stored: the record of each field that is rotated.
+        stored: the record of each rotated field.
     """
 
     def __init__(self, fields: Mapping[str, str] | None) -> None:
@@ -59,7 +58,7 @@ class MemoryShelf:
 
     @property
     def envelope(self) -> str | None:
-        """The only record, with its pending values, as JSON; None before the first."""
+        """The only record with its pending values, as JSON; None before the first save."""
         return next((stored.text for stored in self.stored.values()), None)
 
     @envelope.setter
@@ -90,10 +89,10 @@ class MemoryRotationStore:
     """One host's view of a shelf; see `RotationStore`.
 
     Args:
-        shelf: what is shared.
-        fields: which fields of the secret are rotated, the value first.
+        shelf: the shared shelf.
+        fields: the rotated fields of the secret, the rotated value first.
         at: called with `read`, `save`, `rehearse` or `publish` before each operation, and
-            with `read done`, ... once it has its effect.
+            with `read done`, ... once the operation has had its effect.
     """
 
     location = "memory:secret"
@@ -119,7 +118,7 @@ class MemoryRotationStore:
         return {name: Secret(text) for name, text in found.items() if name not in self.fields}
 
     def check(self) -> None:
-        """Do nothing: every user of the shelf may write it."""
+        """Do nothing: every user of the shelf may write to it."""
 
     def read(self) -> Snapshot:
         """Read the secret, then the record."""
@@ -148,7 +147,7 @@ class MemoryRotationStore:
         return None if stored is None else str(stored.version)
 
     def rehearse(self, seen: Snapshot) -> Snapshot:
-        """Write the fields that readers have."""
+        """Write the current fields again."""
         return self._write(seen, seen.current or {}, "rehearse")
 
     def save(self, seen: Snapshot, record: Record, pending: Pending) -> Snapshot:
@@ -183,7 +182,7 @@ class MemoryRotationStore:
         return seen._replace(current=fields, version=version)
 
     def _refuse_another(self, seen: Snapshot) -> Mapping[str, str]:
-        """Return the secret, if it is the one that was seen."""
+        """Return the secret if it is still the one of the snapshot."""
         if str(self._shelf.version) != seen.version or self._shelf.fields is None:
             raise ConflictError(f"{self.location} was changed by another process")
         return self._shelf.fields

@@ -1,10 +1,10 @@
 """Names under which records are stored: one for each field of each secret. Pure.
 
-    secret/envkit-rotation/myapp/db.password        of vault:secret/myapp/db#password
-    secret/envkit-rotation/myapp/db.x%2Ey           of vault:secret/myapp/db#x.y
+    secret/envkit-rotation/myapp/db.password        for vault:secret/myapp/db#password
+    secret/envkit-rotation/myapp/db.x%2Ey           for vault:secret/myapp/db#x.y
 
-What follows the last dot is the field, and a field's own dots are escaped: two secrets never
-share a record. envkit before record version 2 wrote a field as it is.
+The field follows the last dot. The field's own dots are escaped, so that two secrets never share
+a record. envkit before record version 2 did not escape fields.
 """
 
 from __future__ import annotations
@@ -17,21 +17,21 @@ LABEL = "ENVKIT_ROTATION"  # of the version of an AWS secret that has its record
 
 
 def escaped(field: str) -> str:
-    """Return a field as part of a name: letters, digits, `_`, `-` and `~`, the others `%XX`."""
-    # a value that is not Unicode text has surrogates, which UTF-8 alone does not take
+    """Return a field as part of a name: letters, digits, `_`, `-` and `~`; others as `%XX`."""
+    # a value that is not Unicode text has surrogates, which plain UTF-8 cannot encode
     return quote(field, safe="", errors="surrogateescape").replace(".", "%2E")
 
 
 def record_name(secret: str, field: str) -> str:
-    """Return where the record of one field is, beside its secret."""
+    """Return the name of the record of one field, beside its secret."""
     return f"{secret}.{escaped(field)}"
 
 
 def identity(secret: str, field: str) -> str:
-    """Return which value of a store it is, `secret/myapp/db#password`; see `RotationStore`.
+    """Return the identity of a value in its store, `secret/myapp/db#password`.
 
     Args:
-        secret: the one name that it has, however a profile writes it.
+        secret: its canonical name, however a profile spells it.
         field: empty for a secret without fields.
     """
     name = secret.replace("%", "%25").replace("#", "%23")

@@ -1,4 +1,4 @@
-"""Open the rotation store of a secret: records and pending values are stored beside it.
+"""Open the rotation store of a secret, which also stores its record and pending values.
 
     field = value_field(source, ref)
     store = open_store(source, ref, (field,), deadline)
@@ -23,24 +23,25 @@ if TYPE_CHECKING:
 
 VAULT, AWS, DOTENV = "VaultSource", "AwsSecretsManagerSource", "DotenvSource"
 
-KINDS = ("vault", "aws-secrets-manager", "dotenv")  # the types of sources that keep records
+KINDS = ("vault", "aws-secrets-manager", "dotenv")  # the types of sources that store records
 
 
 def value_field(source: Source, ref: Reference) -> str:
-    """Return the field of the value that is rotated; empty for a secret without fields.
+    """Return the field of the rotated value; empty for a secret without fields.
 
     Args:
-        source: that of the reference.
-        ref: as the profile has it.
+        source: the source of the reference.
+        ref: the reference as the profile has it.
 
     Raises:
-        ProfileError: the source has no rotations, or the reference does not name one value.
+        ProfileError: the source does not support rotation, or the reference does not name one
+            value.
     """
     kind = kind_of(source)
     if ref.field == WHOLE or (ref.field is None and kind == VAULT):
         raise ProfileError(
             f"a rotation changes one field, but {ref} names none",
-            hint=f"write {ref._replace(field='FIELD')}",
+            hint=f"write: {ref._replace(field='FIELD')}",
         )
     if ref.field is None:
         return ref.path if kind == DOTENV else ""
@@ -48,12 +49,12 @@ def value_field(source: Source, ref: Reference) -> str:
 
 
 def reference_beside(source: Source, ref: Reference, field: str) -> Reference:
-    """Return the reference to a field of the secret, or the file, that another one names.
+    """Return the reference to another field of the same secret, or variable of the same file.
 
     Args:
-        source: that of the reference.
-        ref: the other one.
-        field: as `value_field` returns it.
+        source: the source of the reference.
+        ref: the reference to the one field.
+        field: the other field, as `value_field` returns it.
     """
     bare = ref.field is None and kind_of(source) == DOTENV
     return ref._replace(
@@ -67,14 +68,14 @@ def open_store(
     """Build the store of one rotation. Does no I/O.
 
     Args:
-        source: that of the reference, with the same deadline.
-        ref: the value that is rotated.
-        fields: of the secret, the value's first.
-        deadline: when everything must be over.
+        source: the source of the reference, with the same deadline.
+        ref: the rotated value.
+        fields: of the secret, the rotated value first.
+        deadline: when the whole operation must be done.
 
     Raises:
-        ProfileError: the source has no rotations.
-        InvalidReferenceError: the store could not hold this.
+        ProfileError: the source does not support rotation.
+        InvalidReferenceError: the store cannot store a record for this reference.
     """
     kind = kind_of(source)
     if len(fields) > 1 and not fields[0]:
@@ -82,7 +83,7 @@ def open_store(
             f"a rotation also changes {fields[1]!r}, but {ref} names no field",
             hint=f"store a JSON object, and write {ref._replace(field='FIELD')}",
         )
-    built: Any = source  # which it is, its name has said
+    built: Any = source  # its type name says which class it is
     names = tuple(fields)
     if kind == VAULT:
         from envkit.rotation_state.stores.vault import VaultRotationStore
@@ -98,7 +99,7 @@ def open_store(
 
 
 def kind_of(source: Source) -> str:
-    """Return which source it is, without importing those that it is not."""
+    """Return the type of a source without importing the modules of other sources."""
     names = {base.__name__ for base in type(source).__mro__}
     for kind in (VAULT, AWS, DOTENV):
         if kind in names:

@@ -1,20 +1,20 @@
 """Rotations in Vault or OpenBao, key-value engine version 2.
 
     secret/myapp/db                                 the secret
-    secret/envkit-rotation/myapp/db.password        its record, and what is pending
+    secret/envkit-rotation/myapp/db.password        its record and the pending values
 
-The record is a secret of its own: a new version of the secret itself would be live at once,
-and metadata, which others may read, is no place for values. It keeps one version, so that
-nothing pending is left once it is over. Every write is a compare-and-set by version. What the
-secret holds besides is remembered from the last read, so that a write is one request; a
-secret that was deleted since, and not written, has the version that was seen.
+The record is a separate secret. A new version of the secret itself would be live at once, and
+metadata may be readable by others, so neither is a place for pending values. The record has only
+one version, so that no pending value is left after the rotation. Every write is a compare-and-set
+by version. The store remembers the other fields of the secret from the last read, so that a write
+is one request. A secret that was deleted since then, and not written, still has that version.
 
 The token needs `create`, `read` and `update` on `MOUNT/data/envkit-rotation/PATH.FIELD`,
 `create` and `update` on `MOUNT/metadata/envkit-rotation/PATH.FIELD`, and `read` and `update`
-on the secret. Of a FIELD all but letters, digits, `_`, `-` and `~` is escaped, a dot as `%2E`.
+on the secret. In FIELD, all but letters, digits, `_`, `-` and `~` is escaped, a dot as `%2E`.
 
-An envkit that knows only records of version 1 looks for those of such fields under the name
-that is not escaped. There it finds one that it refuses: a guard, which this one writes.
+An envkit that knows only record version 1 looks for the records of such fields under the name
+that is not escaped. This store writes a guard there, which the earlier envkit refuses.
 
 Reference: https://openbao.org/api-docs/secret/kv/kv-v2/
 """
@@ -60,12 +60,12 @@ if TYPE_CHECKING:
 
 
 class VaultRotationStore:
-    """See the module's docstring, and `RotationStore`.
+    """Stores a rotation in Vault or OpenBao; see the module's docstring and `RotationStore`.
 
     Args:
         source: reads and writes no later than its deadline.
-        ref: the value that is rotated.
-        fields: of the secret, the value's first.
+        ref: the rotated value.
+        fields: of the secret, the rotated value first.
     """
 
     def __init__(self, source: VaultSource, ref: Reference, fields: tuple[str, ...]) -> None:
@@ -75,29 +75,29 @@ class VaultRotationStore:
         self.location = source.locate(ref)
         self._source = source
         self._ref = ref
-        self._secret: SecretVersion | Absent | None = None  # as it was read or written last
+        self._secret: SecretVersion | Absent | None = None  # as of the last read or write
 
     @cached_property
     def identity(self) -> str:
         """The mount and path of the secret, and the field; see `RotationStore`.
 
-        Until the server has said where its engines are mounted, they are assumed as usual.
+        Until the server has listed its mounts, the usual ones are assumed.
         """
         engine, path = self._source.guess_engine(self._ref)
         return self._identity(vault_kv.target(engine, path, None, self._source.name))
 
     @property
     def beside(self) -> Fields:
-        """The other texts of the secret."""
+        """The other text fields of the secret."""
         found = self._secret
         if found is None or isinstance(found, Absent):
             return {}
         return texts(found.fields, found.fields.keys() - set(self.fields))
 
     def check(self) -> None:
-        """Ask which engine it is, and what the token may do to the secret.
+        """Check the type of the engine, and what the token may do to the secret.
 
-        What it may do to the record, the claim shows before anything is made.
+        Whether the token may write the record shows at the claim, before a new value exists.
         """
         for error in self._source.check_write([self._ref]).values():
             raise error
@@ -113,7 +113,7 @@ class VaultRotationStore:
         )
 
     def rehearse(self, seen: Snapshot) -> Snapshot:
-        """Write a new version of the secret, with all that is in it."""
+        """Write a new version of the secret with the same content."""
 
         def write(client: VaultClient, secret: Target) -> Snapshot:
             found = self._found(client, secret, seen)
@@ -122,7 +122,7 @@ class VaultRotationStore:
         return self._with_secret(write)
 
     def save(self, seen: Snapshot, record: Record, pending: Pending) -> Snapshot:
-        """Write the record and the values over the ones that were seen."""
+        """Replace the record and the values if they are still those of the snapshot."""
 
         def write(client: VaultClient, secret: Target) -> Snapshot:
             beside = self._beside(secret)
@@ -172,20 +172,20 @@ class VaultRotationStore:
         return seen._replace(record=record, pending=pending)
 
     def _refuse_another(self, packed: Mapping[str, object], place: RecordPlace) -> None:
-        """Refuse a record of version 1 of another field, whose name was the same then."""
+        """Refuse a version 1 record of another field, whose record had the same name then."""
         if not is_about(packed, self.fields[0]):
             rotation = record_of(packed, place).rotation
             raise RotationError(
                 f"the path of the rotation record of {self.location} is in use: an earlier version "
                 f"of envkit stored the record of {rotation} there",
-                hint=f"run 'envkit rotate' for {rotation} first: it takes over that record",
+                hint=f"run: envkit rotate {rotation}",
             )
 
     def _found(self, client: VaultClient, secret: Target, seen: Snapshot) -> SecretVersion:
         """Return the secret of a snapshot.
 
         Raises:
-            ConflictError: it is another one by now.
+            ConflictError: the secret has changed since.
         """
         found = self._secret
         if found is None or found.version != seen.version:
@@ -195,18 +195,18 @@ class VaultRotationStore:
         return found
 
     def _write(self, client: VaultClient, secret: Target, changed: SecretVersion) -> str:
-        """Write over the version that was changed, and return the new one."""
+        """Replace the version that was changed, and return the new one."""
         version = write_all(client, secret, changed.fields, changed.version, self.location)
         self._secret = changed._replace(version=version)
         return version
 
-    # ------------------------------------------------ where earlier versions have the record
+    # ------------------------------------------------ where earlier versions store the record
 
     def _earlier(self, client: VaultClient, secret: Target) -> _Earlier | None:
-        """Return what an envkit that knows only version 1 finds; None where it looks here.
+        """Return what an envkit that knows only version 1 finds; None if both use the same path.
 
         Raises:
-            RotationError: its record cannot be taken over now.
+            RotationError: the record cannot be taken over now.
         """
         place = secret._replace(path=f"{FOLDER}/{secret.path}.{self.fields[0]}")
         if place.path == self._beside(secret).path:
@@ -234,10 +234,10 @@ class VaultRotationStore:
             raise RotationError(
                 "the path where an earlier version of envkit looks for the record of "
                 f"{self.location} has the record of {earlier.rotation}",
-                hint=f"run 'envkit rotate' for {earlier.rotation} first: it takes over that record",
+                hint=f"run: envkit rotate {earlier.rotation}",
             )
         if isinstance(earlier.found, SecretVersion) and earlier.record is None:
-            return  # it is refused there already
+            return  # an earlier envkit already refuses its contents
         shown = f"the guard at {earlier.place.locate()}"
         content = guard(f"the record is at {self._beside(secret).locate()}")
         write_all(client, earlier.place, content, earlier.found.version, shown)
@@ -262,7 +262,7 @@ class VaultRotationStore:
             if secret.engine.version == 1:
                 raise RotationError(
                     f"cannot rotate {self.location}: KV version 1 has no compare-and-set",
-                    hint=f"run 'vault kv enable-versioning {secret.engine.mount}'",
+                    hint=f"run: vault kv enable-versioning {secret.engine.mount}",
                 )
             self.identity = self._identity(secret)
             return call(client, secret)
@@ -271,13 +271,13 @@ class VaultRotationStore:
 
 
 class _Earlier(NamedTuple):
-    """What there is where an envkit that knows only version 1 has the record of a field.
+    """The contents of the path where an envkit that knows only version 1 stores a record.
 
     Attributes:
-        place: where that is.
-        found: what is there.
-        record: at rest, of this field and of version 1.
-        rotation: that of another field whose record of version 1 is there.
+        place: the path.
+        found: its contents.
+        record: a version 1 record of this field, at rest.
+        rotation: the rotation of another field whose version 1 record is there.
     """
 
     place: Target
@@ -290,7 +290,7 @@ class _Earlier(NamedTuple):
 
 
 def _refuse_no_text(secret: Target, place: str, fields: Fields) -> None:
-    """Refuse what the server would silently make something else of."""
+    """Refuse a value that the server would silently change."""
     for value in fields.values():
         refuse_unwritable(secret, place, value.reveal())
 

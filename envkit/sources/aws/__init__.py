@@ -1,5 +1,5 @@
 """AWS Secrets Manager as a source, through botocore.
 
-`source` implements the protocols; the other modules are its parts. The rotator of IAM keys
-also uses `client` and `errors`.
+`source` implements the protocols with the other modules. The rotator for IAM keys also uses
+`client` and `errors`.
 """

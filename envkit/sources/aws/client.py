@@ -1,12 +1,12 @@
-"""The connection to AWS: opened at the first call, silent, with envkit's own retries.
+"""A connection to AWS: opened on the first call, silent, with envkit's own retries.
 
-botocore is used directly: it is what boto3 is made of, and boto3's resource layer
-costs start-up time that nothing here needs. botocore itself reads `AWS_*` from
+This module uses botocore directly. boto3 is built on it, and boto3's resource layer adds
+start-up time without any benefit here. botocore itself reads `AWS_*` from
 `os.environ`, `~/.aws/config` and the metadata services (one attempt of one second
-unless the user's own configuration says otherwise).
+unless the user's configuration says otherwise).
 
-What always holds: no call begins after the deadline; a value, a token or a signature
-reaches no log record; nothing prompts.
+Guarantees: no call begins after the deadline; no value, token or signature reaches a log
+record; nothing prompts.
 """
 
 from __future__ import annotations
@@ -48,16 +48,16 @@ _READS = ("get_secret_value", "describe_secret")
 
 
 class SecretsManager:
-    """Calls the Secrets Manager of one account and region.
+    """A client for the Secrets Manager of one account and region.
 
     Args:
         name: the source's name, for messages.
-        settings: of `[sources.NAME]`.
-        environ: where AWS_REGION is; botocore reads the others from `os.environ` by itself.
+        settings: the settings of `[sources.NAME]`.
+        environ: where AWS_REGION is looked up; botocore reads other variables from `os.environ`.
         connections: how many calls may run concurrently.
-        deadline: nothing waits beyond it.
+        deadline: nothing waits longer.
         table: where the settings are written, for hints; default: `[sources.NAME]`.
-        reads_once: whether the answer to a read is cached, so that no read is sent twice.
+        reads_once: whether to cache responses to reads, so that no read is sent twice.
     """
 
     def __init__(
@@ -87,7 +87,7 @@ class SecretsManager:
         self._already_read: dict[object, dict[str, Any]] | None = {} if reads_once else None
 
     def share(self) -> None:
-        """Use the client of this process from now on; see `shared`."""
+        """Use the client that this process shares; see `shared`."""
         self._sharing = True
 
     @property
@@ -103,7 +103,7 @@ class SecretsManager:
 
     @property
     def region(self) -> str:
-        """The region that is asked; connects when that has not been done.
+        """The region in use; connects if not yet connected.
 
         Raises:
             AuthError: no region or no credentials are configured.
@@ -112,15 +112,15 @@ class SecretsManager:
         return self._connected().meta.region_name
 
     def call(self, operation: str, doing: str, **parameters: object) -> dict[str, Any]:
-        """Return AWS's answer, after as many attempts as the deadline allows.
+        """Return the response from AWS, with as many attempts as the deadline allows.
 
         Args:
-            operation: botocore's name of it: `get_secret_value`.
-            doing: the beginning of an error's message: `cannot read aws:myapp/db`.
-            parameters: of the operation.
+            operation: botocore's name of the operation: `get_secret_value`.
+            doing: the start of an error message: `cannot read aws:myapp/db`.
+            parameters: the parameters of the operation.
 
         Raises:
-            RefusedError: AWS cannot do this one request.
+            RefusedError: AWS rejects this request.
             SourceError: any other failure.
         """
         if self._already_read is None or operation not in _READS:
@@ -133,10 +133,10 @@ class SecretsManager:
         return answer
 
     def identity(self) -> tuple[str, str]:
-        """Return the ARN of the AWS credentials, and the region; calls STS, reads no secret.
+        """Return the ARN of the AWS credentials and the region; calls STS and reads no secret.
 
         Raises:
-            SourceError: as `call`.
+            SourceError: as for `call`.
         """
         answer = self.ask("sts", "get_caller_identity", f"cannot use {self._name}")
         return answer["Arn"], self._others["sts", ""].meta.region_name
@@ -150,17 +150,17 @@ class SecretsManager:
         key: tuple[str, str] | None = None,
         **parameters: object,
     ) -> dict[str, Any]:
-        """Return the answer of another service, which is connected to once.
+        """Return a response from another service; the connection is reused.
 
         Args:
-            service: botocore's name of it: `iam`.
-            operation: as of `call`; so are `doing` and the rest.
-            doing: the beginning of an error's message.
-            key: the id and the secret of an access key, to call as its user and not as ours.
-            parameters: of the operation.
+            service: botocore's name of the service: `iam`.
+            operation: as for `call`; likewise `doing` and the rest.
+            doing: the start of an error message.
+            key: the id and secret of an access key, to call with these credentials.
+            parameters: the parameters of the operation.
 
         Raises:
-            RefusedError: AWS cannot do this one request.
+            RefusedError: AWS rejects this request.
             SourceError: any other failure.
         """
         name = (service, key[0] if key else "")
@@ -188,13 +188,13 @@ class SecretsManager:
         return retry(attempt, self._deadline, pace=self._pace, busy=busy)
 
     def _guarded(self, call: Callable[[], T], doing: str, action: str) -> T:
-        """Return what `call` returns; only `SourceError` escapes, and nothing is logged."""
+        """Return the result of `call`; only `SourceError` escapes, and nothing is logged."""
         try:
             with _HUSH:
                 return call()
         except SourceError:
             raise
-        except Exception as error:  # noqa: BLE001 - any of them may hold a value
+        except Exception as error:  # noqa: BLE001 - any of them may contain a value
             mapped = source_error(error, doing, action=action, profile=self._profile)
             if isinstance(mapped, AuthError):
                 self.login.remember(None)
@@ -241,7 +241,7 @@ class SecretsManager:
             from botocore.session import Session
 
         session = Session(profile=self._profile)
-        # botocore knows AWS_DEFAULT_REGION only; every other AWS tool puts AWS_REGION before it
+        # botocore only knows AWS_DEFAULT_REGION; other AWS tools prefer AWS_REGION
         if region := self._settings.get("region") or self._environ.get("AWS_REGION"):
             session.set_config_variable("region", region)
         self._profile = session.get_config_variable("profile")
@@ -256,7 +256,7 @@ class SecretsManager:
             raise self._wrong(doing, f"the AWS region {problem}", where)
         loader = lean_loader(session.get_config_variable("data_path"))
         session.register_component("data_loader", loader)
-        # a profile with mfa_serial would ask for the code on the terminal
+        # for a profile with mfa_serial, botocore would prompt for the code
         providers = session.get_component("credential_provider")
         providers.get_provider("assume-role")._prompter = (  # noqa: SLF001 - no other way
             lambda _: self._token_code(doing)
@@ -267,7 +267,7 @@ class SecretsManager:
         return InvalidSettingError(f"{doing}: {what}", hint=f"correct {where}")
 
     def _refuse_odd_credentials(self, session: Session, doing: str) -> None:
-        """Say so where a key holds what no header can; AWS would say that it is not known."""
+        """Report a key with characters that no header can contain; AWS would call it unknown."""
         from botocore.credentials import RefreshableCredentials
 
         found = session.get_credentials()
@@ -279,7 +279,7 @@ class SecretsManager:
             raise AuthError(f"{doing}: {place} contains {odd}", hint=f"remove {odd} from {place}")
 
     def _temporary_credentials(self, session: Session, doing: str) -> dict[str, str]:
-        """Return the role's credentials, or those of an MFA login; empty where neither is set."""
+        """Return the credentials of the role or MFA login; empty if neither is configured."""
         role, serial = self._settings.get("role_arn"), self._settings.get("mfa_serial")
         if role is None and serial is None:
             return {}
@@ -316,7 +316,7 @@ class SecretsManager:
         from botocore.config import Config
 
         remaining = max(0.001, self._deadline.remaining_seconds())
-        if self._sharing:  # for calls of any deadline: the source gives each of them up in time
+        if self._sharing:  # calls may have any deadline: the source enforces it
             remaining = SHARED_TIMEOUT_SECONDS
         config = Config(
             connect_timeout=min(remaining, CONNECT_TIMEOUT_SECONDS),
@@ -342,7 +342,7 @@ class SecretsManager:
 
 
 def _check_length(response_dict: Mapping[str, Any], **_: object) -> None:
-    """Raise when the connection ended early: botocore would parse what came until then."""
+    """Raise if the connection ended early; botocore would parse the incomplete response."""
     _refuse_plain(response_dict)
     expected = int(response_dict["headers"].get("content-length", 0))
     actual = len(response_dict["body"])
@@ -353,7 +353,7 @@ def _check_length(response_dict: Mapping[str, Any], **_: object) -> None:
 
 
 def _refuse_plain(response_dict: Mapping[str, Any]) -> None:
-    """Raise when the answer says that the port is for TLS; parsed, it would be a riddle."""
+    """Raise if the response says that the port expects TLS; botocore's error would be obscure."""
     if response_dict["status_code"] < 400 or response_dict["body"].startswith((b"{", b"<?xml")):
         return
     from envkit.sources.tls_mismatch import asks_for_tls
@@ -363,7 +363,7 @@ def _refuse_plain(response_dict: Mapping[str, Any]) -> None:
 
 
 class _Hush(threading.local):
-    """While entered, drops what botocore would log in this thread: bodies, signatures, tokens."""
+    """While entered, drop what botocore logs in this thread: bodies, signatures, tokens."""
 
     LOGGERS = ("auth", "credentials", "endpoint", "httpsession", "parsers", "utils")
     depth = 0
@@ -372,7 +372,7 @@ class _Hush(threading.local):
         import logging
 
         for name in self.LOGGERS:
-            logging.getLogger(f"botocore.{name}").addFilter(self)  # once: it is always the same
+            logging.getLogger(f"botocore.{name}").addFilter(self)  # adding it again has no effect
         self.depth += 1
 
     def __exit__(self, *_: object) -> None:

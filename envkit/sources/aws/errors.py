@@ -1,7 +1,7 @@
 """Map the errors of AWS and botocore to envkit's errors.
 
-A message contains the AWS error code and never the response's own message, which may
-quote a parameter and with it a value. For the same reason nothing is chained.
+A message contains the AWS error code but never the message of the response, which may quote a
+parameter and therefore a value. Exceptions are not chained, for the same reason.
 
 Reference: https://docs.aws.amazon.com/secretsmanager/latest/apireference/CommonErrors.html
 """
@@ -24,14 +24,14 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from botocore.exceptions import BotoCoreError, ClientError
 
-# of a RefusedError
-NOT_FOUND = "ResourceNotFoundException"  # also of a secret without a value
+# codes of a RefusedError
+NOT_FOUND = "ResourceNotFoundException"  # also for a secret without a value
 EXISTS = "ResourceExistsException"
-DELETED = "InvalidRequestException"  # of a read: scheduled for deletion, and nothing else
+DELETED = "InvalidRequestException"  # for a read: always means scheduled for deletion
 
 MORE_TIME = "run the command again in a moment, or set a longer --timeout"
 WHERE = "check AWS_REGION and AWS_ENDPOINT_URL, and any proxy on the way"
-# which are sent with what the settings say, or ~/.aws/config
+# requests that use the source's settings or ~/.aws/config
 _LOGINS = ("AssumeRole", "AssumeRoleWithWebIdentity", "GetSessionToken")
 _ROLE = "check role_arn and the related keys, in the source's settings or in ~/.aws/config"
 _HTTPS = "the endpoint speaks https, and its address is http"
@@ -45,10 +45,10 @@ _LOG_IN = "set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or r
 
 
 class RefusedError(SourceError):
-    """AWS rejected this one request.
+    """AWS rejected one request.
 
     Args:
-        aws_code: why, in AWS's words: `ResourceNotFoundException`.
+        aws_code: the AWS error code: `ResourceNotFoundException`.
     """
 
     def __init__(self, message: str, *, aws_code: str, hint: str | None = None) -> None:
@@ -57,13 +57,13 @@ class RefusedError(SourceError):
 
 
 class SpeaksTlsError(Exception):
-    """The endpoint said, in plain text, that its port is for TLS."""
+    """The endpoint reported, in plain text, that its port expects TLS."""
 
 
 class _Meaning(NamedTuple):
     kind: type[SourceError]
     reason: str
-    hint: str | None = None  # `{action}` is the operation, as IAM knows it
+    hint: str | None = None  # `{action}` is the IAM action
 
 
 _BUSY = _Meaning(UnavailableError, "AWS asks envkit to slow down", MORE_TIME)
@@ -130,12 +130,12 @@ _BY_CODE = {
 
 
 def source_error(error: Exception, doing: str, *, action: str, profile: str | None) -> SourceError:
-    """Return what an exception of botocore means.
+    """Convert an exception of botocore to envkit's error.
 
     Args:
-        error: what a call, or the making of a client, raised.
-        doing: the beginning of the message: `cannot read aws:myapp/db`.
-        action: the operation, as IAM knows it: `secretsmanager:GetSecretValue`.
+        error: the exception from a call or from creating a client.
+        doing: the start of the message: `cannot read aws:myapp/db`.
+        action: the IAM action: `secretsmanager:GetSecretValue`.
         profile: the AWS profile in use, for the hint.
     """
     from botocore.exceptions import BotoCoreError, ClientError
@@ -146,7 +146,7 @@ def source_error(error: Exception, doing: str, *, action: str, profile: str | No
         return _from_answer(error, doing, action)
     if isinstance(error, BotoCoreError):
         return _from_client(error, doing, action, profile)
-    # of a body that it cannot parse botocore raises what the parser raised
+    # for a body that it cannot parse, botocore raises the error of its parser
     return ProtocolError(f"{doing}: {_FOREIGN.reason} ({type(error).__name__})", hint=WHERE)
 
 
@@ -158,7 +158,7 @@ def _from_answer(error: ClientError, doing: str, action: str) -> SourceError:
         return InvalidSettingError(f"{doing}: AWS rejects its settings as malformed", hint=_ROLE)
     meaning = _BY_CODE.get(code)
     if meaning is _DENIED and "KMS" in str(details.get("Message")):
-        meaning = _KEY_DENIED  # nothing but the message tells the two apart
+        meaning = _KEY_DENIED  # only the message distinguishes the two
     elif meaning is None:
         meaning = _by_status(code, status)
     if meaning is None:
@@ -184,7 +184,7 @@ def _by_status(code: str, status: int) -> _Meaning | None:
 
 
 def _final(error: UnavailableError) -> UnavailableError:
-    """Return `error`, marked as one that a retry cannot fix."""
+    """Return `error` marked as one that a retry cannot fix."""
     error.retryable = False
     return error
 
@@ -221,11 +221,11 @@ def _from_client(error: BotoCoreError, doing: str, action: str, profile: str | N
             "set AWS_PROFILE to one that 'aws configure list-profiles' shows",
         ),
         (aws.SSOError, aws.TokenRetrievalError): _Meaning(
-            AuthError, "the SSO session is not valid", f"run 'aws sso login{option}'"
+            AuthError, "the SSO session is not valid", f"run: aws sso login{option}"
         ),
-        # of 'aws login'; younger than the oldest botocore that envkit works with
+        # raised for 'aws login'; missing in the oldest supported botocore
         (getattr(aws, "LoginError", ()),): _Meaning(
-            AuthError, "the login session is not valid", f"run 'aws login{option}'"
+            AuthError, "the login session is not valid", f"run: aws login{option}"
         ),
         (aws.InvalidRegionError, aws.InvalidEndpointConfigurationError): _Meaning(
             InvalidSettingError, "the region or the endpoint is not valid", WHERE

@@ -19,22 +19,22 @@ if TYPE_CHECKING:
     from envkit.sources.aws.client import SecretsManager
 
 _STATES = {CURRENT: "current", "AWSPREVIOUS": "previous"}
-_NEVER_CURRENT = {"AWSPENDING", STAGED}  # of a rotation, or a write, in progress
+_NEVER_CURRENT = {"AWSPENDING", STAGED}  # versions of a rotation or write in progress
 
 
 def versions(manager: SecretsManager, secret_id: str, where: str) -> list[Version]:
-    """Return the versions of a secret: the current one, the previous one, then by their age.
+    """Return the versions of a secret: the current one, the previous one, then the rest by age.
 
     Args:
-        manager: where.
-        secret_id: name or ARN.
-        where: the secret, for messages.
+        manager: the client.
+        secret_id: the name or ARN.
+        where: the secret's location, for messages.
 
     Returns:
-        empty if the secret does not exist.
+        the versions; empty if the secret does not exist.
 
     Raises:
-        SourceError: AWS failed.
+        SourceError: the request failed.
     """
     try:
         entries = list(_entries(manager, secret_id, f"cannot read the versions of {where}"))

@@ -1,8 +1,8 @@
-"""A data loader for botocore that reads what Secrets Manager needs, and no more.
+"""A data loader for botocore that reads only what Secrets Manager needs.
 
-Whatever is not as expected (the user's own models, another layout of botocore's data)
-is left to the default loader. Every client can be made with it, those that botocore
-makes by itself for roles and SSO too.
+If something is not as expected (the user has custom models, or the layout of botocore's data has
+changed), the default loader is used. It works for every client, including those that
+botocore creates for roles and SSO.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 
 
 def lean_loader(data_path: str | None) -> Loader:
-    """Return a loader of botocore's data that skips what serves other services only.
+    """Return a loader of botocore's data that skips data for other services.
 
-    The default one looks into some 400 folders to name the known services in an error,
-    and parses 1.3 MB of endpoints of which the endpoint rules have made all but the
-    partitions redundant: together most of the time that a client takes to be made.
+    The default loader lists some 400 folders to name the known services in an error. It also parses
+    1.3 MB of endpoints, although the endpoint rules have replaced everything in it except the
+    partitions. Together this is most of the time that creating a client takes.
 
     Args:
-        data_path: the user's own folders of models, as in `AWS_DATA_PATH`.
+        data_path: the user's folders of models, as in `AWS_DATA_PATH`.
     """
     from botocore.loaders import Loader
 
@@ -40,7 +40,7 @@ def lean_loader(data_path: str | None) -> Loader:
                         if (data := _endpoints(self.load_data("partitions"))) is not None:
                             return data, os.path.join(folder, name)
                     elif self.file_loader.exists(os.path.join(folder, name)):
-                        break  # the user's own
+                        break  # the user's custom model
             found: tuple[Any, str] = super().load_data_with_path(name)
             return found
 
@@ -49,7 +49,7 @@ def lean_loader(data_path: str | None) -> Loader:
 
 
 def _endpoints(data: Any) -> dict[str, Any] | None:
-    """Return botocore's endpoints without any service; None where `data` is not as expected."""
+    """Return botocore's endpoints without services; None if `data` is not as expected."""
 
     def defaults(suffix: str, dual_stack_suffix: str) -> dict[str, Any]:
         plain, fips = "{service}.{region}.{dnsSuffix}", "{service}-fips.{region}.{dnsSuffix}"

@@ -1,4 +1,4 @@
-"""Map references to secrets in Secrets Manager, batch the reads, and check settings. Pure."""
+"""Map references to secrets in Secrets Manager, batch reads, and check settings. Pure."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from typing import Any
 
-BATCH_SIZE = 20  # the service's limit
-ARN_SUFFIX_LENGTH = 7  # the hyphen and six characters that AWS adds; a partial ARN lacks them
+BATCH_SIZE = 20  # the limit of the service
+ARN_SUFFIX_LENGTH = 7  # a hyphen and six characters, added by AWS; a partial ARN lacks them
 
 _CHARACTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789/_+=.@-")
 _LENGTH = 512
@@ -24,7 +24,7 @@ _VERSION_LENGTHS = range(32, 65)
 
 _REGION = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)", re.ASCII)
 _ZONE = re.compile(r"[a-z]{2}(?:-[a-z]+)+-[0-9][a-z]", re.ASCII)
-# setting -> what it must be like, and what it is not otherwise
+# setting -> its pattern, and the error if it does not match
 _FORMS = {
     "role_arn": (
         re.compile(r"arn:[a-z-]+:iam::\d{12}:role/[\w+=,.@/-]{1,512}", re.ASCII),
@@ -45,7 +45,7 @@ _CREDENTIALS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN
 
 
 class Key(NamedTuple):
-    """What one read is of: however many fields are asked, it is read once."""
+    """The secret version of one read; a single read serves all its fields."""
 
     secret_id: str  # name or ARN
     version: str | None = None
@@ -53,7 +53,7 @@ class Key(NamedTuple):
 
     @property
     def is_arn(self) -> bool:
-        """Whether the secret is named by its ARN."""
+        """Whether the secret is identified by its ARN."""
         return self.secret_id.startswith("arn:")
 
     @property
@@ -63,7 +63,7 @@ class Key(NamedTuple):
 
 
 def key_of(ref: Reference, prefix: str) -> Key:
-    """Return what `ref` names: `/NAME` and an ARN ignore the prefix, no path is the prefix."""
+    """Return the key of a reference; `/NAME` and ARNs ignore the prefix, no path is the prefix."""
     if ref.path.startswith("arn:"):
         secret_id = ref.path
     elif ref.path.startswith("/"):
@@ -76,9 +76,9 @@ def key_of(ref: Reference, prefix: str) -> Key:
 
 
 def secret_name(key: Key) -> str:
-    """Return the name of a secret that a key names, or its ARN, whole or in part.
+    """Return the name of the secret of a key, or its complete or partial ARN.
 
-    An ARN that ends in a hyphen and six characters is a whole one: so AWS reads it as well.
+    An ARN that ends in a hyphen and six characters counts as complete, as in AWS itself.
 
     Reference: https://docs.aws.amazon.com/secretsmanager/latest/userguide/troubleshoot.html
     """
@@ -91,13 +91,13 @@ def secret_name(key: Key) -> str:
 
 
 def where(source: str, key: Key, field: str | None = None) -> str:
-    """Return the place in full, as a reference that no prefix changes."""
+    """Return the full location as a reference that does not depend on a prefix."""
     path = f"/{key.secret_id}" if key.secret_id.startswith("/") else key.secret_id
     return str(Reference(source, path, field, key.version, key.stage))
 
 
 def check_key(ref: Reference, key: Key) -> None:
-    """Raise `InvalidReferenceError` when Secrets Manager could not hold what `ref` names."""
+    """Raise `InvalidReferenceError` if Secrets Manager cannot have such a secret."""
     source = f"[sources.{ref.source}]"
     if not key.secret_id:
         raise InvalidReferenceError(
@@ -109,7 +109,7 @@ def check_key(ref: Reference, key: Key) -> None:
         if len(parts) != 7 or (parts[2], parts[5]) != ("secretsmanager", "secret"):
             raise InvalidReferenceError(
                 f"{ref} is not the ARN of a secret",
-                hint="write arn:aws:secretsmanager:REGION:ACCOUNT:secret:NAME",
+                hint="write: arn:aws:secretsmanager:REGION:ACCOUNT:secret:NAME",
             )
     elif len(key.secret_id) > _LENGTH or not _CHARACTERS.issuperset(key.secret_id):
         raise InvalidReferenceError(
@@ -129,10 +129,10 @@ def check_key(ref: Reference, key: Key) -> None:
 
 
 def into_calls(keys: list[Key]) -> list[list[Key]]:
-    """Return the keys of each call; several are a batch, one is read by itself.
+    """Group keys into calls; several keys form a batch, and a single key is read on its own.
 
-    A batch has no pins, and AWS refuses one that names a secret twice: an ARN that may
-    be one of the names stays out of it.
+    A batch cannot pin versions, and AWS rejects a batch that names a secret twice. An ARN
+    that may be the same secret as one of the names is read separately.
     """
     names = {key.secret_id for key in keys}
     together: list[Key] = []
@@ -148,7 +148,7 @@ def into_calls(keys: list[Key]) -> list[list[Key]]:
 
 
 def malformed(settings: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Yield each setting that cannot mean anything, and what is wrong; its text is not shown."""
+    """Yield each malformed setting and what is wrong with it, without its text."""
     for key, (form, problem) in _FORMS.items():
         text = settings.get(key)
         if text and not form.fullmatch(text):
@@ -160,7 +160,7 @@ def malformed(settings: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def no_region(text: str) -> str:
-    """Return what is wrong with the name of a region; empty if nothing is."""
+    """Return why a text is not a region; empty if it is one."""
     if not _REGION.fullmatch(text):
         return _odd(text) or "is not the name of a region"
     if _ZONE.fullmatch(text):
@@ -170,7 +170,7 @@ def no_region(text: str) -> str:
 
 
 def no_server(url: str) -> str:
-    """Return what is wrong with the URL of an endpoint; empty if nothing is."""
+    """Return why a text is not the URL of an endpoint; empty if it is one."""
     from urllib.parse import urlsplit
 
     if odd := _odd(url):
@@ -184,7 +184,7 @@ def no_server(url: str) -> str:
 
 
 def odd_credential(*credentials: str | None) -> tuple[str, str] | None:
-    """Return the variable of a credential that no request can hold, and what is odd in it."""
+    """Return the variable of a credential that no request can contain, and its odd character."""
     for name, text in zip(_CREDENTIALS, credentials, strict=True):
         if text and (odd := odd_character(text)):
             return name, odd

@@ -1,4 +1,4 @@
-"""One version of a secret: pick a value from it, or change one in it. Pure."""
+"""Read or change one value in a version of a secret. Pure."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ _BLANKS = " \t\r\n"
 
 
 class SecretVersion(NamedTuple):
-    """One version of a secret: a string or bytes, each of which may be a JSON object."""
+    """A version of a secret: a string or bytes, either of which may be a JSON object."""
 
     version: str
     text: str | None
     binary: bytes | None
-    fields: dict[str, object] | None  # of a JSON object
+    fields: dict[str, object] | None  # fields of a JSON object
 
     def __repr__(self) -> str:
         return f"SecretVersion({self.version})"
@@ -39,21 +39,21 @@ class SecretVersion(NamedTuple):
             return None
 
     def content(self, document: str) -> dict[str, str | bytes]:
-        """Return what to store for a changed document: bytes where the secret was bytes."""
+        """Return the parameters to store a changed document: bytes if the secret was bytes."""
         if self.binary is not None:
             return {"SecretBinary": document.encode()}
         return {"SecretString": document}
 
 
 def secret_version(version: str, text: str | None, binary: bytes | None) -> SecretVersion:
-    """Return a version with its fields, read once for all the references to it."""
+    """Return a version with its fields, parsed once for all references to it."""
     secret = SecretVersion(version, text, binary, None)
     document = secret.document
     return secret if document is None else secret._replace(fields=read_object(document))
 
 
 def read_object(text: str) -> dict[str, object] | None:
-    """Return the fields of a JSON object; None where `text` is anything else."""
+    """Return the fields of a JSON object; None for any other text."""
     if not text.lstrip(_BLANKS).startswith("{"):
         return None
     from envkit._internal.json_text import loads
@@ -66,15 +66,15 @@ def read_object(text: str) -> dict[str, object] | None:
 
 
 def pick(ref: Reference, secret: SecretVersion, where: str) -> Secret | Absent:
-    """Return the value that `ref` names.
+    """Return the value of a reference.
 
     Args:
-        ref: its field is looked at.
-        secret: the secret.
-        where: the secret, for messages.
+        ref: the reference; only its field is used.
+        secret: the version of the secret.
+        where: the secret's location, for messages.
 
     Raises:
-        InvalidReferenceError: the secret has no fields, or several and none is named.
+        InvalidReferenceError: the secret has no fields, or several and the reference names none.
     """
     if secret.binary is not None and (
         ref.field is None or (ref.field == WHOLE and secret.fields is not None)
@@ -91,23 +91,23 @@ def pick(ref: Reference, secret: SecretVersion, where: str) -> Secret | Absent:
 def change(
     ref: Reference, secret: SecretVersion | None, value: Secret | None, where: str
 ) -> dict[str, str | bytes]:
-    """Return the content of a new version: `SecretString` or `SecretBinary`.
+    """Return the content for a new version: `SecretString` or `SecretBinary`.
 
-    What is not UTF-8 can be a whole secret only, and makes it binary.
+    A value that is not UTF-8 must be the whole secret and makes it binary.
 
     Args:
-        ref: its field is set; without one the whole secret, or an object's only field.
-        secret: the current version; None where the secret does not exist.
+        ref: the field to set; without a field, the whole secret or the only field of an object.
+        secret: the current version; None if the secret does not exist.
         value: the new value; None to remove the field.
-        where: the secret, for messages.
+        where: the secret's location, for messages.
 
     Raises:
-        InvalidReferenceError: the secret cannot hold this value there.
+        InvalidReferenceError: the secret cannot have this value in this place.
     """
     secret = secret or SecretVersion("", None, None, None)
     field, text = ref.field, secret.document or "{}"
     if field is None and secret.text is not None and secret.fields is not None:
-        pick_field(ref, secret.fields)  # raises where there are several
+        pick_field(ref, secret.fields)  # raises if there are several fields
         [field] = secret.fields
     elif field is not None and (secret.text is not None or secret.binary is not None):
         _fields(ref, secret, where)
@@ -137,7 +137,7 @@ def change(
 def change_all(
     values: Mapping[Reference, Secret | None], secret: SecretVersion | None, where: str
 ) -> dict[str, str | bytes]:
-    """Return the content of a new version in which several fields are changed; see `change`."""
+    """Return the content for a new version with several changed fields; see `change`."""
     content: dict[str, str | bytes] = {}
     for ref, value in values.items():
         content = change(ref, secret, value, where)
@@ -150,12 +150,12 @@ def change_all(
 
 
 def differ_elsewhere(field: str | None, one: SecretVersion, other: SecretVersion) -> bool:
-    """Return whether two versions of a secret differ in more than one field.
+    """Return whether two versions of a secret differ outside one field.
 
     Args:
-        field: None for the whole secret, or an object's only field.
-        one: a version.
-        other: another one.
+        field: the field; None for the whole secret or the only field of an object.
+        one: one version.
+        other: the other version.
     """
     if one.fields is None or other.fields is None:
         return field is not None
@@ -167,20 +167,20 @@ def differ_elsewhere(field: str | None, one: SecretVersion, other: SecretVersion
 
 
 def set_field(text: str, field: str, value: str) -> str:
-    """Return `text` with one field set, every other character as it was.
+    """Return a JSON text with one field set and every other character unchanged.
 
-    Parsing and printing again would rewrite numbers, escapes and layout that others chose.
+    Parsing and printing the JSON would change the numbers, escapes and layout of its author.
 
     Args:
-        text: a JSON object, as `read_object` takes it.
-        field: is appended if no field has that name.
-        value: becomes a JSON string.
+        text: a JSON object that `read_object` accepts.
+        field: the name of the field; appended if no field has this name.
+        value: stored as a JSON string.
     """
     import json
 
     members = _members(text)
     printed = json.dumps(value, ensure_ascii=False)
-    for member in reversed(members):  # of equal names the last one counts
+    for member in reversed(members):  # the last of equal names wins
         if member.name == field:
             return text[: member.value] + printed + text[member.end :]
     behind = members[-1].end if members else _skip(text, text.index("{") + 1)
@@ -190,13 +190,13 @@ def set_field(text: str, field: str, value: str) -> str:
 
 
 def remove_field(text: str, field: str) -> str:
-    """Return `text` without a field, every other character as it was; see `set_field`."""
+    """Return a JSON text without a field and with other characters unchanged; see `set_field`."""
     members = _members(text)
     if not members:
         return text
     pieces: list[str] = []
     for index, member in enumerate(members):
-        if member.name != field:  # with the comma and the blanks before it, but for the first
+        if member.name != field:  # with the comma and blanks before it, unless it is the first
             start = members[index - 1].end if pieces else member.start
             pieces.append(text[start : member.end])
     before, behind = text[: members[0].start], text[members[-1].end :]
@@ -206,7 +206,7 @@ def remove_field(text: str, field: str) -> str:
 
 
 class _Member(NamedTuple):
-    """One field of a JSON object: where its name and its value begin, and where it ends."""
+    """One field of a JSON object: where its name and value start, and where it ends."""
 
     name: str
     start: int
@@ -215,7 +215,7 @@ class _Member(NamedTuple):
 
 
 def _members(text: str) -> list[_Member]:
-    """Return the fields of a JSON object, as `read_object` takes it."""
+    """Return the fields of a JSON object that `read_object` accepts."""
     from envkit._internal.json_text import value_end
 
     members: list[_Member] = []
@@ -232,7 +232,7 @@ def _members(text: str) -> list[_Member]:
 
 
 def _skip(text: str, position: int) -> int:
-    """Return the position of the first character from `position` on that is not blank."""
+    """Return the position of the first character that is not blank, starting at `position`."""
     while text[position] in _BLANKS:
         position += 1
     return position

@@ -1,11 +1,11 @@
 """Clients of Secrets Manager that the rotations of one process share.
 
-A rotation opens its own source. Without this, each would load botocore's models, look for
-credentials and connect, before its first request.
+Each rotation opens its own source. Without sharing, each would load botocore's models, find
+credentials and connect before its first request.
 
-What always holds: a client is used for FRESH_SECONDS, which is less than any role's session,
-and no longer once AWS has denied anything; one of other settings, of another environment or of
-another process is another one.
+Guarantees: a client is used for at most FRESH_SECONDS, which is less than the session of any
+role, and is dropped once AWS denies a request. Sources share a client only if they have the same
+settings, environment and process.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import os
 import threading
 
 from envkit._internal.clock import Deadline
+from envkit._internal.parallel import ForkSafeLock
 from envkit.sources.aws.sts_session import login_key
 
 TYPE_CHECKING = False
@@ -24,14 +25,14 @@ if TYPE_CHECKING:
     from botocore.client import BaseClient
 
 FRESH_SECONDS = 300.0
-LIMIT = 32  # of clients; the oldest is forgotten first
+LIMIT = 32  # of clients; the oldest is dropped first
 
 _clients: dict[bytes, _Shared] = {}
-_lock = threading.Lock()
+_lock = ForkSafeLock()
 
 
 class _Shared:
-    """One client, made by the first who needs it."""
+    """A client, created by the first source that needs it."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
@@ -42,7 +43,7 @@ class _Shared:
 def shared_client(
     settings: Mapping[str, Any], environ: Mapping[str, str], log_in: Callable[[], BaseClient]
 ) -> BaseClient:
-    """Return the client of this process for a source, made by `log_in` if there is none."""
+    """Return the client that this process shares for a source; `log_in` creates it if needed."""
     key = _key(settings, environ)
     with _lock:
         shared = _clients.pop(key, None)
@@ -58,7 +59,7 @@ def shared_client(
 
 
 def forget(settings: Mapping[str, Any], environ: Mapping[str, str]) -> None:
-    """Have the next source of these settings log in again."""
+    """Make the next source with these settings log in again."""
     with _lock:
         _clients.pop(_key(settings, environ), None)
 

@@ -5,17 +5,17 @@
     {{ aws:arn:aws:secretsmanager:eu-west-1:111122223333:secret:redis-Ab12Cd#url }}
     {{ aws:redis?stage=AWSPREVIOUS#url }}   or ?version=ID
 
-Without a field, a string that is not a JSON object and a binary secret are returned byte for
-byte; an object of one field means that field. `#*` is the whole string as it is stored.
+Without a field, a binary secret or a string that is not a JSON object is returned byte for
+byte; an object with one field returns that field. `#*` is the whole string as stored.
 
-What always holds: botocore is imported at the first read, not before; a secret is read
-once, however many of its fields are asked; 20 secrets cost one request, and the
-requests go out in parallel; of a batch that AWS does not give as a whole, each secret
-is asked for, and reported, alone.
+Guarantees: botocore is imported at the first read, not earlier; a secret is read
+once for all its fields; 20 secrets take one request; requests are sent
+in parallel; if AWS does not return a complete batch, each missing secret is
+read, and reported, on its own.
 
-Credentials, region and endpoint are those of any AWS tool, which botocore reads from
-`os.environ` and `~/.aws`; `[sources.NAME]` comes before them. `endpoint_url` is Secrets
-Manager's only: a role is assumed at the usual STS, or at `AWS_ENDPOINT_URL_STS`.
+Credentials, region and endpoint are those of other AWS tools, which botocore reads from
+`os.environ` and `~/.aws`; `[sources.NAME]` takes precedence. `endpoint_url` applies only to
+Secrets Manager: a role is assumed at the usual STS or at `AWS_ENDPOINT_URL_STS`.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ _SCHEDULED = "the secret is scheduled for deletion"
 
 
 class AwsSecretsManagerSource:
-    """See the module's docstring."""
+    """The adapter for AWS Secrets Manager; see the module's docstring."""
 
     settings: ClassVar[Mapping[str, type | tuple[type, ...]]] = {
         "region": str,
@@ -96,26 +96,26 @@ class AwsSecretsManagerSource:
         )
 
     def check(self, ref: Reference) -> None:
-        """Raise `InvalidReferenceError` when Secrets Manager could not hold this."""
+        """Raise `InvalidReferenceError` if Secrets Manager cannot have such a secret."""
         check_key(ref, self.key(ref))
 
     def locate(self, ref: Reference) -> str:
-        """Return the source's name and the secret's full one, with version and field."""
+        """Return the source's name and the full name of the secret, with version and field."""
         return where(self.name, self.key(ref), ref.field)
 
     def key(self, ref: Reference) -> Key:
-        """Return the secret that a reference names."""
+        """Return the key of the secret of a reference."""
         return key_of(ref, self._prefix)
 
     def share_connection(self) -> None:
-        """Use the connections and credentials of this process from now on.
+        """Use the connections and credentials that this process shares.
 
-        For what opens many sources of one account, as rotations do; see `shared`.
+        For callers that open many sources of one account, such as rotations; see `shared`.
         """
         self._manager.share()
 
     def fetch(self, refs: Collection[Reference]) -> Mapping[Reference, Outcome]:
-        """Read all `refs`, each secret once; see `Source.fetch`."""
+        """Read all `refs`, and each secret only once; see `Source.fetch`."""
         wanted, refused = self._wanted(refs)
         outcomes: dict[Reference, Outcome] = {**refused}
         answers = self._doubted(self._read_all(list(wanted))) if wanted else {}
@@ -145,7 +145,7 @@ class AwsSecretsManagerSource:
     def write(self, ref: Reference, value: Secret | None, *, expected: str | None) -> str:
         """Set or remove one value by compare-and-set; see `WritableSource.write`.
 
-        Without a field it is the whole secret, or the only field of a JSON object.
+        Without a field, this sets the whole secret or the only field of a JSON object.
         """
         return self.write_group({ref: value}, expected=expected)
 
@@ -156,7 +156,7 @@ class AwsSecretsManagerSource:
     def write_group(
         self, values: Mapping[Reference, Secret | None], *, expected: str | None
     ) -> str:
-        """Set or remove fields of one secret in one new version."""
+        """Set or remove fields of one secret in a single new version."""
         for ref in values:
             self.check(ref)
             if ref.version is not None or ref.stage is not None:
@@ -180,9 +180,9 @@ class AwsSecretsManagerSource:
         return self.with_secret(ref, versions)
 
     def restore(self, ref: Reference, version: str, *, expected: str | None) -> str:
-        """Make an earlier version current, or write one with the field of an earlier one.
+        """Make an earlier version current, or write a new one with the earlier value of the field.
 
-        The former is done where the two versions differ in nothing else.
+        The label is moved only if the two versions differ in nothing else.
         """
         self.check(ref._replace(version=version))
         change = self._change(ref)
@@ -209,9 +209,9 @@ class AwsSecretsManagerSource:
         return [f"region {region}", f"logged in as {arn}"]
 
     def with_secret(self, ref: Reference, call: Callable[[SecretsManager, str, str], R]) -> R:
-        """Return what `call` returns for the manager, the id of the secret, and its place.
+        """Call a function with the client, the secret's id and its location; return the result.
 
-        For what goes beyond one value: never later than the source's deadline.
+        For operations on more than one value; limited by the source's deadline.
         """
         key = self.key(ref)._replace(version=None, stage=None)
         place = where(self.name, key)
@@ -238,7 +238,7 @@ class AwsSecretsManagerSource:
         region = self._in_time(lambda: self._manager.region)
         answers: dict[Key, _Answer] = {}
         for key in keys:
-            if key.region not in (None, region):  # AWS would say that there is no such secret
+            if key.region not in (None, region):  # AWS would say that the secret does not exist
                 answers[key] = InvalidReferenceError(
                     f"{where(self.name, key)} is not in {region}, the region of {self.name}",
                     hint=f"add a source of region {key.region} to the profile",
@@ -260,7 +260,7 @@ class AwsSecretsManagerSource:
         return {key: one._replace(doubt=doubt) for key, one in lacking.items()}
 
     def _holds_nothing(self) -> bool:
-        """Whether the region has no secret: another one may be meant. Unknown counts as no."""
+        """Return whether the region is known to have no secrets, so that another may be meant."""
         try:
             listed = self._manager.call(
                 "list_secrets",
@@ -287,7 +287,7 @@ class AwsSecretsManagerSource:
         return {call[0]: self._read_one(call[0])} if len(call) == 1 else self._read_batch(call)
 
     def _read_batch(self, keys: list[Key]) -> dict[Key, _Answer]:
-        """Return the answers of one batch; a key that is left out must be asked for alone."""
+        """Return the answers of one batch; keys without an answer must be read one by one."""
         wanted = {key.secret_id: key for key in keys}
         answers: dict[Key, _Answer] = {}
         token: dict[str, str] = {}
@@ -302,7 +302,7 @@ class AwsSecretsManagerSource:
             except (AuthError, UnavailableError):
                 raise
             except SourceError:
-                return answers  # not allowed, not known there, or spoilt by one of the names
+                return answers  # denied, unsupported, or rejected for one of the names
             for entry in page.get("SecretValues", ()):
                 arn = entry.get("ARN", "")
                 for secret_id in (entry.get("Name"), arn, arn[:-ARN_SUFFIX_LENGTH]):
@@ -311,10 +311,10 @@ class AwsSecretsManagerSource:
                         answers[key] = self._secret_version(key, entry)
             for failure in page.get("Errors", ()):
                 absent = wanted.get(failure.get("SecretId"))
-                # no document promises that a batch finds a partial ARN
+                # AWS does not document whether a batch finds a partial ARN
                 if absent and not absent.is_arn and failure.get("ErrorCode") == NOT_FOUND:
                     answers[absent] = Absent("no such secret")
-            if not page.get("NextToken"):  # a page is 1 MB at most
+            if not page.get("NextToken"):  # a page is at most 1 MB
                 return answers
             token = {"NextToken": page["NextToken"]}
 
@@ -364,7 +364,7 @@ class AwsSecretsManagerSource:
         return Change(self._manager, self._read_one, self.name, self.key(ref))
 
     def _in_time(self, call: Callable[[], R]) -> R:
-        """Return what `call` returns, or raise its error, never later than the deadline."""
+        """Return the result of `call` or raise its error; abandon it at the deadline."""
         return self._value(call_in_time(call, self._deadline))
 
     def _value(self, result: Result[R]) -> R:

@@ -1,8 +1,8 @@
-"""Compare-and-set for secrets: AWS has it for staging labels, and so for values.
+"""Compare-and-set for secrets, built on the compare-and-set of staging labels in AWS.
 
-A new version is stored beside the current one under a label of ours, which no reader asks
-for. Moving AWSCURRENT to it *from the version that the caller saw* is the atomic step:
-AWS refuses it when the label is elsewhere by then.
+A new version is first stored beside the current one under envkit's own label, which readers do
+not request. Moving AWSCURRENT to it *from the version that the caller saw* is the atomic step:
+AWS refuses it if the label has moved in the meantime.
 
 Reference: https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_UpdateSecretVersionStage.html
 """
@@ -19,26 +19,26 @@ if TYPE_CHECKING:
     from envkit.sources.aws.client import SecretsManager
 
 CURRENT = "AWSCURRENT"
-STAGED = "ENVKIT_STAGED"  # one name for all writes: a leftover moves to the next one's version
-# of versions that hold no value of the secret but the record of its rotation
+STAGED = "ENVKIT_STAGED"  # shared by all writes, so each moves the label of an abandoned one
+# id prefix of versions that contain a rotation record instead of a value
 ROTATION_PREFIX = "envkit-rotation-"
 
 
 def create(manager: SecretsManager, name: str, content: dict[str, str | bytes], where: str) -> str:
-    """Create a secret, or give its first value to one that has none.
+    """Create a secret, or set the first value of an existing one.
 
     Args:
-        manager: where.
-        name: of the secret.
+        manager: the client.
+        name: the name of the secret.
         content: `SecretString` or `SecretBinary`.
-        where: the secret, for messages.
+        where: the secret's location, for messages.
 
     Returns:
-        the version.
+        the id of the new version.
 
     Raises:
-        ConflictError: the secret has a value, or is scheduled for deletion.
-        SourceError: AWS failed.
+        ConflictError: the secret already has a value, or is scheduled for deletion.
+        SourceError: the request failed.
     """
     doing = f"cannot write {where}"
     version = _new_version()
@@ -64,23 +64,23 @@ def replace(
     label: str = CURRENT,
     version: str = "",
 ) -> str:
-    """Make `content` the current version, or that of another label, if `expected` still is.
+    """Make `content` the version with AWSCURRENT or another label, if `expected` still has it.
 
     Args:
-        manager: where.
-        secret_id: name or ARN.
+        manager: the client.
+        secret_id: the name or ARN.
         content: `SecretString` or `SecretBinary`.
-        where: the secret, for messages.
-        expected: the version that is current; None where there must be none.
-        label: a staging label that is moved instead of AWSCURRENT.
-        version: an id for the new version, that no other has; made up unless given.
+        where: the secret's location, for messages.
+        expected: the version that has the label; None if no version may have it.
+        label: a staging label to move instead of AWSCURRENT.
+        version: a unique id for the new version; default: a random id.
 
     Returns:
-        the new version.
+        the id of the new version.
 
     Raises:
-        ConflictError: another version is current; it still is.
-        SourceError: AWS failed.
+        ConflictError: another version has the label, which was not moved.
+        SourceError: the request failed.
     """
     doing = f"cannot write {where}"
     version = version or _new_version()
@@ -93,10 +93,10 @@ def replace(
         **content,
     )
     try:
-        if label not in put.get("VersionStages", ()):  # a secret's first version is current
+        if label not in put.get("VersionStages", ()):  # the first version of a secret is current
             make_current(manager, secret_id, where, version=version, expected=expected, label=label)
     finally:
-        with contextlib.suppress(SourceError):  # a leftover label does no harm
+        with contextlib.suppress(SourceError):  # a leftover label is harmless
             manager.call(
                 "update_secret_version_stage",
                 doing,
@@ -116,19 +116,19 @@ def make_current(
     expected: str | None,
     label: str = CURRENT,
 ) -> None:
-    """Make a version that is there the current one, if `expected` still is.
+    """Make an existing version current, if `expected` still is.
 
     Args:
-        manager: where.
-        secret_id: name or ARN.
-        where: the secret, for messages.
-        version: the one that becomes current.
-        expected: the one that is current; None where there must be none.
-        label: a staging label that is moved instead of AWSCURRENT.
+        manager: the client.
+        secret_id: the name or ARN.
+        where: the secret's location, for messages.
+        version: the version to make current.
+        expected: the current version; None if no version may be current.
+        label: a staging label to move instead of AWSCURRENT.
 
     Raises:
-        ConflictError: another version is current; it still is.
-        SourceError: AWS failed.
+        ConflictError: another version is current; the label was not moved.
+        SourceError: the request failed.
     """
     doing = f"cannot write {where}"
     source = {} if expected is None else {"RemoveFromVersionId": expected}
@@ -144,7 +144,7 @@ def make_current(
     except RefusedError:
         current = _current_version(manager, secret_id, where, label)
         if current == version:
-            return  # done by an attempt whose answer was lost
+            return  # an earlier attempt succeeded but its response was lost
         if current == expected:
             raise
         raise changed_meanwhile(where) from None
@@ -161,7 +161,7 @@ def changed_meanwhile(where: str) -> ConflictError:
 def _current_version(
     manager: SecretsManager, secret_id: str, where: str, label: str = CURRENT
 ) -> str | None:
-    """Return the id of the version that has the label; None where none has it."""
+    """Return the id of the version that has the label; None if no version has it."""
     doing = f"cannot write {where}"
     try:
         answer = manager.call("get_secret_value", doing, SecretId=secret_id, VersionStage=label)
@@ -171,7 +171,7 @@ def _current_version(
         if error.aws_code == DELETED:
             raise ConflictError(
                 f"{doing}: it is scheduled for deletion",
-                hint=f"run 'aws secretsmanager restore-secret --secret-id {secret_id}'",
+                hint=f"run: aws secretsmanager restore-secret --secret-id {secret_id}",
             ) from None
         raise
     version = answer.get("VersionId")
@@ -181,7 +181,7 @@ def _current_version(
 
 
 def _new_version() -> str:
-    """Return an id for a version: with it AWS knows the second attempt for the first one's."""
+    """Return a version id; AWS uses it to recognize a repeated attempt."""
     from uuid import uuid4
 
     return str(uuid4())

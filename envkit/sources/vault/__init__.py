@@ -1,4 +1,4 @@
 """HashiCorp Vault and OpenBao as a source, through hvac.
 
-`source` implements the protocols; the other modules are its parts.
+`source` implements the protocols with the other modules.
 """

@@ -1,7 +1,7 @@
-"""The address of a Vault or OpenBao server, and how its certificate is verified.
+"""The address of a Vault or OpenBao server and the verification of its certificate.
 
-A setting of `[sources.NAME]` wins over the environment, and `VAULT_*` over `BAO_*`.
-What always holds: certificates are verified; no request is sent.
+A setting of `[sources.NAME]` takes precedence over the environment, and `VAULT_*` over `BAO_*`.
+Guarantees: certificates are verified; no request is sent.
 """
 
 from __future__ import annotations
@@ -16,53 +16,53 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from envkit.sources.model import SourceContext
 
-# read by `limits`, which is imported only where one of them is set
+# `limits` reads these; it is imported only if one of them is set
 _RARE = ("PROXY_ADDR", "HTTP_PROXY", "CLIENT_TIMEOUT", "MAX_RETRIES", "RATE_LIMIT")
 
 
-_MAX_LABEL = 63  # characters between the dots of a name; RFC 1035
+_MAX_LABEL = 63  # the maximum length of a label in a host name; RFC 1035
 
 
 class Address(NamedTuple):
-    """How to reach a server."""
+    """How to connect to a server."""
 
     url: str
-    origin: str  # `https://vault.example.com:8200`, fit to be shown
+    origin: str  # `https://vault.example.com:8200`, safe to show
     namespace: str
     ca_cert: str | None  # a file or a folder; None for the public authorities
     client_cert: str | tuple[str, str] | None  # one file, or certificate and key
-    ca_pem: str = ""  # certificates themselves, in place of `ca_cert`
-    server_name: str = ""  # that the certificate must have; empty for the host's
-    proxy: str = ""  # may hold a password; empty for those of HTTPS_PROXY and HTTP_PROXY
-    timeout_seconds: float | None = None  # of one request
-    attempts: int | None = None  # at one request, at most
+    ca_pem: str = ""  # PEM text used instead of `ca_cert`
+    server_name: str = ""  # the name in the certificate; default: the host name
+    proxy: str = ""  # may contain a password; default: HTTPS_PROXY and HTTP_PROXY
+    timeout_seconds: float | None = None  # for one request
+    attempts: int | None = None  # the maximum for one request
     per_second: float | None = None  # requests
-    burst: int | None = None  # of them at the same time
+    burst: int | None = None  # concurrent requests
 
     def __repr__(self) -> str:
         return f"Address({self.origin})"
 
     @property
     def needs_context(self) -> bool:
-        """Whether requests by itself cannot verify the certificate."""
+        """Whether requests cannot verify the certificate without a custom TLS context."""
         folder = self.ca_cert is not None and os.path.isdir(self.ca_cert)
         return folder or bool(self.ca_pem or self.server_name)
 
 
 class Peer(NamedTuple):
-    """The server of a client, for messages."""
+    """A client's server, for messages."""
 
     server: str  # `vault at https://vault.example.com:8200`
     section: str  # `[sources.vault]`
     origin: str
-    proxy: str  # the variables that name it
+    proxy: str  # the variables that configure it
 
 
 def find_address(context: SourceContext) -> Address:
-    """Return the server that a source's settings name, or the environment.
+    """Return the server from a source's settings or the environment.
 
     Raises:
-        AuthError: there is no address, or certificate verification is turned off.
+        AuthError: there is no address, or certificate verification is disabled.
         InvalidSettingError: the address is not a URL, or another setting is not valid.
         UnavailableError: a certificate file does not exist.
     """
@@ -99,7 +99,7 @@ def find_address(context: SourceContext) -> Address:
 
 
 def origin_of(url: str) -> str | None:
-    """Return `scheme://host:port` of a URL that is safe to show and use; None for others."""
+    """Return the `scheme://host:port` of a URL that is safe to show and use; None for others."""
     from urllib.parse import urlsplit
 
     try:
@@ -119,12 +119,12 @@ def origin_of(url: str) -> str | None:
 
 
 def environ_of(context: SourceContext, name: str) -> str:
-    """Return `VAULT_<name>` of the environment, or `BAO_<name>`, or an empty text."""
+    """Return `VAULT_<name>` from the environment, or else `BAO_<name>`; empty if neither is set."""
     return context.environ.get(_variable(context, name)) or ""
 
 
 def place_of(context: SourceContext, key: str, name: str) -> str:
-    """Return where a text was given, for messages: `VAULT_ADDR`, `[sources.vault] address`."""
+    """Return the origin of a setting, for messages: `VAULT_ADDR`, `[sources.vault] address`."""
     if context.settings.get(key):
         return f"[sources.{context.name}] {key}"
     return _variable(context, name)
@@ -144,7 +144,7 @@ def _setting(context: SourceContext, key: str, name: str) -> str:
 
 
 def _refuse_more_than_a_server(context: SourceContext, url: str) -> None:
-    """Refuse the address of a page or of the API: what is asked for would be behind it."""
+    """Refuse the address of a page or of the API: envkit appends the request's path to it."""
     from urllib.parse import urlsplit
 
     path = urlsplit(url).path.strip("/").split("/")
@@ -169,7 +169,7 @@ def _no_address(context: SourceContext, url: str) -> AuthError | InvalidSettingE
 
 
 def _authority(context: SourceContext) -> tuple[str | None, str]:
-    """Return the file or folder of authorities, or their text; in the order of Vault's command."""
+    """Return the file or folder of authorities, or their text; precedence as in the Vault CLI."""
     if found := _file(context, "ca_cert", "CACERT"):
         return found, ""
     if text := environ_of(context, "CACERT_BYTES"):
@@ -178,7 +178,7 @@ def _authority(context: SourceContext) -> tuple[str | None, str]:
 
 
 def _file(context: SourceContext, key: str, name: str) -> str | None:
-    """Return the path of a file that exists; a setting's is relative to the project."""
+    """Return the path of an existing file; a path in the settings is relative to the project."""
     given = str(context.settings.get(key) or "")
     path = os.path.join(context.root, given) if given else environ_of(context, name)
     if not path:

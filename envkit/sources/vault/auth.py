@@ -1,10 +1,10 @@
-"""Log in to Vault or OpenBao, and renew the token while it is needed.
+"""Log in to Vault or OpenBao and renew the token as long as it is needed.
 
     auth = { method = "approle", role_id = "...", secret_id = "{{ env:VAULT_SECRET_ID }}" }
 
-Without `auth`, the token is that of VAULT_TOKEN (or BAO_TOKEN), then of the token helper or
-`~/.vault-token`, as the Vault command has it. A credential is never part of a
-message; one login gives one token, which is stored in memory only.
+Without `auth`, the token comes from VAULT_TOKEN (or BAO_TOKEN), the token helper or
+`~/.vault-token`, as for the Vault CLI. A credential is never part of a message. The token of a
+login is stored only in memory.
 """
 
 from __future__ import annotations
@@ -32,16 +32,16 @@ if TYPE_CHECKING:
     from envkit.sources.vault.client import Answer, VaultClient
 
 KUBERNETES_TOKEN_FILE = "/var/run/secrets/kubernetes.io/serviceaccount/token"  # noqa: S105 - a path
-MARGIN_SECONDS = 1.0  # leases are whole seconds, and an answer has been on its way
+MARGIN_SECONDS = 1.0  # leases are in whole seconds, and the response took time to arrive
 
-REASON_LENGTH = 200  # of a server's reason; a longer one is not a sentence
-_WINDOW = 6  # characters of a credential that a reason may not quote
-# not credentials, so they may be part of a reason
+REASON_LENGTH = 200  # of a server's reason; longer texts are not a sentence
+_WINDOW = 6  # characters of a credential that a shown reason may not contain
+# not credentials, so a shown reason may contain them
 _PUBLIC = frozenset(("role", "mount", "username", "jwt_file"))
 _WRAPPING_TOKEN = re.compile(r"(hv[sbr]|[sbr])\.[A-Za-z0-9_-]{20,}(\.[A-Za-z0-9]+)?", re.ASCII)
 _CONFIGS = (".vault", ".bao")
 
-# method -> the keys it needs, the keys it may have
+# method -> required keys, optional keys
 _METHODS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "token": ((), ("token",)),
     "approle": (("role_id",), ("secret_id", "mount")),
@@ -53,7 +53,7 @@ _METHODS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 
 
 class Auth(NamedTuple):
-    """A checked `auth` table: the method and its keys."""
+    """A validated `auth` table: the method and its keys."""
 
     method: str
     values: Mapping[str, str]
@@ -63,9 +63,9 @@ class Auth(NamedTuple):
 
 
 class Lease(NamedTuple):
-    """How long a token lives."""
+    """The lifetime of a token."""
 
-    expiry: Deadline | None  # None: never expires; otherwise a moment before the server's
+    expiry: Deadline | None  # None: never expires; otherwise slightly before the server's time
     renewable: bool
 
     @property
@@ -78,7 +78,7 @@ def parse_auth(source: str, table: Mapping[str, object]) -> Auth:
     """Check the `auth` table of `[sources.SOURCE]`. Reads no file.
 
     Raises:
-        ProfileError: an unknown method or key, or a key that is missing or no text.
+        ProfileError: the method or a key is unknown, or a key is missing or not text.
     """
     place = f"auth in [sources.{source}]"
     method = table.get("method", "token")
@@ -108,14 +108,14 @@ def parse_auth(source: str, table: Mapping[str, object]) -> Auth:
 
 
 def log_in(client: VaultClient, auth: Auth, context: SourceContext) -> Lease | None:
-    """Give the client its token.
+    """Set the client's token.
 
     Returns:
-        how long the token of a login lives; None for a token that was there already.
+        the lifetime of a new token; None for an existing token.
 
     Raises:
         AuthError: there are no credentials, or the server rejects them.
-        SourceError: the server failed.
+        SourceError: the request failed.
     """
     if auth.method == "token":
         client.set_token(_checked(*_present_token(auth, context)))
@@ -149,7 +149,7 @@ def log_in(client: VaultClient, auth: Auth, context: SourceContext) -> Lease | N
 
 
 def login_key(auth: Auth, context: SourceContext, token: str = "") -> bytes:
-    """Return a key that differs for each login and contains no credential. Sends no request.
+    """Return a key that is unique for each login and contains no credential. Sends no request.
 
     Args:
         auth: how to log in.
@@ -169,11 +169,11 @@ def login_key(auth: Auth, context: SourceContext, token: str = "") -> bytes:
 
 
 def look_up(client: VaultClient) -> Lease | None:
-    """Return how long the client's token lives; None where the server does not say.
+    """Return the lifetime of the client's token; None if the server does not reveal it.
 
     Raises:
-        AuthError: there is no such namespace.
-        SourceError: the server failed.
+        AuthError: the namespace does not exist.
+        SourceError: the request failed.
     """
     answer = client.call(lambda hvac_client: hvac_client.auth.token.lookup_self())
     if answer.status == 404:
@@ -190,10 +190,10 @@ def look_up(client: VaultClient) -> Lease | None:
 
 
 def renew(client: VaultClient, lease: Lease, until: Deadline) -> Lease:
-    """Return the lease of a token that should live until a deadline, renewed where it can be.
+    """Return the lease of a token; renew it if it ends before a deadline and can be renewed.
 
     Raises:
-        SourceError: the server failed; a token that may not be renewed is not a failure.
+        SourceError: the request failed; a token that cannot be renewed is not an error.
     """
     needed = until.remaining_seconds()
     lasts = lease.expiry is None or lease.expiry.remaining_seconds() > needed
@@ -233,7 +233,7 @@ def _send(client: hvac.Client, auth: Auth, mount: str, jwt: str) -> Any:
     if auth.method == "userpass":
         from urllib.parse import quote
 
-        username = quote(values["username"], safe="")  # hvac puts both into the URL as they are
+        username = quote(values["username"], safe="")  # hvac inserts both into the URL unescaped
         return client.auth.userpass.login(
             username, values["password"], use_token=False, mount_point=quote(mount)
         )
@@ -243,7 +243,7 @@ def _send(client: hvac.Client, auth: Auth, mount: str, jwt: str) -> Any:
 
 
 def _present_token(auth: Auth, context: SourceContext) -> tuple[str, str]:
-    """Return the token that is there, and where: for messages."""
+    """Return an existing token and its origin, for messages."""
     given = auth.values.get("token")
     if given:
         return given, f"[sources.{context.name}] auth.token"
@@ -277,7 +277,7 @@ def _unwrapped(client: VaultClient, auth: Auth, mount: str) -> Auth:
     from envkit.sources.vault.wrapping import unwrapped
 
     secret_id = unwrapped(client, auth.values["secret_id"], mount)
-    if secret_id is None:  # one that only looks like a token, or a token that was used
+    if secret_id is None:  # it only looks like a wrapping token, or was used already
         return auth
     return Auth(auth.method, {**auth.values, "secret_id": secret_id})
 
@@ -307,7 +307,7 @@ def _login_refused(
 
 
 def _reason(answer: Answer, credentials: Iterable[str]) -> str:
-    """Return the server's reason for a refusal; empty if it may quote a credential."""
+    """Return the server's reason for a refusal; empty if it may contain a credential."""
     errors = answer.body.get("errors")
     first = errors[0] if isinstance(errors, list) and errors else None
     if not isinstance(first, str):
@@ -338,12 +338,12 @@ def _read(path: str, what: str) -> str:
     except OSError as error:
         reason = reason_of(error, type(error).__name__)
         raise AuthError(
-            f"cannot read {what} from '{path}': {reason}", hint=f"run 'ls -l {path}'"
+            f"cannot read {what} from '{path}': {reason}", hint=f"run: ls -l {path}"
         ) from None
 
 
 def _checked(token: str, place: str) -> str:
-    """Refuse what a header cannot hold; the error of requests would show it."""
+    """Refuse characters that are invalid in a header; the error of requests would show them."""
     odd = odd_character(token)
     if not odd:
         return token

@@ -1,7 +1,7 @@
-"""Certificates that requests cannot verify by itself: a folder, a text, or another name.
+"""Verify certificates in ways that requests does not support: a folder, a PEM text, another name.
 
-Imported only where one of these is asked for. What always holds: a certificate is required
-and verified, against the authorities that were named and no others.
+Imported only if one of these is configured. Guarantee: a certificate is required and is
+verified against the configured authorities only.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
     from envkit.sources.vault.address import Address
 
-MAX_BYTES = 8 << 20  # of one file; all public authorities together are less than 1 MiB
-MAX_FILES = 2_000  # below a folder; all public authorities together are less than 200
+MAX_BYTES = 8 << 20  # per file; all public authorities together are less than 1 MiB
+MAX_FILES = 2_000  # per folder; there are fewer than 200 public authorities
 _PEM = re.compile(
     rb"-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s]+-----END CERTIFICATE-----", re.ASCII
 )
@@ -34,8 +34,8 @@ def verifying_adapter(pool_size: int, address: Address) -> HTTPAdapter:
     """Return an adapter for one server.
 
     Args:
-        pool_size: how many connections it keeps.
-        address: of the server, with its authorities, client certificate and name.
+        pool_size: the number of connections in the pool.
+        address: the server, with its authorities, client certificate and name.
 
     Raises:
         InvalidSettingError: a certificate is missing.
@@ -45,7 +45,7 @@ def verifying_adapter(pool_size: int, address: Address) -> HTTPAdapter:
         options["server_hostname"] = address.server_name
 
     class Adapter(HTTPAdapter):
-        """Uses the context in place of what requests would make of `verify` and `cert`."""
+        """Use our TLS context instead of the `verify` and `cert` of requests."""
 
         def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
             super().init_poolmanager(*args, **{**kwargs, **options})
@@ -67,7 +67,7 @@ def verifying_adapter(pool_size: int, address: Address) -> HTTPAdapter:
 
 
 def _context(address: Address) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # requires a certificate and its name
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # requires a certificate with a matching name
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     if address.ca_pem:
         if not _load(context, address.ca_pem.encode(errors="replace")):
@@ -77,7 +77,7 @@ def _context(address: Address) -> ssl.SSLContext:
                 "'-----BEGIN CERTIFICATE-----'",
             )
     elif address.ca_cert is not None and os.path.isdir(address.ca_cert):
-        # the files are loaded, whatever their names are: OpenSSL looks for hashed ones only
+        # load the files one by one: OpenSSL finds only files with hashed names
         if not sum([_load(context, content) for content in _contents(address.ca_cert)]):
             raise InvalidSettingError(
                 f"no file in '{address.ca_cert}' contains a certificate",
@@ -93,37 +93,36 @@ def _context(address: Address) -> ssl.SSLContext:
             if isinstance(address.client_cert, str)
             else address.client_cert
         )
-        # OpenSSL would ask for the password of an encrypted key on the terminal
+        # for an encrypted key, OpenSSL would prompt for the password
         context.load_cert_chain(certificate, key, password=lambda: b"")
     return context
 
 
 def _load(context: ssl.SSLContext, content: bytes) -> int:
-    """Load each certificate of a PEM text, and return how many there were."""
+    """Load all certificates of a PEM text and return their number."""
     loaded = 0
     for block in _PEM.findall(content):
         try:
             context.load_verify_locations(cadata=block.decode())
         except (ssl.SSLError, ValueError):
-            continue  # it is not trusted, which is the safe side
+            continue  # an unusable certificate is not trusted
         loaded += 1
     return loaded
 
 
 def _contents(folder: str) -> Iterator[bytes]:
-    """Yield the content of each regular file below a folder; links lead to files, not folders."""
+    """Yield the content of each regular file in a folder tree; only links to files are followed."""
     seen = 0
     for parent, _, names in os.walk(folder):
         seen += len(names)
         if seen > MAX_FILES:
             raise InvalidSettingError(
-                f"there are more than {MAX_FILES:,} files below '{folder}', which is to hold "
-                "certificates",
-                hint="name a folder that holds nothing else",
+                f"the certificate folder '{folder}' contains more than {MAX_FILES:,} files",
+                hint="name a folder that contains only certificates",
             )
         for name in sorted(names):
             try:
-                # a FIFO would wait for a writer
+                # opening a FIFO would block
                 flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
                 descriptor = os.open(os.path.join(parent, name), flags)
             except OSError:

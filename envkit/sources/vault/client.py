@@ -1,11 +1,11 @@
-"""One Vault or OpenBao server over HTTP: hvac on one session, failures mapped to our errors.
+"""One Vault or OpenBao server over HTTP: hvac on one session, with envkit's own errors.
 
-What always holds: certificates are verified; the token goes to the configured
-origin and nowhere else, so no redirect is followed; nothing waits beyond the
-deadline; no message shows a body, a header or a token.
+Guarantees: certificates are verified; the token is sent only to the configured origin, so
+redirects are not followed; nothing waits beyond the deadline; no message shows a body, a
+header or a token.
 
-What a 400, 403 or 404 means depends on the request, so the caller handles them. This
-module knows nothing about secrets engines and logins.
+The meaning of a 400, 403 or 404 depends on the request, so callers interpret them. This
+module does not know about secrets engines and logins.
 """
 
 from __future__ import annotations
@@ -41,11 +41,11 @@ def _ignore() -> None:
 
 
 class Answer(NamedTuple):
-    """An answer of the server.
+    """A response from the server.
 
     Attributes:
         status: 2xx, 400, 401, 403 or 404.
-        body: the JSON object; empty where there is none, as in a 204 or a proxy's 403.
+        body: the JSON object; empty if there is none, for example in a 204 or a proxy's 403.
     """
 
     status: int
@@ -58,7 +58,7 @@ class Answer(NamedTuple):
 
     @property
     def denied(self) -> bool:
-        """Whether the token may not do this, or is not a token."""
+        """Whether the token lacks permission or is not valid."""
         return self.status in (401, 403)
 
     def __repr__(self) -> str:
@@ -66,28 +66,28 @@ class Answer(NamedTuple):
 
 
 class Connections(NamedTuple):
-    """The connections to one server and their limits; several clients may share them."""
+    """The connections to one server and their limits. Clients may share them."""
 
     adapter: HTTPAdapter
     pace: Pace
 
 
 class VaultClient:
-    """Sends requests to one server, with one token. Building one does no request.
+    """Sends requests to one server with one token. Building one sends no request.
 
     Args:
-        context: of the source; see `vault_address.find_address`.
-        pool_size: how many connections are kept.
-        connections: to use instead of new ones.
-        refused: called when the server denies something, or has no such mount.
+        context: the source's context; see `vault_address.find_address`.
+        pool_size: the number of connections in the pool.
+        connections: existing connections to use.
+        refused: called if the server denies a request or has no such mount.
 
     Attributes:
-        server: for messages, `vault at https://vault.example.com:8200`.
-        section: for hints, `[sources.vault]`.
-        namespace: of every request; empty for the root.
+        server: the server, for messages: `vault at https://vault.example.com:8200`.
+        section: the settings, for hints: `[sources.vault]`.
+        namespace: the namespace of every request; empty for the root.
 
     Raises:
-        AuthError: there is no address, or certificate verification is turned off.
+        AuthError: there is no address, or certificate verification is disabled.
         InvalidSettingError: a setting, or the variable that replaces it, is not valid.
         UnavailableError: a certificate file does not exist.
     """
@@ -116,7 +116,7 @@ class VaultClient:
             already_read = {}
         try:
             adapter, self._pace = connections or connect(pool_size, address)
-        except (OSError, ValueError) as error:  # an SSLError is one
+        except (OSError, ValueError) as error:  # SSLError is an OSError
             raise self._unsendable(error) from None
         self._attempts = address.attempts
         self._per_second = address.per_second
@@ -125,9 +125,9 @@ class VaultClient:
         session = _session(context.deadline, address, adapter, already_read)
         self._hvac = hvac.Client(
             url=address.url,
-            token="",  # None would be the process's own; it is set after the login
-            cert=(),  # as above; hvac prefers the session's
-            verify=True,  # as above
+            token="",  # None would use the token of the process; it is set after the login
+            cert=(),  # likewise; hvac prefers the certificate of the session
+            verify=True,  # likewise
             session=session,
             adapter=RawAdapter,
             allow_redirects=False,
@@ -137,22 +137,22 @@ class VaultClient:
 
     @property
     def token(self) -> str:
-        """The one in use; empty for none."""
+        """The current token; empty if there is none."""
         token: str = self._hvac.token or ""
         return token
 
     def set_token(self, token: str) -> None:
-        """Use this token from now on."""
+        """Use a token from now on."""
         self._hvac.token = token
 
     def call(self, send: Callable[[hvac.Client], Any]) -> Answer:
-        """Send one request, again while its failure is transient, and return the answer.
+        """Send a request, repeat it while its failure is transient, and return the response.
 
         Args:
-            send: makes one request through hvac and returns its response.
+            send: sends one request with hvac and returns its response.
 
         Raises:
-            SourceError: no answer, or one that is not Vault's.
+            SourceError: there is no response, or it is not from Vault.
         """
         answer = retry(
             lambda: self._once(send),
@@ -200,7 +200,7 @@ class VaultClient:
         return Answer(status, body or {})
 
     def unexpected(self, what: str) -> ProtocolError:
-        """Return the error for an answer that is not Vault's; `what` quotes none of it."""
+        """Return the error for a response that is not from Vault; `what` must not quote it."""
         return ProtocolError(
             f"{self.server} did not answer like Vault: {what}",
             hint=f"check VAULT_ADDR or {self.section} address (https or http, host, port), and "
@@ -210,7 +210,7 @@ class VaultClient:
     def _unsendable(self, error: Exception) -> ProtocolError | InvalidSettingError:
         from requests.exceptions import InvalidSchema, InvalidURL
 
-        # the address was looked at before; `socks5://` takes a library that envkit does not have
+        # the address is already checked; `socks5://` needs a library that envkit does not have
         if isinstance(error, (InvalidSchema, InvalidURL)):
             return InvalidSettingError(
                 f"{self._peer.proxy}, or ALL_PROXY, is not the URL of an http or https proxy",
@@ -222,7 +222,7 @@ class VaultClient:
         )
 
     def _not_serving(self) -> UnavailableError:
-        """Ask a server that answers 503 whether it is sealed; this needs no login."""
+        """Find out whether a server that responds with 503 is sealed. Needs no login."""
         import requests
 
         try:
@@ -231,13 +231,11 @@ class VaultClient:
         except (requests.RequestException, OSError, ValueError):
             status = {}
         if status.get("sealed") is True:
-            return UnavailableError(
-                f"{self.server} is sealed", hint="unseal the server: run 'vault operator unseal'"
-            )
+            return UnavailableError(f"{self.server} is sealed", hint="run: vault operator unseal")
         return self._failed("is unavailable (503)")
 
     def _slowed(self, response: requests.Response, error: UnavailableError) -> UnavailableError:
-        """Return the error with what the answer says of the next try."""
+        """Return the error with what the response says about the next attempt."""
         headers, status = response.headers, response.status_code
         wait = retry_after(headers.get("Retry-After"), headers.get("Date"))
         if status == 429:
@@ -275,7 +273,7 @@ class VaultClient:
         """Return the error for a redirect: following it would send the token to another server."""
         origin = origin_of(location)
         if origin is None or origin == self._origin:
-            # a standby behind the same load balancer; another try may reach the active node
+            # a standby behind a load balancer; a retry may reach the active node
             return self._failed("answers with a redirect, as a standby does")
         return ProtocolError(
             f"{self.server} redirects to {origin}, and envkit does not send a token to "
@@ -293,7 +291,7 @@ def too_late(server: str, deadline: Deadline) -> UnavailableError:
 
 
 def connect(pool_size: int, address: Address) -> Connections:
-    """Return what keeps up to `pool_size` connections to one server. Sends nothing yet.
+    """Return a pool of up to `pool_size` connections to one server. Sends no request.
 
     Raises:
         InvalidSettingError: a certificate is missing.
@@ -321,7 +319,7 @@ def _session(
     from requests.utils import get_environ_proxies
 
     class Session(requests.Session):
-        """Gives each request the time that is left, and reads nothing twice if it need not."""
+        """Limits each request to the remaining time; sends no read twice with `already_read`."""
 
         def send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:
             if already_read is None or request.method != "GET":
@@ -334,13 +332,13 @@ def _session(
             return response
 
         def _send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:
-            # urllib3 refuses 0
+            # urllib3 rejects 0
             left = max(deadline.remaining_seconds(address.timeout_seconds), 0.001)
             options["timeout"] = (min(left, CONNECT_TIMEOUT_SECONDS), left)
             return super().send(request, **options)
 
     session = Session()
-    # the environment is read here, once, and not by requests for each request
+    # the environment is read here once, instead of by requests for each request
     session.trust_env = False
     if address.proxy:
         session.proxies = dict.fromkeys(("http", "https"), address.proxy)
@@ -349,7 +347,7 @@ def _session(
     bundle = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE")
     session.verify = address.ca_cert or bundle or True
     session.cert = address.client_cert
-    # without its own auth, requests would send what ~/.netrc has for the host
+    # otherwise requests would send the credentials for the host in ~/.netrc
     session.auth = lambda request: request
     for scheme in ("http://", "https://"):
         session.mount(scheme, adapter)

@@ -1,6 +1,6 @@
-"""Explain a request that got no answer, or an answer of the wrong protocol.
+"""Explain why a request got no response, or one of the wrong protocol.
 
-Imported only once a request has failed. No message shows a body, a header or a token.
+Imported only after a request has failed. No message shows a body, a header or a token.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ if TYPE_CHECKING:
 
 
 def unanswered(error: requests.RequestException, peer: Peer) -> SourceError | None:
-    """Return the error for a request without an answer; None for one that could not be sent.
+    """Return the error for a request without a response; None if it could not be sent.
 
     Args:
-        error: what requests raised.
-        peer: whom it asked.
+        error: the exception from requests.
+        peer: the server.
     """
     causes = tuple(causes_of(error))
 
@@ -46,7 +46,7 @@ def unanswered(error: requests.RequestException, peer: Peer) -> SourceError | No
         )
     if (failure := _wrong_protocol(error, causes, peer)) is not None:
         return failure
-    if isinstance(error, ValueError):  # requests' own for a malformed URL or header
+    if isinstance(error, ValueError):  # requests raises it for a malformed URL or header
         return None
     reason, hint = "the connection broke", f"check {place}, and that the server runs"
     if isinstance(error, requests.exceptions.ProxyError):
@@ -64,7 +64,7 @@ def unanswered(error: requests.RequestException, peer: Peer) -> SourceError | No
 
 
 def wants_https(response: requests.Response, peer: Peer) -> UnavailableError | None:
-    """Return the error for an answer that says that its port is for TLS; None for any other."""
+    """Return the error for a response that says the port expects TLS; None for any other."""
     if peer.origin.startswith("http:") and asks_for_tls(response.status_code, response.content):
         return _speaks_https(peer)
     return None
@@ -73,7 +73,7 @@ def wants_https(response: requests.Response, peer: Peer) -> UnavailableError | N
 def _wrong_protocol(
     error: requests.RequestException, causes: Collection[BaseException], peer: Peer
 ) -> UnavailableError | None:
-    """Return what is wrong with TLS; None where nothing is, or where another try may help."""
+    """Return why TLS failed; None if it did not fail or a retry may help."""
     if answers_with_tls(causes):
         return _speaks_https(peer)
     if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in causes):
@@ -108,6 +108,6 @@ def _speaks_https(peer: Peer) -> UnavailableError:
 
 
 def _final(error: UnavailableError) -> UnavailableError:
-    """Return `error`, marked as one that a retry cannot fix."""
+    """Return `error` marked as one that a retry cannot fix."""
     error.retryable = False
     return error

@@ -22,18 +22,18 @@ if TYPE_CHECKING:
 
 
 def versions(client: VaultClient, wanted: Target) -> list[Version]:
-    """Return the versions of a secret, the newest first; empty if the secret does not exist.
+    """Return the versions of a secret, newest first; empty if the secret does not exist.
 
     Raises:
         DeniedError: the token may not read the metadata.
         NoVersionError: the engine does not store versions.
-        SourceError: the server failed.
+        SourceError: the request failed.
     """
     mount, path = wanted.engine.mount, wanted.path
     if wanted.engine.version == 1:
         raise NoVersionError(
             f"{wanted.locate()}: KV version 1 does not store versions",
-            hint=f"run 'vault kv enable-versioning {mount}'",
+            hint=f"run: vault kv enable-versioning {mount}",
         )
     answer = client.call(
         lambda hvac_client: hvac_client.secrets.kv.v2.read_secret_metadata(path, mount_point=mount)
@@ -44,7 +44,7 @@ def versions(client: VaultClient, wanted: Target) -> list[Version]:
             hint=f"allow 'read' on '{mount}/metadata/{path}' in the token's policy",
         )
     if answer.status == 404:
-        absent(client, wanted, answer)  # raises where no engine said so
+        absent(client, wanted, answer)  # raises unless an engine said so
         return []
     data = answer.body.get("data")
     if not answer.ok or not isinstance(data, dict) or not isinstance(data.get("versions"), dict):
@@ -59,15 +59,15 @@ def _version(number: int, metadata: Mapping[str, Any], current: int) -> Version:
     deleted = _moment(metadata.get("deletion_time"))
     if metadata.get("destroyed"):
         state = "destroyed"
-    elif deleted is not None and deleted <= time.time():  # it may be set for later
+    elif deleted is not None and deleted <= time.time():  # a future time means a scheduled deletion
         state = "deleted"
-    author = metadata.get("created_by")  # of newer Vaults
+    author = metadata.get("created_by")  # only in recent versions of Vault
     actor = author.get("actor") if isinstance(author, dict) else None
     return Version(str(number), _moment(metadata.get("created_time")), actor, state)
 
 
 def _moment(text: object) -> float | None:
-    """Return the seconds since the epoch of `2018-03-22T02:24:06.945319214Z`."""
+    """Return a time such as `2018-03-22T02:24:06.945319214Z` in seconds since the epoch."""
     try:
         return datetime.fromisoformat(str(text)).timestamp()
     except ValueError:

@@ -1,8 +1,8 @@
-"""The key-value secrets engines of Vault and OpenBao: find one, and read a secret.
+"""The key-value secrets engines of Vault and OpenBao: find the engine, and read a secret.
 
-What always holds: *absent* is said only where a key-value engine said so, never where there
-is none; `data/` in a path is
-what version 2 puts there, so that `kv/data/x` and `kv/x` are one secret.
+Guarantees: a secret is *absent* only if a key-value engine said so, never because there is no
+engine; `data/` in a path is optional, as version 2 inserts it itself: `kv/data/x` and
+`kv/x` are the same secret.
 
 Reference: https://openbao.org/api-docs/secret/kv/kv-v2/
 """
@@ -21,16 +21,16 @@ if TYPE_CHECKING:
     from envkit.sources.vault.client import Answer, VaultClient
 
 _DATA = "data/"
-_KEY_VALUE = ("kv", "generic")  # `generic` is what very old servers call version 1
+_KEY_VALUE = ("kv", "generic")  # `generic` is version 1 on very old servers
 
 
 class Engine(NamedTuple):
     """A secrets engine: its mount and its type.
 
     Attributes:
-        mount: without slashes around it.
-        version: 1 or 2; None where the server does not say.
-        type: `kv`, or what else is mounted there.
+        mount: the mount path, without slashes at its ends.
+        version: 1 or 2; None if the server does not reveal it.
+        type: `kv`, or another type of engine.
     """
 
     mount: str
@@ -46,12 +46,12 @@ class Target(NamedTuple):
     """One secret, or one version of it."""
 
     engine: Engine
-    path: str  # below the mount
+    path: str  # relative to the mount
     version: str | None
     source: str  # for messages
 
     def locate(self, field: str | None = None) -> str:
-        """Return where this is, for people: `vault:secret/myapp/db?version=3#password`."""
+        """Return the location for people: `vault:secret/myapp/db?version=3#password`."""
         escaped = self.engine.version == 2 and self.path.startswith(_DATA)
         text = f"{self.source}:{self.engine.mount}/{_DATA if escaped else ''}{self.path}"
         if self.version is not None:
@@ -70,15 +70,15 @@ class SecretVersion(NamedTuple):
 
 
 def find_engine(client: VaultClient, path: str, *, mount: str) -> Engine:
-    """Return the engine that serves a path; where the server does not say, a guess.
+    """Return the engine that serves a path; guess it if the server does not reveal it.
 
     Args:
-        client: with a token that may read something below the mount.
-        path: mount and path of a secret.
-        mount: the guess, where `path` is below it; else it is the path's first segment.
+        client: a client whose token may read something below the mount.
+        path: the mount and path of a secret.
+        mount: the guess, if `path` is below it; otherwise the first segment of the path is used.
 
     Raises:
-        SourceError: the server failed.
+        SourceError: the request failed.
     """
     from urllib.parse import quote
 
@@ -98,7 +98,7 @@ def find_engine(client: VaultClient, path: str, *, mount: str) -> Engine:
 
 
 def guess_engine(known: Iterable[Engine], path: str, *, mount: str) -> Engine:
-    """Return the engine of a path, of those that the server has named; else a guess."""
+    """Return the known engine that serves a path; guess it if there is none."""
     for engine in known:
         if engine.serves(path):
             return engine
@@ -107,13 +107,13 @@ def guess_engine(known: Iterable[Engine], path: str, *, mount: str) -> Engine:
 
 
 def doubt(engine: Engine, mount: str) -> str:
-    """Return why what an engine does not have may be elsewhere: the mount of the settings is none.
+    """Return why a secret may be elsewhere: nothing is mounted at the `mount` of the settings.
 
-    It is a path below a mount, mistyped or not; a secret below it can be read all the same.
+    That `mount` is then a path below a real mount, mistyped or not. Secrets below it can be read.
 
     Args:
-        engine: the one that was asked.
-        mount: that of the settings; empty where they have none.
+        engine: the engine that was read.
+        mount: the mount in the settings; empty if not set.
     """
     found = engine.mount
     as_in_the_api = engine.version == 2 and mount == f"{found}/{_DATA}".rstrip("/")
@@ -123,12 +123,12 @@ def doubt(engine: Engine, mount: str) -> str:
 
 
 def check_path(path: str, source_name: str, place: str) -> None:
-    """Raise `InvalidReferenceError` for a path that no key-value engine could have.
+    """Raise `InvalidReferenceError` for a path that no key-value engine can have.
 
     Args:
-        path: absolute: the mount, and what follows it.
-        source_name: for messages.
-        place: how messages call it.
+        path: the absolute path: the mount and the path below it.
+        source_name: the source, for messages.
+        place: the reference, for messages.
     """
     segments = path.split("/")
     if any(segment in ("", ".", "..") for segment in segments) or not path.isprintable():
@@ -149,7 +149,7 @@ def check_path(path: str, source_name: str, place: str) -> None:
 
 
 def target(engine: Engine, path: str, version: str | None, source: str) -> Target:
-    """Return the secret that an absolute path names in an engine.
+    """Return the secret for an absolute path in an engine.
 
     Raises:
         InvalidReferenceError: the path is not valid in this engine.
@@ -175,9 +175,9 @@ def read(client: VaultClient, wanted: Target) -> SecretVersion | Absent:
     """Read one secret.
 
     Raises:
-        DeniedError: the token may not read it.
-        InvalidReferenceError: a version of a secret that has none.
-        SourceError: the server failed.
+        DeniedError: the token may not read the secret.
+        InvalidReferenceError: the reference has a version, but the engine has none.
+        SourceError: the request failed.
     """
     if wanted.engine.version is None:
         return _read_either(client, wanted)
@@ -201,11 +201,11 @@ def _read_either(client: VaultClient, wanted: Target) -> SecretVersion | Absent:
         return _understood(client, wanted, as_v1, 1)
     answers = as_v1, as_v2
     if any(map(_says_no_path, answers)):
-        raise no_engine(wanted)  # version 1 has all paths below its mount
+        raise no_engine(wanted)  # version 1 serves all paths below its mount
     for answer in answers:
         if _says_absent(answer):
             return absent(client, wanted, answer)
-    # version 2 gives a warning, and no list of errors, to what asks it as version 1
+    # to a version 1 request, version 2 returns a warning instead of a list of errors
     if as_v1.denied or as_v2.denied:
         raise denied(wanted, "read")
     return absent(client, wanted, as_v1)
@@ -241,11 +241,11 @@ def _understood(
 
 
 def absent(client: VaultClient, wanted: Target, answer: Answer) -> Absent:
-    """Return why a secret does not exist, if a key-value engine answered 404.
+    """Return the absence of a secret, if a key-value engine responded with 404.
 
     Raises:
-        InvalidReferenceError: there is no such engine.
-        ProtocolError: the answer is not Vault's.
+        InvalidReferenceError: there is no key-value engine.
+        ProtocolError: the response is not from Vault.
     """
     if _says_no_path(answer):
         raise no_engine(wanted)
@@ -261,14 +261,14 @@ def absent(client: VaultClient, wanted: Target, answer: Answer) -> Absent:
 
 
 def _says_absent(answer: Answer) -> bool:
-    """Whether a key-value engine says that the secret or version does not exist."""
+    """Return whether a key-value engine says that the secret or version does not exist."""
     return answer.status == 404 and (
         answer.body.get("errors") == [] or _metadata(answer) is not None
     )
 
 
 def _says_no_path(answer: Answer) -> bool:
-    """Whether nothing is mounted, or an engine that has no such path."""
+    """Return whether nothing is mounted, or an engine does not have such a path."""
     errors = answer.body.get("errors")
     return answer.status == 404 and isinstance(errors, list) and bool(errors)
 
@@ -289,7 +289,7 @@ def no_engine(wanted: Target) -> InvalidReferenceError:
 
 
 def version_of(client: VaultClient, metadata: object) -> int:
-    """Return the version from the metadata of an answer.
+    """Return the version in the metadata of a response.
 
     Raises:
         ProtocolError: the metadata has no version.
@@ -301,7 +301,7 @@ def version_of(client: VaultClient, metadata: object) -> int:
 
 
 def denied(wanted: Target, capability: str) -> DeniedError:
-    """Return the error for a token that has not a capability on a secret."""
+    """Return the error for a token that lacks a capability on a secret."""
     return DeniedError(
         f"cannot {'read' if capability == 'read' else 'write'} {wanted.locate()}: "
         "permission denied",
@@ -310,7 +310,7 @@ def denied(wanted: Target, capability: str) -> DeniedError:
 
 
 def _in_a_policy(wanted: Target) -> str:
-    """Return the path that a policy needs: which one, the engine's version decides."""
+    """Return the path that a policy must allow; it depends on the version of the engine."""
     mount, path = wanted.engine.mount, wanted.path
     if wanted.engine.version is None:
         second = f"{mount}/{_DATA}{path.removeprefix(_DATA)}"

@@ -1,7 +1,7 @@
-"""Other settings that the Vault command reads from its environment: a proxy and rate limits.
+"""Further settings of the Vault CLI in its environment: a proxy and rate limits.
 
-Imported only where one of these variables is set. What always holds: a proxy's password is
-part of no message.
+Imported only if one of these variables is set. Guarantee: no message contains the password
+of a proxy.
 
 Reference: https://openbao.org/docs/commands/#environment-variables
 """
@@ -21,18 +21,18 @@ if TYPE_CHECKING:
 _UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1, "m": 60, "h": 3600, "d": 86_400}
 _PART = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|ms|s|m|h|d)", re.ASCII)
 _RATE = re.compile(r"(\d+(?:\.\d+)?)(?::(\d+))?", re.ASCII)
-_DIGITS = 9  # more of them are a mistake, and would be one for a clock
+_DIGITS = 9  # more digits are a mistake, and would overflow
 
 
 class Given(NamedTuple):
-    """A text, and the variable that has it: `VAULT_RATE_LIMIT`."""
+    """A text and the variable that contains it: `VAULT_RATE_LIMIT`."""
 
     variable: str
     text: str
 
 
 class Limits(NamedTuple):
-    """The fields of an `Address` that these variables decide."""
+    """The fields of an `Address` that these variables set."""
 
     proxy: str
     timeout_seconds: float | None
@@ -42,10 +42,10 @@ class Limits(NamedTuple):
 
 
 def limits(given: Mapping[str, Given]) -> Limits:
-    """Return the proxy and the limits that the environment says.
+    """Return the proxy and limits from the environment.
 
     Args:
-        given: by the variable's name without its prefix, of each that is not empty.
+        given: the variables that are not empty, by name without prefix.
 
     Raises:
         InvalidSettingError: a variable is not valid.
@@ -89,7 +89,7 @@ def _timeout(given: Given) -> float | None:
             hint = f"set {given.variable} to seconds, or to a duration such as '90s'"
             raise _wrong(given, "is not a duration", hint)
         seconds = sum(float(number) * _UNITS[unit] for number, unit in parts)
-    return seconds or None  # as for Vault's command, 0 means no limit
+    return seconds or None  # as in the Vault CLI, 0 means no limit
 
 
 def _attempts(given: Given) -> int | None:

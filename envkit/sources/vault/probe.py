@@ -1,4 +1,4 @@
-"""Report a Vault or OpenBao server and our token, mostly for `envkit doctor`.
+"""Report a Vault or OpenBao server and the token in use, mainly for `envkit doctor`.
 
 Reference: https://openbao.org/api-docs/auth/token/#lookup-a-token-self
 """
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from envkit.sources.vault.kv import Target
 
 
-# variables that envkit does not support, each with what to do instead
+# variables that envkit does not support, each with an alternative
 _UNUSED = {
     "AGENT_ADDR": "set VAULT_ADDR to the agent's address",
     "SRV_LOOKUP": "set VAULT_ADDR to a host and port",
@@ -32,7 +32,7 @@ _UNUSED = {
 
 
 def unused(context: SourceContext) -> list[str]:
-    """Return a warning for each variable that Vault's command takes and envkit does not."""
+    """Return a warning for each variable that the Vault CLI supports and envkit does not."""
     return [
         f"{place_of(context, '', name)} is set, and envkit does not use it: {instead}"
         for name, instead in _UNUSED.items()
@@ -41,31 +41,29 @@ def unused(context: SourceContext) -> list[str]:
 
 
 def server(client: VaultClient) -> str:
-    """Return where the server is, and its version; needs no login.
+    """Return the address and version of the server; needs no login.
 
     Raises:
-        UnavailableError: it is sealed.
-        SourceError: it failed.
+        UnavailableError: the server is sealed.
+        SourceError: the request failed.
     """
     status = client.call(lambda hvac_client: hvac_client.adapter.get("/v1/sys/seal-status")).body
     if status.get("sealed") is True:
-        raise UnavailableError(
-            f"{client.server} is sealed", hint="unseal the server: run 'vault operator unseal'"
-        )
+        raise UnavailableError(f"{client.server} is sealed", hint="run: vault operator unseal")
     return f"{client.server}, version {status.get('version', 'unknown')}"
 
 
 def login(client: VaultClient) -> str:
-    """Return the identity of the token, its policies, and the time that is left.
+    """Return the identity of the token, its policies and its remaining lifetime.
 
     Raises:
-        AuthError: it does not accept the token.
-        SourceError: it failed.
+        AuthError: the server rejects the token.
+        SourceError: the request failed.
     """
     token = client.call(lambda hvac_client: hvac_client.auth.token.lookup_self())
     if token.ok:
         return _login(token.body.get("data") or {})
-    # a token without the `default` policy may not ask about itself; any valid one may ask this
+    # without the `default` policy, a token may not look itself up; any valid token may list mounts
     mounts = client.call(lambda hvac_client: hvac_client.adapter.get("/v1/sys/internal/ui/mounts"))
     if not mounts.ok:
         raise rejected(client)
@@ -73,11 +71,11 @@ def login(client: VaultClient) -> str:
 
 
 def refuse_expired(client: VaultClient, denied: Target) -> None:
-    """Raise if a token no longer sees a mount that it saw before.
+    """Raise if a token no longer has access to a mount that it saw before.
 
     Raises:
-        AuthError: it does not, so the token is no longer valid.
-        SourceError: the server failed.
+        AuthError: it has no access, so the token is no longer valid.
+        SourceError: the request failed.
     """
     engine = denied.engine
     if engine.version is not None:

@@ -1,4 +1,4 @@
-"""Find out what a token may do, without reading or writing a secret.
+"""Find out the permissions of a token without reading or writing a secret.
 
 Reference: https://openbao.org/api-docs/system/capabilities-self/
 """
@@ -24,20 +24,20 @@ def find_unreadable(
     engines: Mapping[str, Engine],
     source: str,
 ) -> dict[Reference, EnvkitError | None]:
-    """Return which secrets could not be read.
+    """Return which secrets cannot be read.
 
     Args:
-        client: with a token.
-        paths: absolute, per reference.
-        engines: by path.
-        source: for messages.
+        client: a client that is logged in.
+        paths: for each reference, the absolute path.
+        engines: for each path, the engine.
+        source: the source, for messages.
 
     Returns:
-        per reference its error, or None where the token may read it; nothing of those of which
-        the server does not say.
+        for each reference, the error, or None if the token may read it; references on which the
+        server does not report are omitted.
 
     Raises:
-        SourceError: the server failed.
+        SourceError: the request failed.
     """
     found: dict[Reference, EnvkitError | None] = {}
     wanted: dict[Reference, Target] = {}
@@ -51,16 +51,16 @@ def find_unreadable(
         allowed = {right for path in _paths(one) for right in rights.get(path, ())}
         if allowed and not allowed & {"read", "root"}:
             found[ref] = denied(one, "read")
-        elif allowed:  # the server names every mount below which the token may read something
+        elif allowed:  # the server lists every mount where the token may read anything
             found[ref] = no_engine(one) if one.engine.version is None else None
     return found
 
 
 def capabilities(client: VaultClient, paths: Iterable[str]) -> dict[str, list[str]]:
-    """Return the token's capabilities per path, without those that the server omits.
+    """Return the token's capabilities for each path, without paths that the server omits.
 
     Raises:
-        SourceError: the server failed.
+        SourceError: the request failed.
     """
     asked = sorted(set(paths))
     if not asked:
@@ -72,7 +72,7 @@ def capabilities(client: VaultClient, paths: Iterable[str]) -> dict[str, list[st
 
 
 def _paths(wanted: Target) -> list[str]:
-    """Return the paths of which a policy must allow one."""
+    """Return the paths of which a policy must allow at least one."""
     mount, version = wanted.engine.mount, wanted.engine.version
     first, second = f"{mount}/{wanted.path}", f"{mount}/data/{wanted.path}"
     if version is None:

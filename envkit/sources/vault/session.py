@@ -152,7 +152,7 @@ class Session:
     # ---------------------------------------------------------------- sharing
 
     def share(self) -> None:
-        """Use the connections, the token and the known mounts of this process from now on."""
+        """Use the connections, token and known mounts that this process shares."""
         self._sharing = True
 
     def _find_shared(self) -> SharedLogin:
@@ -324,12 +324,12 @@ class Session:
         client, lease = self._client, self._lease
         if client is None or (lease is not None and lease.expired):
             client, lease = self.log_in(login)
-            self.engines = []  # a mount that this token sees is proof that it is valid
+            self.engines = []  # finding a mount with this token will prove that it is valid
         engines = self._find_engines(client, paths)
         if lease is None and not any(engine.version for engine in self.engines):
             lease = vault_auth.look_up(client)
             if lease is None:
-                raise vault_auth.rejected(client)  # it may neither look itself up nor see a mount
+                raise vault_auth.rejected(client)  # it can neither look itself up nor see a mount
         self._client, self._lease = client, lease
         return client, engines
 
@@ -346,7 +346,7 @@ class Session:
         client = self._new_client(login)
         lease = vault_auth.log_in(client, self._auth, self._context)
         if lease is None and login is not None:
-            # for long work only: asking is a use, and a token may have a limited number of them
+            # only for long work: a lookup uses up the token if its number of uses is limited
             lease = vault_auth.look_up(client)
         if lease is not None:
             lease = vault_auth.renew(client, lease, self._context.deadline)
@@ -357,7 +357,7 @@ class Session:
     def _find_engines(self, client: VaultClient, paths: set[str]) -> dict[str, Engine]:
         """Ask for one path of each first segment, until every path has its engine.
 
-        Where the server does not say, nested mounts may differ: then each path is asked for.
+        If the server reveals no engine, nested mounts may differ, so each path is queried.
         """
         found: dict[str, Engine] = {}
         every = False

@@ -1,12 +1,12 @@
 """Logins that the rotations of one process share: connections, token and known mounts.
 
-A rotation opens its own source. Without this, each would connect, look its token up and ask
-where the engine is mounted, before its first request of use.
+Each rotation opens its own source. Without sharing, each would connect, look up its token and
+find the mount of the engine before its first useful request.
 
-What always holds: what the server has said about a token or a mount is believed for
-FRESH_SECONDS, then a token is looked up again, and there is a new login once the server has
-denied anything; a login of other settings, of another
-token or of another process is another one; a deadline is never shared.
+Guarantees: what the server said about a token or a mount is used for at most FRESH_SECONDS; then
+the token is looked up again. Once the server denies a request, the next source logs in again.
+Sources share a login only if they have the same settings, token and process. A deadline is never
+shared.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import os
 import threading
 
 from envkit._internal.clock import Deadline
+from envkit._internal.parallel import ForkSafeLock
 from envkit.sources.vault.client import connect
 
 TYPE_CHECKING = False
@@ -26,23 +27,23 @@ if TYPE_CHECKING:
     from envkit.sources.vault.life import Life
 
 FRESH_SECONDS = 300.0
-LIMIT = 32  # of logins; the oldest is forgotten first
+LIMIT = 32  # of logins; the oldest is dropped first
 
 _logins: dict[tuple[object, ...], SharedLogin] = {}
-_lock = threading.Lock()
+_lock = ForkSafeLock()
 
 
 class SharedLogin:
-    """One token at one server, and what is known of both. Read and change it under its lock.
+    """One token at one server, and what is known about both. Access it only under its lock.
 
     Attributes:
-        lock: of this login; not of the requests that are made with it.
-        connections: to the server, and how fast it may be asked.
-        token: empty before the first login, and once the token must be checked again.
-        lease: how long the token lives; None where the server does not say.
-        engines: that the server has named.
-        life: of the token, where it is renewed.
-        spare: a token that was in use when the server denied something: for a login that cannot
+        lock: protects this login, but not requests made with it.
+        connections: the connections to the server, with their rate limit.
+        token: empty before the first login, and when the token must be checked again.
+        lease: the lifetime of the token; None if the server does not reveal it.
+        engines: the engines that the server has named.
+        life: of the token, if it is renewed.
+        spare: the token that was in use when the server denied a request, for a login that cannot
             be repeated.
     """
 
@@ -61,25 +62,25 @@ class SharedLogin:
 
     @property
     def usable(self) -> bool:
-        """Whether the token can be used without a look-up."""
+        """Whether the token can be used without a lookup."""
         return self.lives and not self._fresh.expired
 
     @property
     def lives(self) -> bool:
-        """Whether the token has not expired, as far as is known."""
+        """Whether the token is not known to have expired."""
         return bool(self.token) and not (self.lease is not None and self.lease.expired)
 
     def remember(
         self, token: str, lease: Lease | None, engines: list[Engine], *, new: bool
     ) -> None:
-        """Store what a source has learned.
+        """Store what a source has found out.
 
         Args:
-            token: its own.
-            lease: how long that lives.
-            engines: that it knows.
-            new: whether the token has just been looked up; one that was forgotten since then
-                is not remembered.
+            token: the source's token.
+            lease: the lifetime of the token.
+            engines: the known engines.
+            new: whether the token has just been looked up; if False, nothing is stored for a token
+                that was dropped in the meantime.
         """
         if new:
             self._fresh = Deadline(FRESH_SECONDS)
@@ -88,7 +89,7 @@ class SharedLogin:
         self.token, self.lease, self.engines = token, lease, list(engines)
 
     def forget(self) -> None:
-        """Log in again next time, because the server has denied something."""
+        """Have the next source log in again, because the server has denied a request."""
         self.spare = self.token or self.spare
         self.token = ""
         self.life = None
@@ -96,14 +97,14 @@ class SharedLogin:
 
 
 def shared_login(key: object, address: Address, pool_size: int) -> SharedLogin:
-    """Return the login of this process that an address and a key stand for.
+    """Return the login that this process shares for an address and a key.
 
     Args:
-        key: all else that makes one login another than the next; hashed, if it is secret.
-        address: of the server.
-        pool_size: how many connections a new one keeps.
+        key: everything else that distinguishes logins; hashed, if it is secret.
+        address: the server.
+        pool_size: the size of the pool for new connections.
     """
-    # connections that a parent has opened are its own
+    # a child process must not use the connections of its parent
     whole = (os.getpid(), *address, key)
     with _lock:
         login = _logins.pop(whole, None) or SharedLogin(connect(pool_size, address))

@@ -1,16 +1,15 @@
-"""Secrets of HashiCorp Vault or OpenBao: the key-value engine, versions 1 and 2.
+"""Secrets in HashiCorp Vault or OpenBao: the key-value engine, versions 1 and 2.
 
     {{ vault:db#password }}              below the mount and prefix of [sources.vault]
-    {{ vault:/secret/myapp/db#password }}  mount and path, whatever the settings are
+    {{ vault:/secret/myapp/db#password }}  mount and path, independent of the settings
     {{ vault:db?version=3#password }}    a pinned version
     {{ vault:#NAME }}, a bare {{ NAME }}  the field NAME of the secret at the prefix
 
-What always holds: one login for a source, one look at each mount, one read for
-each distinct secret however many fields are wanted, in a bounded pool. A secret
-that cannot be read fails alone; a server that cannot be used fails all.
+Guarantees: one login per source, one lookup per mount, and one read per secret for all its
+fields, in a bounded pool. If a secret cannot be read, only that secret fails; if the server
+cannot be used, all secrets fail.
 
-Secrets that an engine makes on demand (databases, clouds) are not read: a read
-would create them.
+Dynamic secrets (databases, clouds) are not read, because reading one creates it.
 """
 
 from __future__ import annotations
@@ -40,13 +39,13 @@ DEFAULT_CONCURRENCY = 16
 
 
 class VaultSource:
-    """The adapter for one server, one namespace and one login.
+    """The adapter for one server with one namespace and one login.
 
     Args:
         context: settings, environment and deadline; see `SourceContext`.
 
     Raises:
-        ProfileError: a setting that does not fit.
+        ProfileError: a setting is not valid.
     """
 
     settings: ClassVar[Mapping[str, type | tuple[type, ...]]] = {
@@ -77,14 +76,14 @@ class VaultSource:
         self._session = Session(context, auth, concurrency=concurrency, mount=self._mount)
 
     def share_connection(self) -> None:
-        """Use the connections, the token and the known mounts of this process from now on.
+        """Use the connections, token and known mounts that this process shares.
 
-        For what opens many sources of one server, as rotations do; see `shared`.
+        For callers that open many sources of one server, such as rotations; see `shared`.
         """
         self._session.share()
 
     def check(self, ref: Reference) -> None:
-        """Raise `InvalidReferenceError` for what no KV engine could hold."""
+        """Raise `InvalidReferenceError` if no KV engine can have such a secret."""
         path = self._absolute(ref)
         if ref.stage is not None:
             raise InvalidReferenceError(f"{ref}: Vault has no stages", hint="use '?version=N'")
@@ -101,14 +100,14 @@ class VaultSource:
         vault_kv.check_path(path, self.name, self.locate(ref))
 
     def locate(self, ref: Reference) -> str:
-        """Return the absolute place: `vault:secret/myapp/db#password`."""
+        """Return the absolute location: `vault:secret/myapp/db#password`."""
         text = f"{self.name}:{self._absolute(ref)}"
         if ref.version is not None:
             text += f"?version={ref.version}"
         return text if ref.field is None else f"{text}#{ref.field}"
 
     def fetch(self, refs: Collection[Reference]) -> Mapping[Reference, Outcome]:
-        """Read all `refs`, each distinct secret once."""
+        """Read all `refs`, and each secret only once."""
         paths, refused = self._paths(refs)
         outcomes: dict[Reference, Outcome] = {**refused}
         if not paths:
@@ -163,7 +162,7 @@ class VaultSource:
     def write_group(
         self, values: Mapping[Reference, Secret | None], *, expected: str | None
     ) -> str:
-        """Set or remove fields of one KV version 2 secret in one new version."""
+        """Set or remove fields of one KV version 2 secret in a single new version."""
         from envkit.sources.vault.write import field_texts, write_fields
 
         for ref in values:
@@ -174,13 +173,13 @@ class VaultSource:
         )
 
     def check_read(self, refs: Collection[Reference]) -> Mapping[Reference, EnvkitError | None]:
-        """Say what the engine or the token's policies do not allow; see `ReadCheck`."""
+        """Return what the engine or the token's policies forbid; see `ReadCheck`."""
         from envkit.sources.vault.rights import find_unreadable
 
         return self._ask_about(refs, find_unreadable) if refs else {}
 
     def check_write(self, refs: Collection[Reference]) -> Mapping[Reference, EnvkitError]:
-        """Say what the engine or the token's policies do not allow; see `WriteCheck`."""
+        """Return what the engine or the token's policies forbid; see `WriteCheck`."""
         from envkit.sources.vault.write import find_refused
 
         for ref in refs:
@@ -195,7 +194,7 @@ class VaultSource:
         return self.with_secret(ref, versions)
 
     def restore(self, ref: Reference, version: str, *, expected: str | None) -> str:
-        """Write a new version with the field of an earlier one."""
+        """Write a new version with the value that the field had in an earlier one."""
         earlier = ref._replace(version=version)
         outcome = self.fetch([earlier])[earlier]
         if isinstance(outcome, Exception):
@@ -206,13 +205,13 @@ class VaultSource:
 
     @property
     def warnings(self) -> Sequence[str]:
-        """What the environment says to Vault's command and not to envkit."""
+        """Settings in the environment that the Vault CLI supports and envkit does not."""
         from envkit.sources.vault.probe import unused
 
         return unused(self._context)
 
     def probe(self) -> Sequence[str]:
-        """Say which server this is, and as whom it knows us; see `Probe`."""
+        """Return the server and the identity of the token; see `Probe`."""
         from envkit.sources.vault import probe as vault_probe
         from envkit.sources.vault.client import VaultClient
 
@@ -223,9 +222,9 @@ class VaultSource:
         return self._session.in_time(ask)
 
     def with_secret(self, ref: Reference, call: Callable[[VaultClient, Target], R]) -> R:
-        """Return what `call` returns for a client that is logged in, and the secret of `ref`.
+        """Call a function with a logged-in client and the secret of a reference; return the result.
 
-        For what goes beyond one value: never later than the source's deadline.
+        For operations on more than one value; limited by the source's deadline.
         """
         path = self._absolute(ref)
         return self._ask_about(
@@ -249,10 +248,10 @@ class VaultSource:
         return self._session.in_time(call)
 
     def guess_engine(self, ref: Reference) -> tuple[Engine, str]:
-        """Return the engine that has a secret, and its absolute path. Asks no server.
+        """Return the engine that has a secret, and the secret's absolute path. Sends no request.
 
-        Where the server has not said so yet, it is version 2 at the mount of the settings, else
-        at the first segment.
+        If the engine is not known yet, assume version 2 at the mount of the settings or, for other
+        paths, at the first segment.
         """
         path = self._absolute(ref)
         return vault_kv.guess_engine(self._session.engines, path, mount=self._mount), path

@@ -1,11 +1,11 @@
-"""The token that a program of the user's keeps, as Vault's command has it.
+"""The token helper of the Vault CLI: a program of the user that stores the token.
 
-`~/.vault` (or `~/.bao`, or the file that VAULT_CONFIG_PATH names) says which program that is;
-it is run with the argument `get` and prints the token. Imported only where there is such a
+`~/.vault` (or `~/.bao`, or the file in VAULT_CONFIG_PATH) names the program. envkit runs it
+with the argument `get`, and it prints the token. Imported only if there is such a
 file.
 
-What always holds: the file is the user's own, and it and the program are named by absolute
-paths, so that the folder in which envkit runs chooses neither.
+Guarantees: the file belongs to the user; the file and the program have absolute paths, so the
+folder in which envkit runs cannot choose them.
 
 Reference: https://developer.hashicorp.com/vault/docs/commands/token-helper
 """
@@ -27,16 +27,16 @@ _HELPER = re.compile(r'^\s*\{?\s*"?token_helper"?\s*[=:]\s*"([^"\n]*)"', re.MULT
 
 
 def helped_token(context: SourceContext, config: str, address: str) -> str | None:
-    """Return the token of the helper; None where the file names none.
+    """Return the token from the helper; None if the file names no helper.
 
     Args:
-        context: of the source.
+        context: the source's context.
         config: the path of the file.
-        address: of the server, which the helper is told.
+        address: the server's address, passed to the helper.
 
     Raises:
         AuthError: the file cannot be read, or the program failed.
-        InvalidSettingError: a path that is not absolute.
+        InvalidSettingError: a path is not absolute.
     """
     _refuse_relative(config, "VAULT_CONFIG_PATH")
     try:
@@ -44,7 +44,7 @@ def helped_token(context: SourceContext, config: str, address: str) -> str | Non
             found = _HELPER.search(file.read())
     except OSError as error:
         reason = reason_of(error, type(error).__name__)
-        raise AuthError(f"cannot read '{config}': {reason}", hint=f"run 'ls -l {config}'") from None
+        raise AuthError(f"cannot read '{config}': {reason}", hint=f"run: ls -l {config}") from None
     if found is None or not found[1]:
         return None
     program = found[1]
@@ -64,7 +64,7 @@ def helped_token(context: SourceContext, config: str, address: str) -> str | Non
         ) from None
     if done.status:
         raise AuthError(
-            f"the token helper '{program}' failed ({done.status})", hint=f"run '{program} get'"
+            f"the token helper '{program}' failed ({done.status})", hint=f"run: {program} get"
         )
     return done.output.decode(errors="replace").strip()
 

@@ -1,8 +1,8 @@
-"""A secret_id that comes wrapped: the token for one look at it, in its place.
+"""Unwrap a secret_id that is given as a response-wrapping token.
 
-Imported only where a secret_id looks like a token. What always holds: the token is used only
-if it was made for a secret_id of this auth method, which the server says without using it; it
-is unwrapped once in a process.
+Imported only if a secret_id looks like a token. Guarantees: the token is used only if it was
+created for a secret_id of this auth method, which the server reveals without using it; it is
+unwrapped only once per process.
 
 Reference: https://openbao.org/docs/concepts/response-wrapping/#response-wrapping-token-validation
 """
@@ -10,31 +10,31 @@ Reference: https://openbao.org/docs/concepts/response-wrapping/#response-wrappin
 from __future__ import annotations
 
 import re
-import threading
 from hashlib import sha256
 
+from envkit._internal.parallel import ForkSafeLock
 from envkit.errors import AuthError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from envkit.sources.vault.client import VaultClient
 
-_lock = threading.Lock()
-_unwrapped: dict[bytes, str] = {}  # by a hash of the token
+_lock = ForkSafeLock()
+_unwrapped: dict[bytes, str] = {}  # by the hash of the token
 _LIMIT = 32
 
 
 def unwrapped(client: VaultClient, token: str, mount: str) -> str | None:
-    """Return the secret_id that a token wraps; None where the server knows no such token.
+    """Return the secret_id that a token wraps; None if the server does not know the token.
 
     Args:
-        client: of the server; its own token is not used.
-        token: what was given as secret_id.
-        mount: of the auth method.
+        client: a client for the server; its own token is not used.
+        token: the text given as secret_id.
+        mount: the mount of the auth method.
 
     Raises:
-        AuthError: it wraps something else, or was used by another meanwhile.
-        SourceError: the server failed.
+        AuthError: it wraps something else, or another process has used it in the meantime.
+        SourceError: the request failed.
     """
     key = sha256(token.encode()).digest()
     with _lock:
@@ -60,7 +60,7 @@ def _unwrap(client: VaultClient, token: str, mount: str) -> str | None:
         raise AuthError(
             f"the secret_id of {client.section} is a wrapping token, but not for a secret_id "
             f"of auth/{mount}",
-            hint=f"run 'vault write -wrap-ttl=60s -f auth/{mount}/role/ROLE/secret-id'",
+            hint=f"run: vault write -wrap-ttl=60s -f auth/{mount}/role/ROLE/secret-id",
         )
     before = client.token
     client.set_token(token)

@@ -1,7 +1,7 @@
-"""Compare-and-set for KV version 2 secrets, and the check whether a write would be refused.
+"""Compare-and-set for KV version 2 secrets, and a check for writes that would be refused.
 
-What always holds: a write of one field leaves every other as it is; a write whose answer was
-lost is not taken for a conflict.
+Guarantees: writing one field leaves all others unchanged; a write whose response was lost is
+not mistaken for a conflict.
 
 Reference: https://openbao.org/api-docs/secret/kv/kv-v2/#createupdate-secret
 """
@@ -33,23 +33,23 @@ def write_fields(
     values: Mapping[str | None, str | None],
     expected: str | None,
 ) -> str:
-    """Set or remove fields if the secret still has the version that the caller saw.
+    """Set or remove fields if the secret has the version that the caller saw.
 
     Args:
-        client: with a token that may read and write the secret.
+        client: a client whose token may read and write the secret.
         wanted: the secret.
-        values: by field, of which None is the only one that the secret has; the value None
-            removes it.
-        expected: the version; None where there must be no secret.
+        values: the new value of each field, None to remove it; the field None is the only
+            field of the secret.
+        expected: the expected version; None if the secret must not exist.
 
     Returns:
         the new version.
 
     Raises:
-        ConflictError: it has another version; nothing was written.
-        InvalidReferenceError: no version 2 engine, or not one field.
+        ConflictError: the secret has another version; nothing was written.
+        InvalidReferenceError: the engine is not version 2, or the secret does not have one field.
         InvalidValueError: the value is not text.
-        SourceError: the server failed.
+        SourceError: the request failed.
     """
     place = wanted.locate(next(iter(values)) if len(values) == 1 else None)
     for field, value in values.items():
@@ -79,21 +79,21 @@ def write_all(
     expected: str | None,
     place: str,
 ) -> str:
-    """Make a secret these fields and no others, if it still has the version that was seen.
+    """Replace all fields of a secret if it has the version that the caller saw.
 
     Args:
-        client: with a token that may read and write the secret.
-        wanted: the secret, of a version 2 engine.
-        fields: all of them, as JSON can hold them.
-        expected: the version; None where there must be no secret.
-        place: for messages.
+        client: a client whose token may read and write the secret.
+        wanted: the secret, in a version 2 engine.
+        fields: all fields, with values that JSON supports.
+        expected: the expected version; None if the secret must not exist.
+        place: the secret's location, for messages.
 
     Returns:
         the new version.
 
     Raises:
-        ConflictError: it has another version; nothing was written.
-        SourceError: the server failed.
+        ConflictError: the secret has another version; nothing was written.
+        SourceError: the request failed.
     """
     from urllib.parse import quote
 
@@ -102,7 +102,7 @@ def write_all(
     base = int(expected or 0)
     sent = 0
     url = f"/v1/{quote(wanted.engine.mount)}/data/{quote(wanted.path)}"
-    # not by hvac's own method, which would write the numbers of other fields anew
+    # hvac's own method would rewrite the numbers in other fields
     body = dumps({"options": {"cas": base}, "data": dict(fields)}, ascii_only=True).encode()
 
     def send(hvac_client: hvac.Client) -> Any:
@@ -119,7 +119,7 @@ def write_all(
         return str(version_of(client, answer.body.get("data")))
     now = read(client, wanted)
     if sent > 1 and now == SecretVersion(fields, str(base + 1)):
-        return str(base + 1)  # a try whose answer was lost had been served
+        return str(base + 1)  # an earlier attempt succeeded but its response was lost
     if now.version != expected:
         raise _conflict(place, expected, now.version)
     raise client.unexpected(f"status {answer.status} for a write of {place}")
@@ -128,21 +128,21 @@ def write_all(
 def field_texts(
     values: Mapping[Reference, Secret | None], locate: Callable[[Reference], str]
 ) -> dict[str | None, str | None]:
-    """Return the texts of the fields of one secret.
+    """Return the texts for the fields of one secret.
 
     Args:
-        values: per reference of one field; None to remove it.
-        locate: returns the place of a reference, for messages.
+        values: the new value for the field of each reference; None to remove it.
+        locate: returns the location of a reference, for messages.
 
     Raises:
-        InvalidReferenceError: a reference is to a whole secret, or to an earlier version.
+        InvalidReferenceError: a reference is to a whole secret or an earlier version.
     """
     texts: dict[str | None, str | None] = {}
     for ref, value in values.items():
         if ref.version is not None or ref.field == WHOLE:
             raise InvalidReferenceError(
                 f"cannot write {locate(ref)}: envkit writes one field of the current version",
-                hint=f"write {ref.source}:PATH#FIELD",
+                hint=f"write: {ref.source}:PATH#FIELD",
             )
         texts[ref.field] = None if value is None else value.reveal()
     return texts
@@ -154,16 +154,16 @@ def find_refused(
     engines: Mapping[str, Engine],
     source_name: str,
 ) -> dict[Reference, EnvkitError]:
-    """Return which secrets could not be written, by their engine or the token's policies.
+    """Return which secrets cannot be written because of their engine or the token's policies.
 
     Args:
-        client: with a token; whose rights are unknown where it may not ask for them.
-        absolute: per reference the path of its secret, which begins with the mount.
-        engines: per path.
-        source_name: for messages.
+        client: a client that is logged in; its token may be unable to look up its permissions.
+        absolute: for each reference, the path of its secret, including the mount.
+        engines: for each path, the engine.
+        source_name: the source, for messages.
 
     Raises:
-        SourceError: the server failed.
+        SourceError: the request failed.
     """
     wanted = {ref: target(engines[path], path, None, source_name) for ref, path in absolute.items()}
     refused: dict[Reference, EnvkitError] = {}
@@ -185,12 +185,12 @@ def find_refused(
 
 
 def refuse_unwritable(wanted: Target, place: str, value: str | None) -> None:
-    """Raise for an engine without compare-and-set, and for a value that is not text.
+    """Raise if the engine has no compare-and-set or the value is not text.
 
     Raises:
-        DeniedError: the server does not say which engine it is.
-        InvalidReferenceError: it is not of version 2.
-        InvalidValueError: the value is not UTF-8; None is none.
+        DeniedError: the server does not reveal the version of the engine.
+        InvalidReferenceError: the engine is not version 2.
+        InvalidValueError: the value is not UTF-8; not raised for None.
     """
     if wanted.engine.version is None:
         raise DeniedError(
@@ -200,7 +200,7 @@ def refuse_unwritable(wanted: Target, place: str, value: str | None) -> None:
     if wanted.engine.version != 2:
         raise InvalidReferenceError(
             f"cannot write {place}: KV version 1 has no compare-and-set",
-            hint=f"run 'vault kv enable-versioning {wanted.engine.mount}'",
+            hint=f"run: vault kv enable-versioning {wanted.engine.mount}",
         )
     try:
         (value or "").encode()

@@ -17,7 +17,7 @@ def clone(tmp_path):
 
 @pytest.fixture
 def file(tmp_path):
-    """A private file with an old content."""
+    """A private file with old content."""
     path = tmp_path / "file"
     path.write_bytes(b"old")
     path.chmod(0o600)
@@ -32,7 +32,7 @@ def nobodys_folder():
 
 @pytest.fixture
 def nobodys_file(nobodys_folder):
-    """A file with an old content, in a folder that `as_nobody` can write."""
+    """A file with old content, in a folder that `as_nobody` can write."""
     path = nobodys_folder / "file"
     path.write_bytes(b"old")
     return path

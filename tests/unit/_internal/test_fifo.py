@@ -18,7 +18,7 @@ def pipe(tmp_path):
 
 @pytest.fixture
 def writing(pipe):
-    """Write to the pipe once, as soon as it is opened, and wait for the end of that."""
+    """Write to the pipe once, as soon as it is opened, and wait for the end of the write."""
     threads = []
 
     def write(data):

@@ -127,7 +127,7 @@ class TestReadInProject:
             read(clone, "name")
 
     def test_a_file_is_never_read_through_a_link_that_comes_and_goes(self, clone, never):
-        """Another process keeps replacing the file with a link and back."""
+        """Another process repeatedly replaces the file with a link and back."""
         (clone / "ours").write_text("ours")
         (clone / "link").symlink_to("../outside/file")
         stop = threading.Event()

@@ -1,4 +1,4 @@
-"""A hint installs an extra from where this envkit came from, never from a package index."""
+"""A hint installs an extra from the origin of this envkit, never from a package index."""
 
 import json
 import sys
@@ -13,7 +13,7 @@ COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 @pytest.fixture
 def installed(tmp_path, monkeypatch):
-    """Make an environment whose installer wrote this down, and return the hint for an extra."""
+    """Create an environment with these files of an installer, and return the hint for an extra."""
 
     def hint(origin, *, marker="", extra="check", requires=()):
         folder = tmp_path / "site" / "envkit-1.0.dist-info"

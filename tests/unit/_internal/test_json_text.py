@@ -1,4 +1,4 @@
-"""JSON whose numbers keep their text."""
+"""JSON that preserves the text of numbers."""
 
 import json
 

@@ -82,7 +82,7 @@ def test_a_program_that_cannot_be_started_is_an_error(tmp_path, mode, reason):
         path.write_text("#!/bin/sh\n")
         path.chmod(mode)
     found = refusal(lambda: run_program([str(path)], environ={}, timeout_seconds=AN_HOUR))
-    assert found == (f"cannot run '{path}': {reason}", f"run 'command -v {path}'", False)
+    assert found == (f"cannot run '{path}': {reason}", f"run: command -v {path}", False)
 
 
 def test_an_impossible_argument_is_an_error():

@@ -146,7 +146,7 @@ def test_a_file_that_only_its_owner_may_remove_is_refused(nobodys_folder):
         check_own(str(ours))
         with pytest.raises(WriteRefusedError, match="it belongs to root") as raised:
             check_own(str(theirs))
-    assert raised.value.hint == f"run 'sudo -u root rm {theirs}'"
+    assert raised.value.hint == f"run: sudo -u root rm {theirs}"
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can set up another user's file")

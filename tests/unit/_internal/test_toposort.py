@@ -1,4 +1,4 @@
-"""Topological order: what is needed comes first, and circles are reported."""
+"""Topological order: needed items are first, and circles are reported."""
 
 from itertools import pairwise
 

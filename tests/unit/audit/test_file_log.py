@@ -169,7 +169,7 @@ def test_a_log_in_a_folder_that_others_may_write_is_refused(log):
     log.parent.chmod(0o777)
     error = refused(log)
     assert error.message.endswith("other users can write to its folder")
-    assert error.hint == f"run 'chmod go-w {log.parent}'"
+    assert error.hint == f"run: chmod go-w {log.parent}"
     assert error.code == "audit-failed"
     assert not log.exists()
 

@@ -32,7 +32,7 @@ def edit(log, change):
 
 
 def problems(log, anchor=None):
-    """Return what is wrong, by line: the path is the test's own."""
+    """Return the problems without the path."""
     return [text.replace(f"{log}:", "") for text in verify(str(log), anchor).problems]
 
 
@@ -226,7 +226,7 @@ def test_an_anchor_older_than_the_remaining_files_cannot_be_verified(tmp_path):
     "text", ["", "12", "12:", "x:" + "a" * 64, "a" * 63, "A" * 64, "²:" + "a" * 64]
 )
 def test_an_invalid_anchor_is_refused(text):
-    with pytest.raises(UsageError, match="an anchor is"):
+    with pytest.raises(UsageError, match="the anchor is not NUMBER:HASH"):
         parse_anchor(text)
 
 

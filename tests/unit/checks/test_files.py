@@ -44,7 +44,7 @@ def test_a_file_that_others_can_use_is_a_problem(prod, mode, rights):
         f".env.prod: .env.prod can be {rights} by other users [file-exposed, prod]"
     ]
     [problem] = check(environ={}).problems
-    assert problem.hint == "run 'chmod 600 .env.prod'"
+    assert problem.hint == "run: chmod 600 .env.prod"
 
 
 def test_a_file_that_no_profile_uses_is_not_checked(prod):

@@ -20,7 +20,7 @@ TOP = '[sources.shelf]\ntype = "memory"\n[variables]\n'
 
 @pytest.fixture
 def write(project):
-    """Write the variables of a profile, in front of which stand three lines."""
+    """Write the variables of a profile, after three other lines."""
 
     def written(variables, name="prod", head=""):
         return project.profile(f"{name}.toml", f"{head}{TOP}{variables}\n")

@@ -26,13 +26,13 @@ VAULT = (
 
 
 def profile(project, *lines, name="prod", table="key", top=VARIABLES):
-    """Write a profile whose `[rotation.key]` has these lines more; it begins in line 3."""
+    """Write a profile with a table `[rotation.key]` in line 3, with these additional lines."""
     body = "".join(f"{line}\n" for line in lines)
     project.profile(f"{name}.toml", f"{top}[rotation.{table}]\n{TABLE}{body}")
 
 
 def found(*codes, **arguments):
-    """Return what a check finds; that these tables have no `after` only where it is asked for."""
+    """Return the problems of a check; without `rotation-without-after`, unless it is requested."""
     lines = checking.found(*codes, **arguments)
     return [line for line in lines if codes or "[rotation-without-after" not in line]
 

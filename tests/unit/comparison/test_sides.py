@@ -33,7 +33,7 @@ def day(number):
 
 @pytest.fixture
 def store():
-    """A store with a secret of three versions and one that was made on the third day."""
+    """A store with a secret of three versions, and one that was created on the third day."""
     made = MemorySource(SourceContext("vault", deadline=Deadline(10)))
     for number in (1, 2, 3):
         made.put("db", {"password": f"password-{number}"}, created=day(number))

@@ -15,7 +15,7 @@ from support.vectors import vectors
 
 VECTORS = vectors("unit/dotenv/editor")
 
-# what has a meaning to one of the readers, much more often than chance would have it
+# mostly characters that have a meaning for one of the readers
 SPECIAL = st.sampled_from([*"'\"\\$`#{}=! \t\n\r~;&|<>()*?", "${X}", "\\\\", "$(id)", "\r\n"])
 VALUES = (
     st.lists(SPECIAL | st.text(max_size=3), max_size=12)

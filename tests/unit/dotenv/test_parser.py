@@ -1,4 +1,4 @@
-"""The pieces of a `.env` file, the short way for plain lines, and how the parser is loaded."""
+"""The pieces of a `.env` file, the fast path for plain lines, and how the parser is loaded."""
 
 import sys
 

@@ -12,7 +12,7 @@ CANARY = "canary-5f1c"
 
 
 def outcome(text, name):
-    """Return the value of a variable, the error that it gives, or None where it is absent."""
+    """Return the value of a variable, its error, or None if it is absent."""
     try:
         entry = parse(text, path=".env", expand=True, environ={}).get(name)
         value = None if entry is None else entry.value
@@ -21,7 +21,7 @@ def outcome(text, name):
     return value
 
 
-# an odd line, and the variable that cannot be read for it
+# an odd line, and the variable that cannot be read because of it
 ODD_LINES = {
     "dotted name": ("discovery.type=single-node", None),
     "dashed name": ("FOO-BAR=1", None),

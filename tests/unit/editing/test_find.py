@@ -47,7 +47,7 @@ def found(*names, **options):
 
 
 def usage(call):
-    """Return the message and the hint of what was asked for in vain."""
+    """Return the message and the hint of a refused request."""
     return refusal(call, UsageError)
 
 

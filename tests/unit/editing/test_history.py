@@ -17,7 +17,7 @@ STATES = ("current", "previous", *["older"] * 8)
 
 
 def recorded(*values):
-    """Return versions, the newest first: texts, None for absent, or what a store said of one."""
+    """Return versions, the newest first: texts, None for absent, or outcomes of a store."""
     found = []
     for index, value in enumerate(values):
         number, state = str(len(values) - index), STATES[index]
@@ -78,12 +78,12 @@ def test_history_versions_have_their_values(variable):
 
 def test_rollback_selects_the_newest_version_with_another_value(variable):
     found = versions(variable)
-    assert earlier(variable, found, None) == (found[3].version, Secret("a"))
-    assert earlier(variable, found, "2") == (found[2].version, Secret("b"))
+    assert earlier(variable, found, None, "dev") == (found[3].version, Secret("a"))
+    assert earlier(variable, found, "2", "dev") == (found[2].version, Secret("b"))
 
 
 def test_an_unknown_version_is_refused(variable):
     with pytest.raises(NoVersionError, match="has no version 9"):
-        earlier(variable, versions(variable), "9")
+        earlier(variable, versions(variable), "9", "dev")
     with pytest.raises(NoVersionError, match=r"no earlier version of .* has a different value"):
-        earlier(variable, versions(variable)[:3], None)
+        earlier(variable, versions(variable)[:3], None, "dev")

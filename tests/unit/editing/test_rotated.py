@@ -103,7 +103,7 @@ REVERTED = {"started_at": 100.0, "promoted_at": 110.0, "given_up_at": 120.0}
         # a first value from no rotation, and one from an earlier rotation
         (DONE, [("a", 1), ("b", 109)], "a retired, b rotated"),
         (DONE, [("a", 1), ("b", 50), ("c", 109)], "a retired, b retired, c rotated"),
-        # what a person has written since
+        # written by hand since then
         (DONE, [("a", 1), ("b", 109), ("c", 300)], "a retired, b rotated, c kept"),
         (DONE, [("a", 1), ("b", 109), ("a", 300)], "a retired, b rotated"),
         # the old value, written once more by the rehearsal of a rotation

@@ -85,7 +85,7 @@ B, DB = "envkit set B --env prod", "envkit set --ref 'vault:db#a' --env prod"
         ('A = "x{{ vault:db#a }}"', f"change a part of it: {DB}"),
         ('A = "{{ vault:db#a | trim }}"', f"change a part of it: {DB}"),
         ('A = "{{ B }}/{{ vault:db#a }}/{{ B }}"\nB = "b"', f"change a part of it: {B}, or {DB}"),
-        ("A = '{{ \"x\" | trim }}'", "change it there"),
+        ("A = '{{ \"x\" | trim }}'", "edit profiles/prod.toml:3"),
     ],
 )
 def test_a_composed_value_is_refused_and_its_parts_are_named(routed, variables, hint):

@@ -37,7 +37,7 @@ PARENT = {
         ({}, False, {"NODE_ENV", "EDITOR", "VAULT_TOKEN", "NOT_ENVKIT_"}),
         ({}, True, set()),
         ({"X": "1"}, True, {"X"}),
-        # what the profile sets is passed on, whatever it is called
+        # variables of the profile are passed on, whatever their names
         (
             {"ENVKIT_ENV": "a", "VAULT_SECRET_ID": "b", "DOTENV_PRIVATE_KEY": "c"},
             True,

@@ -117,7 +117,7 @@ def read_github(text: str) -> Bytes:
 
 
 def read_systemd(text: str) -> Bytes:
-    """systemd, src/basic/env-file.c (v239 and later) and what env-util.c then throws away."""
+    """systemd, src/basic/env-file.c (v239 and later), without what env-util.c then drops."""
     assert "\0" not in text
     result: dict[str, str] = {}
     state, key, value, keep = "pre_key", "", "", 0  # the length without trailing blanks
@@ -219,7 +219,7 @@ READERS: dict[str, Callable[[str], Bytes]] = {
 }
 
 
-# ---------------------------------------------------------------- what may be refused
+# ---------------------------------------------------------------- refusals
 
 
 def not_utf8(value: bytes) -> bool:
@@ -376,7 +376,7 @@ def test_a_refusal_names_every_variable_and_its_reason() -> None:
     with pytest.raises(InvalidValueError) as caught:
         render("docker", secrets(values))
     assert caught.value.message == (
-        "the format 'docker' cannot carry 3 variables: TLS_KEY has a line break; "
+        "the format 'docker' cannot represent 3 variables: TLS_KEY has a line break; "
         "BLOB is not UTF-8; CERT ends with a carriage return"
     )
     assert caught.value.hint == "use --format shell, or leave them out with --except"

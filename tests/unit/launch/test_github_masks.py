@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def runner_masks(text: str) -> set[str]:
-    """actions/runner, ActionCommand.cs: what the log's lines tell the runner to mask."""
+    """actions/runner, ActionCommand.cs: the texts that the log's lines mask."""
     masks = set()
     for line in re.split("\r\n|\r|\n", text)[:-1]:
         if line.startswith("envkit: warning: "):

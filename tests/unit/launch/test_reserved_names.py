@@ -114,5 +114,5 @@ def test_a_name_that_the_github_runner_passes_to_later_steps_is_exported(name):
 def test_a_refusal_by_name_suggests_no_other_format(format_name, name, hint):
     with pytest.raises(InvalidValueError) as caught:
         render(format_name, {name: Secret("x"), "OTHER": Secret("y")})
-    assert "cannot carry 1 variable: " in caught.value.message
+    assert "cannot represent 1 variable: " in caught.value.message
     assert caught.value.hint == hint

@@ -119,7 +119,7 @@ def test_a_webhook_that_does_not_answer_times_out(monkeypatch):
 def test_a_webhook_must_be_https_or_on_this_machine(where):
     with pytest.raises(NoticeError) as caught:
         deliver(FAILED, webhook(where))
-    assert caught.value.hint == "write https://HOST/PATH"
+    assert caught.value.hint == "write: https://HOST/PATH"
 
 
 def test_a_webhook_on_this_machine_bypasses_the_proxy(server, monkeypatch):

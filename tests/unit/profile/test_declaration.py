@@ -1,4 +1,4 @@
-"""One variable of a profile: what its table means, and which tables are refused."""
+"""One variable of a profile: the meaning of its table, and tables that are refused."""
 
 import pytest
 
@@ -98,7 +98,7 @@ def test_an_invalid_variable_name_is_refused_with_the_closest_valid_one(name, hi
 
 def test_keys_that_exclude_each_other_are_refused():
     found = refusal(lambda: declared({"type": "enum"}))
-    assert found == (f"{WHERE}:5: A: type 'enum' needs 'choices'", 'write choices = ["..."]')
+    assert found == (f"{WHERE}:5: A: type 'enum' needs 'choices'", 'write: choices = ["..."]')
     message, _ = refusal(lambda: declared({"min": 2, "max": 1}))
     assert message == f"{WHERE}:6: A: 'min' is greater than 'max'"
     assert declared({"min": 2, "max": 2}).minimum == 2

@@ -113,7 +113,7 @@ class TestExtends:
             ({"prod": ('["a", "b"]', ""), "a": ("[]", "a"), "b": ("[]", "b")}, "b"),
             ({"prod": ('["a", "b"]', "p"), "a": ("[]", "a"), "b": ("[]", "b")}, "p"),
             ({"prod": ('"a"', ""), "a": ('"b"', ""), "b": ("[]", "b")}, "b"),
-            # a diamond: what `left` says of the base it extends is not undone by `right`
+            # a diamond: `right` does not undo what `left` changes in their common base
             (
                 {
                     "prod": ('["left", "right"]', ""),

@@ -8,7 +8,7 @@ import pytest
 from envkit.profile import pattern
 from envkit.profile.pattern import MatchTimeoutError, matches
 
-# what people write: all of it is matched in this process
+# typical patterns: all of them are matched in this process
 USUAL = [
     *(r"^https://", r"^postgres(ql)?://", r"^\d{4}-\d{2}$", r"^[A-Za-z0-9_-]{20,64}$"),
     *(r"^sk_(live|test)_[0-9a-zA-Z]+$", r"^[^@\s]+@[^@\s]+$", r"(?i)^(debug|info)$"),

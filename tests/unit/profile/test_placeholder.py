@@ -28,7 +28,7 @@ from support.vectors import vectors
 
 VECTORS = vectors("unit/profile/placeholder")
 
-# ---------------------------------------------------------------- what to try
+# ---------------------------------------------------------------- inputs
 
 TOKENS = [*'{}"\\|?#:=&- \tabA_1é\n$`', "{{", "}}", "??", '"{{"', "{{ ", " }}"]
 TOKENS += ["vault:", "?version=", *(f"| {name}" for name in FILTERS)]
@@ -81,7 +81,7 @@ def same(one: Template, other: Template) -> bool:
 
 
 def parsed_or_refused(text: str) -> Template | PlaceholderError:
-    """What `parse` makes of a text; whatever else it raises is a bug."""
+    """The result of `parse`; any other exception is a bug."""
     try:
         return parse(text)
     except PlaceholderError as error:
@@ -89,7 +89,7 @@ def parsed_or_refused(text: str) -> Template | PlaceholderError:
 
 
 def assert_parsed_or_refused(text: str) -> None:
-    """It parses to what prints back, or is an error with a column."""
+    """Check that a text is parsed and prints as before, or is an error with a column."""
     outcome = parsed_or_refused(text)
     if isinstance(outcome, PlaceholderError):
         assert 1 <= outcome.column <= len(text) + 1
@@ -271,7 +271,7 @@ def test_a_substituted_value_is_never_scanned_again(template: Template, value: s
         assert substitute(unfiltered, lambda _, tempting=tempting: tempting) == expected
 
 
-# ---------------------------------------------------------------- the short way
+# ---------------------------------------------------------------- the fast path
 
 
 @given(

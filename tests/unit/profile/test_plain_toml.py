@@ -1,4 +1,4 @@
-"""Plain TOML is read as `tomllib` reads it; all other TOML, and what is not TOML, is left to it."""
+"""Plain TOML is read as `tomllib` reads it; it also reads all other texts."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ LEFT_TO_TOMLLIB = {
 
 
 def exactly(document: object) -> str:
-    """Tell documents apart by order and type too: `1` is not `true`."""
+    """Compare documents by order and type too: `1` is not `true`."""
     return repr(document)
 
 

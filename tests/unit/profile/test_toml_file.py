@@ -1,4 +1,4 @@
-"""Files of profiles: what is read, which keys are refused; no content is shown."""
+"""Files of profiles: their keys and types, and refusals, which show no content."""
 
 import pytest
 
@@ -109,8 +109,8 @@ def test_known_keys_of_the_right_type_are_accepted(table):
             for n in (True, 1.0, MAX_INTEGER)
         ),
         ({"limit": "canary"}, "'limit' must be a number", "write limit = 1, without quotes"),
-        ({"list": "canary"}, "'list' must be a list", 'write list = ["..."]'),
-        ({"table": []}, "'table' must be a table", "write table = { ... }"),
+        ({"list": "canary"}, "'list' must be a list", 'write: list = ["..."]'),
+        ({"table": []}, "'table' must be a table", "write: table = { ... }"),
         (
             {"text": 1.5},
             "'text' must be a string, a whole number or true or false",
@@ -135,5 +135,5 @@ def test_a_name_or_a_list_of_names_becomes_a_tuple(value, found):
 def test_anything_but_a_list_of_names_is_refused(value):
     assert refusal(lambda: names(value, PLACE, "extends")) == (
         "/nowhere/prod.toml:7: 'extends' must be a list of names",
-        'write extends = ["..."]',
+        'write: extends = ["..."]',
     )

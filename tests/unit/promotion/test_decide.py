@@ -51,7 +51,7 @@ def refusals(plan):
 
 @pytest.fixture
 def write(project):
-    """Write the variables of both profiles, and what their .env files hold."""
+    """Write the variables of both profiles, and their .env files."""
 
     def written(staging, prod="", *, values="", prod_values="", head="", prod_head=""):
         project.profile("staging.toml", f"{head}[variables]\n{staging}\n")
@@ -115,7 +115,7 @@ def test_a_missing_secret_gets_its_line_and_no_value(write):
         "kind": "needs-value",
         "secret": True,
         "reason": "missing in .env.prod#KEY, env:KEY",
-        "hint": "run envkit set KEY --env prod",
+        "hint": "run: envkit set KEY --env prod",
     }
     done(plan)
     assert stored(project) == ""
@@ -162,7 +162,7 @@ def test_the_parts_of_a_composed_value_are_copied_each_to_its_place(write):
     plan = promotion()
     assert changes(plan)[0][:2] == ("URL", "add")
     assert left(plan) == {("URL", "differs"), ("URL", "needs-value")}
-    assert "run envkit set --ref 'dotenv:PG_PASS' --env prod" in {o.hint for o in plan.plan.left}
+    assert "run: envkit set --ref 'dotenv:PG_PASS' --env prod" in {o.hint for o in plan.plan.left}
     plan = promotion("URL")
     assert [(one.action, one.where) for one in plan.plan.changes] == [
         ("replace", ".env.prod#PG_USER"),
@@ -196,7 +196,7 @@ def test_a_variable_that_the_target_finds_by_its_lookup_needs_no_line(project):
     project.dotenv("prod", "A=7\nB=8\n")
     project.profile("staging.toml", f'extends = "base"\n{literals.replace("2", "on staging")}')
     assert left(promotion()) == {("A", "differs"), ("B", "differs"), ("C", "needs-value")}
-    project.dotenv("prod", "A\n")  # and where it cannot look, nothing is decided
+    project.dotenv("prod", "A\n")  # if it cannot read, it decides nothing
     assert "A" in refusals(promotion())
 
 
@@ -224,7 +224,7 @@ def test_profiles_of_different_forms_can_be_promoted(project, file, text, line):
     assert changes(promotion()) == []
 
 
-# ---------------------------------------------------------------- what differs
+# ---------------------------------------------------------------- differences
 
 
 def test_a_differing_value_is_replaced_only_by_name(write):
@@ -422,7 +422,7 @@ def test_prepare_promotion_names_profiles_and_variables_before_it_asks_a_store(w
     assert list(prepared.selected) == ["A"]
 
 
-# ---------------------------------------------------------------- what changes meanwhile
+# ---------------------------------------------------------------- concurrent changes
 
 
 def test_a_value_changed_since_the_plan_stops_the_promotion_before_the_first_write(write):
@@ -470,7 +470,7 @@ def test_an_interrupted_promotion_is_finished_by_the_next_one(write):
 
 @pytest.fixture
 def nobodys_project():
-    """Write two profiles that `as_nobody` can read, in a folder whose mode is asked for."""
+    """Write two profiles that `as_nobody` can read, in a folder with this mode."""
 
     def written(staging, prod, mode):
         profiles = folder / "profiles"
@@ -527,7 +527,7 @@ SIDES = st.tuples(
 
 
 def text_of(side):
-    """Return a profile and a .env file; a variable is made only of one that comes before it."""
+    """Return a profile and a .env file; a variable uses only earlier ones."""
     import tomlkit
 
     from envkit.dotenv.editor import set_value

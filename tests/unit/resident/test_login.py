@@ -2,29 +2,160 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
+
 import pytest
 
 from envkit.resident import login
-from tests.unit.resident.test_live import live_of
+from support.living import of_store, until
 
 
-def test_a_refused_login_is_tried_once_more_with_the_newer_value(tmp_path):
-    live = live_of(tmp_path, "PROD_URL=old\n")
-    tried = []
+class Server:
+    """Refuses every password but its own; may change it while a client logs in.
 
-    def attempt(values):
-        tried.append(values["URL"].reveal())
-        if tried[-1] == "old":
-            (tmp_path / ".env.prod").write_text("PROD_URL=new\n")
-            raise PermissionError
+    Attributes:
+        tried: the passwords, in their order.
+    """
+
+    def __init__(self, store, password, *, rotates_to=None):
+        self.store = store
+        self.password = password
+        self.rotates_to = rotates_to
+        self.tried = []
+
+    def attempt(self, values):
+        self.tried.append(values["PASSWORD"].reveal())
+        if self.rotates_to:
+            self.store.rotate(self.rotates_to)
+            self.password, self.rotates_to = self.rotates_to, None
+        if self.tried[-1] != self.password:
+            raise PermissionError("refused")
         return "connected"
 
-    refused = lambda error: isinstance(error, PermissionError)  # noqa: E731
-    assert login.connect(live, ["URL"], attempt, refused) == "connected"
-    assert tried == ["old", "new"]
+    async def attempt_async(self, values):
+        return self.attempt(values)
 
 
-def test_another_failure_is_not_retried(tmp_path):
-    live = live_of(tmp_path, "PROD_URL=old\n")
+def is_refusal(error):
+    return isinstance(error, PermissionError)
+
+
+def connect(live, server):
+    return login.connect(live, ["USER", "PASSWORD"], server.attempt, is_refusal)
+
+
+def connect_async(live, server):
+    names = ["USER", "PASSWORD"]
+    return asyncio.run(login.connect_async(live, names, server.attempt_async, is_refusal))
+
+
+async def happened(condition):
+    """Let the loop run until another thread has brought a condition about."""
+    while not condition():  # noqa: ASYNC110 - no event of the loop says so
+        await asyncio.sleep(0.001)
+
+
+both = pytest.mark.parametrize("connect", [connect, connect_async])
+
+
+@both
+def test_a_refused_login_is_tried_once_more_with_the_newer_value(project, connect):
+    live, store = of_store(project)
+    server = Server(store, "old", rotates_to="new")
+    assert connect(live, server) == "connected"
+    assert server.tried == ["old", "new"]
+
+
+@both
+def test_a_login_that_is_refused_twice_raises_the_second_refusal(project, connect):
+    live, store = of_store(project)
+    live.snapshot()
+    store.rotate("new")
+    server = Server(store, "another")
+    with pytest.raises(PermissionError):
+        connect(live, server)
+    assert server.tried == ["old", "new"]
+
+
+@both
+def test_a_login_that_stays_refused_without_a_newer_value_raises_the_refusal(project, connect):
+    live, store = of_store(project)
+    server = Server(store, "another")
+    with pytest.raises(PermissionError):
+        connect(live, server)
+    assert server.tried == ["old"]
+
+
+@both
+def test_another_failure_is_not_retried_and_asks_no_store(project, connect):
+    live, store = of_store(project)
+    server = Server(store, "old")
+    server.attempt = lambda _: 1 / 0
     with pytest.raises(ZeroDivisionError):
-        login.connect(live, ["URL"], lambda _: 1 / 0, lambda _: False)
+        connect(live, server)
+    assert store.begun == 1
+
+
+def test_the_event_loop_runs_while_a_store_does_not_answer(project):
+    live, store = of_store(project)
+    server = Server(store, "new")
+
+    async def main():
+        beats = 0
+
+        async def heart():
+            nonlocal beats
+            while True:
+                beats += 1
+                await asyncio.sleep(0)
+
+        async def beating(condition):
+            """Let the loop run until the store has been asked, and ten times more."""
+            await happened(condition)
+            before = beats
+            await happened(lambda: beats >= before + 10)
+
+        heartbeat = asyncio.create_task(heart())
+        names = ["USER", "PASSWORD"]
+        store.open.clear()
+        first = asyncio.create_task(
+            login.connect_async(live, names, server.attempt_async, is_refusal)
+        )
+        await beating(lambda: store.begun == 1)  # the first read
+        store.open.set()
+        await beating(lambda: server.tried)
+        store.open.clear()
+        store.rotate("new")
+        await beating(lambda: store.begun > 1)  # after the refusal
+        assert not first.done()
+        store.open.set()
+        assert await first == "connected"
+        heartbeat.cancel()
+
+    asyncio.run(main())
+    assert server.tried == ["old", "new"]
+
+
+def test_the_end_of_a_loop_does_not_wait_for_a_store_that_does_not_answer(project):
+    live, store = of_store(project)
+    server = Server(store, "old")
+    store.open.clear()
+
+    async def main():
+        names = ["USER", "PASSWORD"]
+        connecting = asyncio.create_task(
+            login.connect_async(live, names, server.attempt_async, is_refusal)
+        )
+        await happened(lambda: store.begun)
+        connecting.cancel()
+
+    asyncio.run(main())
+    store.open.set()
+    until(lambda: "envkit-login" not in {thread.name for thread in threading.enumerate()})
+
+
+def test_a_live_environment_is_used_by_one_loop_after_another(project):
+    live, store = of_store(project)
+    for password in ("first", "second"):
+        assert connect_async(live, Server(store, password, rotates_to=password)) == "connected"

@@ -11,7 +11,7 @@ from envkit.secret import Secret
 
 @pytest.fixture
 def described(project):
-    """Describe environments whose variables have the values that are given."""
+    """Describe environments with these values."""
 
     def make(environments, values, **options):
         prepared = prepare(environments, profiles=None, environ={}, deadline=Deadline(5), **options)

@@ -150,7 +150,7 @@ class TestMissingValues:
         }
         assert {failure.error.exit_status for failure in found[1]} == {4}
         assert {failure.error.hint for failure in found[1]} == {
-            "set it in the store, give it a 'default', or set 'required = false'"
+            "run 'envkit set NAME --env prod', or declare a 'default' or 'required = false'"
         }
 
     def test_a_profile_with_an_empty_lookup_is_reported(self, project):

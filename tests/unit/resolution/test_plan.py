@@ -1,4 +1,4 @@
-"""Plans: what is read, once, in which order, and which values are secret."""
+"""Plans: the order of reads, each once, and which values are secret."""
 
 import pytest
 

@@ -82,9 +82,9 @@ EACH_BY_ITSELF = "write one {option} for each name: {option} A {option} B"
         (" DB_URL", "did you mean 'DB_URL'?"),
         ("DB_URL\r", "did you mean 'DB_URL'?"),
         ("$DB_URL", "did you mean 'DB_URL'?"),
-        ("!DB_URL", "write {other} DB_URL"),
-        ("^DB_URL", "write {other} DB_URL"),
-        ("-DB_URL", "write {other} DB_URL"),
+        ("!DB_URL", "use {other} DB_URL"),
+        ("^DB_URL", "use {other} DB_URL"),
+        ("-DB_URL", "use {other} DB_URL"),
         ("DB_URL=x", "did you mean 'DB_URL'?"),
         ("%", "use one of: A, B, DB_URL, DB_USER, REDIS_URL"),
         ("ÄÖ", "use one of: A, B, DB_URL, DB_USER, REDIS_URL"),
@@ -126,7 +126,7 @@ def test_a_glob_that_fits_no_name_is_refused_even_where_something_is_left(option
 def test_a_set_that_a_shell_would_negate_is_refused_with_what_is_meant(given):
     with pytest.raises(UsageError) as caught:
         choose(KNOWN, "prod", exclude=[given])
-    assert caught.value.hint == f"write --except '{given.replace('^', '!')}'"
+    assert caught.value.hint == f"use --except '{given.replace('^', '!')}'"
 
 
 def test_sets_are_globs():

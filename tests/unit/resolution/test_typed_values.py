@@ -28,7 +28,7 @@ class Size(IntEnum):
 
 @pytest.fixture
 def environment(project):
-    """Return what resolves variables: a text of `[variables]`, and `.env` lines."""
+    """Return a function that resolves a text of `[variables]`, with `.env` lines."""
 
     def resolve(variables, dotenv="", **options):
         project.profile("prod.toml", f"[variables]\n{variables}\n")
@@ -46,7 +46,7 @@ def declared(kind, text, method="str"):
 
 
 def refused(read, *args, **kwargs):
-    """Return the error, in whose traceback no local variable has the value."""
+    """Return the error, and check that no local variable in its traceback has the value."""
     with pytest.raises(EnvkitError) as caught:
         read(*args, **kwargs)
     shown = traceback.TracebackException.from_exception(caught.value, capture_locals=True)

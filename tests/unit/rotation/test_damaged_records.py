@@ -48,7 +48,7 @@ def is_plausible(place, damage):
 
 
 def damaged(envelope):
-    """Yield what is damaged, and the envelope with that damage."""
+    """Yield the name of each damage, and the damaged envelope."""
     places = [("record",), ("values",)]
     places += [("record", name) for name in envelope["record"]]
     for name, fields in envelope["values"].items():

@@ -1,4 +1,4 @@
-"""One run of a rotation: its outcome, and what a failure leaves behind."""
+"""One run of a rotation: its outcome, and the state after a failure."""
 
 import threading
 
@@ -78,7 +78,7 @@ class Scene:
         return self.shelf.fields["password"]
 
     def change(self, **fields):
-        """Change the record as it is never changed by us."""
+        """Change the record as envkit never does."""
         store = self.store()
         seen = store.read()
         store.save(seen, seen.record._replace(**fields), seen.pending)
@@ -298,7 +298,7 @@ class TestFailures:
             outcome = scene.run(seconds=0.2)
             assert (outcome.status, outcome.step) == (OutcomeStatus.FAILED, "set")
             assert "did not finish in time" in outcome.error.message
-            # it may still be at work: others wait for as long as it may take
+            # it may still be running: others wait as long as it may run
             assert scene.record.owner == "host:1"
             assert scene.record.error == "set: store-unavailable"
         finally:
@@ -420,7 +420,7 @@ class TestRollback:
         scene.run()
         outcome = scene.run(Request.ROLLBACK)
         assert outcome.status == OutcomeStatus.REFUSED
-        assert outcome.error.hint == "run 'envkit rotate prod/db'"
+        assert outcome.error.hint == "run: envkit rotate prod/db"
 
     def test_an_unfinished_rollback_is_finished_by_any_later_run(self, scene):
         scene.run()
@@ -444,7 +444,7 @@ class TestForeignWrites:
         outcome = scene.run()
         assert outcome.status == OutcomeStatus.REFUSED
         assert "the secret was changed outside envkit" in outcome.error.message
-        assert outcome.error.hint == "run 'envkit rotate --abort prod/db'"
+        assert outcome.error.hint == "run: envkit rotate --abort prod/db"
         assert scene.password == "theirs"
         assert set(scene.snapshot.pending) == {"old", "new"}
 
@@ -524,7 +524,7 @@ class TestForeignWrites:
         scene.now += GRACE * 2
         outcome = scene.run()
         assert outcome.status == OutcomeStatus.REFUSED
-        assert outcome.error.hint == "run 'envkit rotate --rollback prod/db'"
+        assert outcome.error.hint == "run: envkit rotate --rollback prod/db"
         assert scene.run(Request.ROLLBACK).status == OutcomeStatus.ROLLED_BACK
         assert scene.target.passwords == {f"{CANARY}-0"}
 
@@ -756,7 +756,7 @@ class TestProofs:
             scene.shelf.put({**scene.shelf.fields, "password": "theirs"})
 
         scene.target.fails[step] = changed
-        if step == "create":  # the claim is saved, and its process is gone
+        if step == "create":  # the claim is saved, and its process was killed
             scene.target.fails["create"] = UnavailableError("down")
             scene.run()
             changed()

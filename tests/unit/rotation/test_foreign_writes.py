@@ -20,7 +20,7 @@ ADVICE = re.compile(r"envkit rotate (?:--(\w+) )?prod/db")
 
 
 class Watched(World):
-    """Readers keep a value of a person until a rotation that began with it gives them another."""
+    """Readers get a value set by hand until a rotation that began with it publishes another."""
 
     replaced = False
 
@@ -61,7 +61,7 @@ def world_error(outcome):
 
 
 def keep_only_the_current_key(world):
-    """Do what the rotator of IAM keys advises where there is a key that it does not know."""
+    """Follow the advice of the rotator of IAM keys for an unknown key."""
     for key in world.target.keys.keys() - {world.current["id"]}:
         del world.target.keys[key]
 
@@ -75,7 +75,7 @@ def remove_the_first(world):
 
 
 def follow_the_advice(world):
-    """Run the rotation as cron does, and do what a refusal advises, until none is in progress."""
+    """Run the rotation as cron does, following hints, until none is in progress."""
     for _ in range(MOST_RUNS):
         if not world.in_progress:
             return

@@ -2,7 +2,7 @@
 
 Processes are stopped before and after each operation on the store and the target, killed
 there or overtaken by others, while time passes, people ask for things and the target fails.
-After every single operation a reader takes what the store holds and logs in.
+After every operation, a reader logs in with the value in the store.
 """
 
 import pytest

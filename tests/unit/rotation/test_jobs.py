@@ -90,7 +90,7 @@ def test_a_first_rotation_runs_at_once_and_retires_after_its_grace_period(world)
 
 
 class TestTargetPlaceholder:
-    """A rotator whose target has a placeholder, `{{ ADMIN }}`."""
+    """A rotator with a placeholder in its target, `{{ ADMIN }}`."""
 
     @pytest.fixture
     def target(self, world):
@@ -452,7 +452,7 @@ def test_a_foreign_value_that_blocks_a_rotation_is_reported(world):
     )
     assert (one.state, one.phase, one.needs_attention) == ("failing", "grace", True)
     assert one.error.startswith("the secret was changed outside envkit")
-    assert one.hint == "run 'envkit rotate --abort prod/api-key'"
+    assert one.hint == "run: envkit rotate --abort prod/api-key"
 
 
 def test_a_missing_secret_is_reported_before_the_due_time(world):

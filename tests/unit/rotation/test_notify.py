@@ -20,7 +20,7 @@ LATE = Record(NAME, id="1", last_rotated_at=NOW - 40 * DAY)
 
 
 class World:
-    """One rotation, those who are told, and hosts that share nothing but its store."""
+    """One rotation, its receivers, and hosts that share only its store."""
 
     def __init__(self, project, tmp_path, server):
         notify = f'notify = {{ webhook = "{server.address}" }}'
@@ -33,7 +33,7 @@ class World:
         self.now = NOW
 
     def tell(self, status, *, host="one", store=None, record=None):
-        """Return the events that this host has told of."""
+        """Return the events of which this host sent notifications."""
         before = len(self.server.received)
         error = RotationError("it is so") if status in ("failed", "refused") else None
         failures = notify(
@@ -59,7 +59,7 @@ def world(project, tmp_path):
         yield World(project, tmp_path, server)
 
 
-# ---------------------------------------------------------------- of what
+# ---------------------------------------------------------------- events
 
 
 @pytest.mark.parametrize("status", OutcomeStatus)

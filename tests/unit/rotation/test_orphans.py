@@ -25,7 +25,7 @@ AFTER = ("promoted", "grace", "retiring")
 
 @pytest.fixture
 def left(project):
-    """A profile without rotations, whose `.env` file has a variable that was rotated."""
+    """A profile without rotations, with a `.env` file that has a rotated variable."""
     project.profile("prod.toml", '[variables]\nKEY = "{{ KEY }}"\n')
 
     def leave(phase, current="old", **fields):

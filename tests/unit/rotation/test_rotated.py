@@ -32,7 +32,7 @@ ARN = "arn:aws:secretsmanager:eu-west-1:111122223333:secret"
 
 
 def rotation_of(project, text, profile="prod"):
-    """Return the name of the rotation that changes what a reference of a profile names."""
+    """Return the name of the rotation of a reference in a profile."""
     loaded = load(profile, str(project.profiles))
     reference = parse_reference(text)
     deadline = Deadline(15)

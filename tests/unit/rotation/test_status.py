@@ -58,7 +58,7 @@ LONG_SINCE = {"last_rotated_at": NOW - 40 * DAY}
         (under_way("reverting"), "in-progress"),
         (record(phase="quarantined", error="refused"), "quarantined"),
         (record(phase="quarantined", error="refused", **LONG_SINCE), "quarantined"),
-        # what a person gave up is not done again at once, and is overdue all the same
+        # an aborted rotation is not repeated at once, but it is overdue
         (record(last_rotated_at=NOW - 30 * DAY, given_up_at=NOW - 9), "waiting"),
         (record(given_up_at=NOW - 9, **LONG_SINCE), "overdue"),
     ],
@@ -108,8 +108,8 @@ def test_status_reports_a_missed_window(project):
 @pytest.mark.parametrize(
     ("found", "hint"),
     [
-        (record(**LONG_SINCE), "run 'envkit rotate prod/key'"),
-        (under_way("set", tries=1, error="test: x"), "run 'envkit rotate prod/key'"),
+        (record(**LONG_SINCE), "run: envkit rotate prod/key"),
+        (under_way("set", tries=1, error="test: x"), "run: envkit rotate prod/key"),
         (record(phase="quarantined"), "find out why, and run 'envkit rotate prod/key'"),
         (record(last_rotated_at=NOW - DAY), ""),
         (under_way("set"), ""),

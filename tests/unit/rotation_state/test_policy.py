@@ -1,4 +1,4 @@
-"""The tables `[rotation.NAME]`: what they mean, and what is said of those that are wrong."""
+"""The tables `[rotation.NAME]`: their meaning, and the errors of invalid ones."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The record comes back as it was written; another version is refused, not guessed."""
+"""A record is read as it was written; other versions are refused."""
 
 import json
 

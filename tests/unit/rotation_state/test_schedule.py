@@ -1,4 +1,4 @@
-"""When a rotation is due: counted, by the clock on the wall, spread, too late."""
+"""When a rotation is due: intervals, cron schedules, jitter, overdue."""
 
 import itertools
 from datetime import UTC, datetime

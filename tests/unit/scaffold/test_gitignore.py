@@ -1,4 +1,4 @@
-"""What a `.gitignore` says of a file, held against git itself."""
+"""The effect of a `.gitignore` on a file, compared with git."""
 
 import subprocess
 

@@ -1,4 +1,4 @@
-"""The `.env` source: which file it reads, what it says of each, and how it writes."""
+"""The `.env` source: the files that it reads, its answers, and its writes."""
 
 import os
 import signal
@@ -353,7 +353,7 @@ class TestRead:
             write(root / "closed" / "a.env", "A=canary\n")
             (root / "closed").chmod(0)
             asked = source(root, settings={"path": "closed/a.env"})
-            ask(asked, Reference("dotenv", "other.env", "A"))  # imports what it needs
+            ask(asked, Reference("dotenv", "other.env", "A"))  # imports its modules
             with as_nobody():
                 outcome = ask(asked)
             (root / "closed").chmod(0o700)

@@ -1,4 +1,4 @@
-"""Which field of a secret a reference names, and what the text of each value is."""
+"""The field that a reference names, and the text of each value."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Plug-ins: found by their entry points, and what is wrong with one is said where it is named."""
+"""Plug-ins: found by their entry points; errors name the place that uses them."""
 
 import pytest
 

@@ -61,7 +61,7 @@ def test_a_source_gets_the_name_and_folder_of_its_profile(project):
             "memory",
             'secrets = "x"',
             f"4: {OWN}: 'secrets' must be a table",
-            "write secrets = { ... }",
+            "write: secrets = { ... }",
         ),
         ("dotenv", "path = 1", f"4: {OWN}: 'path' must be a string or a list", "put it in quotes"),
         # that only the source itself can check

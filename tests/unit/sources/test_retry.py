@@ -1,4 +1,4 @@
-"""Retries are for what is transient, and end with the deadline."""
+"""Retries apply to transient failures, and end with the deadline."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ AN_HOUR = 3600.0
 
 
 class Script:
-    """A call that fails as it is told and then returns."""
+    """A call with a list of failures, which then returns."""
 
     def __init__(self, *failures: Exception) -> None:
         self.failures = list(failures)
@@ -30,7 +30,7 @@ class Script:
 
 @pytest.fixture(autouse=True)
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Wait for nothing between two calls; a test may say otherwise."""
+    """Do not wait between two calls, unless a test sets a pause."""
     monkeypatch.setattr(retry_module, "BASE_DELAY_SECONDS", 0.0)
 
 

@@ -1,4 +1,4 @@
-"""The fault proxy does what the tests that use it believe it does."""
+"""The fault proxy works as the tests that use it assume."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
 """`envkit rotate` and its subcommands: `now` (no subcommand), `status`, `simulate`, `serve`.
 
-`group` puts them together; `selection` has the options that they share.
+`group` combines them; `selection` has their shared options.
 """

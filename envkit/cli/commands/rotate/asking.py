@@ -37,7 +37,7 @@ def require_one(
     Raises:
         UsageError: the name or the reason is missing.
     """
-    example = 'write envkit rotate --compromised db-password --reason "leaked in a log"'
+    example = 'run: envkit rotate --compromised db-password --reason "leaked in a log"'
     if len(names or ()) != 1:
         raise UsageError("--compromised needs exactly one name", hint=example)
     if not (reason or environ.get(REASON, "")).strip():

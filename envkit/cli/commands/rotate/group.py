@@ -15,12 +15,12 @@ from envkit.cli.commands.rotate import now, serve, simulate, status
 
 
 class _Rotate(ShownGroup):
-    """The command that rotates, and its subcommands."""
+    """The command that rotates, with its subcommands."""
 
     def make_context(
         self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any
     ) -> Any:
-        """Use the command that rotates, unless the first word is a subcommand."""
+        """Run the command that rotates unless the first word is a subcommand."""
         command: Any = (
             self if args and args[0] in self.list_commands(None) else self.commands["now"]
         )

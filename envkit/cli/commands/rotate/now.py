@@ -72,7 +72,7 @@ Names = Annotated[
 
 
 class NowCommand(ShownCommand):
-    """Also shows the subcommands of `envkit rotate` in its help."""
+    """Shows the subcommands of `envkit rotate` in its help."""
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Write the options, then the subcommands."""
@@ -192,7 +192,7 @@ def now(  # noqa: PLR0917 - typer names them
 
 
 def _show(report: results.Report, warnings: Iterable[EnvkitError], format_: Format) -> int:
-    """Print the outcomes, and return the exit status."""
+    """Print the outcomes and return the exit status."""
     if format_ is Format.JSON:
         print_json(results.document(report))
     else:
@@ -229,22 +229,25 @@ def _requested(
         if given
     ]
     if len(flags) > 1:
-        raise UsageError(f"cannot combine {flags[0][1]} and {flags[1][1]}")
+        raise UsageError(
+            f"cannot combine {flags[0][1]} and {flags[1][1]}", hint="leave one of them out"
+        )
     if plan and flags and not everything:
         raise UsageError(
-            f"cannot combine --plan and {flags[0][1]}", hint="write --plan with names or --all"
+            f"cannot combine --plan and {flags[0][1]}",
+            hint=f"leave {flags[0][1]} out: --plan takes names or --all",
         )
     if everything and names:
         raise UsageError("cannot combine --all and a name", hint="leave one of them out")
     if (rollback or abort) and not names:
         raise UsageError(
-            f"{flags[0][1]} needs a name", hint=f"write envkit rotate {flags[0][1]} db-password"
+            f"{flags[0][1]} needs a name", hint=f"run: envkit rotate {flags[0][1]} db-password"
         )
     return flags[0][0] if flags else Request.ROTATE if names else None
 
 
 def _named(collected: Collected, names: Sequence[str]) -> list[Rotation]:
-    """Return the rotations of these names; raise the error of a broken one."""
+    """Return the rotations with these names; raise the error of a broken one."""
     try:
         return pick(collected.rotations, names, also=COMMANDS)
     except UsageError:

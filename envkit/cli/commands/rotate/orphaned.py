@@ -67,7 +67,7 @@ def finish_all(
     reason: str | None,
     environ: Mapping[str, str],
 ) -> list[Outcome]:
-    """Finish them, record that in the audit log, and return the outcome of each.
+    """Finish orphaned records, record that in the audit log, and return the outcomes.
 
     Raises:
         ReasonMissingError: a profile is protected, and no reason is given.

@@ -1,4 +1,4 @@
-"""What the subcommands of `envkit rotate` share: the selection and the format."""
+"""The shared options of the subcommands of `envkit rotate`: the selection and the format."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def collected_from(
     *,
     may_be_none: bool = False,
 ) -> Collected:
-    """Return the rotations of these profiles, or of all; raise an error if there are none."""
+    """Return the rotations of the given profiles, or of all; raise an error if there are none."""
     folder = profiles_folder(profiles, environ)
     collected = collect(folder, env or (), environ=environ, deadline=deadline)
     if not may_be_none:
@@ -74,7 +74,7 @@ def require_some(found: Sequence[object], collected: Collected, env: Sequence[st
     """Raise an error if there is no rotation and no broken one.
 
     Raises:
-        UsageError: there is none.
+        UsageError: there is no rotation.
     """
     if not found and not collected.broken:
         where = f"in {' and '.join(env)}" if env else "in any profile"
@@ -88,9 +88,9 @@ def orphans_of(
     environ: Mapping[str, str],
     deadline: Deadline,
 ) -> Found:
-    """Return the orphaned records of these profiles, or of all."""
+    """Return the orphaned records of the given profiles, or of all."""
     surveyed = collected.survey
-    if surveyed is None:  # only all profiles together show whether one names it
+    if surveyed is None:  # needs all profiles, not only those of `env`
         folder = profiles_folder(profiles, environ)
         surveyed = survey(folder, environ=environ, deadline=deadline)
     found = find_orphans(surveyed, environ=environ, deadline=deadline)

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 EXAMPLE = "envkit rotate serve --env prod --listen 127.0.0.1:9464"
 
 MAX_CONCURRENCY = 64
-DEAD_SECONDS = 8 * TICK_SECONDS  # a scheduler without a tick for this long hangs
+DEAD_SECONDS = 8 * TICK_SECONDS  # a scheduler without a tick for this long is stuck
 
 
 def serve(
@@ -102,7 +102,7 @@ def serve(
     _allow(catalog.read(), reason)
     log, metrics = Log(), SchedulerMetrics() if listen else None
     listeners: list[Listener] = [log]
-    if metrics is not None:  # the metrics count what the log prints
+    if metrics is not None:  # the metrics count the same events
         listeners = [metrics, OrphanSearch(metrics.orphaned, environ=os.environ), log]
 
     def run_one(rotation: Rotation, stopping: Callable[[], bool]) -> Outcome:
@@ -158,7 +158,7 @@ def _allow(collected: Collected, reason: str | None) -> None:
 
 def _obey_signals(scheduler: Scheduler | FleetWorker) -> None:
     def stop(number: int, _frame: object) -> None:
-        signal.signal(number, signal.SIG_DFL)  # a second signal ends it at once
+        signal.signal(number, signal.SIG_DFL)  # a second signal exits immediately
         scheduler.stop()
 
     signal.signal(signal.SIGTERM, stop)
@@ -172,7 +172,7 @@ def _hangs(metrics: SchedulerMetrics) -> str:
 
 
 class Log:
-    """Prints one line for each news of a scheduler."""
+    """Prints one line per event of a scheduler."""
 
     def __init__(self) -> None:
         self._last_news: dict[str, tuple[str, str]] = {}
@@ -204,7 +204,7 @@ class Log:
         """Print nothing: most of the time there is nothing to do."""
 
     def ended(self, rotation: Rotation, outcome: Outcome, seconds: float) -> None:
-        """Print the outcome, if it is news."""
+        """Print an outcome unless it is a repetition."""
         name = rotation.full_name
         news = (outcome.status, outcome.reason)
         known = self._last_news.get(name) == news

@@ -1,1 +1,1 @@
-"""The formats of `envkit check`: a module each for text, JSON, SARIF and GitHub annotations."""
+"""The formats of `envkit check`: one module each for text, JSON, SARIF and GitHub annotations."""

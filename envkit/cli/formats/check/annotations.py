@@ -1,6 +1,6 @@
 """Problems as annotations of GitHub Actions, the most severe first.
 
-GitHub shows ten of a kind for each step; all of them stay in the log.
+GitHub shows ten of each kind per step; the log has all of them.
 
 Reference: https://docs.github.com/actions/reference/workflow-commands-for-github-actions
 """
@@ -24,7 +24,7 @@ _LEVELS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.NOTE: 
 
 
 def render(shown: Shown, environ: Mapping[str, str]) -> str:
-    """Return a workflow command for each problem, and a line that sums up.
+    """Return a workflow command for each problem, and a summary line.
 
     Args:
         shown: the problems to show.

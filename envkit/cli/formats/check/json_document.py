@@ -1,6 +1,6 @@
 """Problems as JSON, for programs. Its schema is docs/reference/check.schema.json.
 
-Fields may be added to `envkit.check/1`; none is removed and none changes its meaning.
+Fields may be added to `envkit.check/1`; none is removed or changes its meaning.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ SCHEMA = "envkit.check/1"
 
 
 def render(shown: Shown) -> str:
-    """Return the JSON text, in ASCII, so that every locale can carry it."""
+    """Return the JSON text, in ASCII, so that every locale can encode it."""
     document = {
         "schema": SCHEMA,
         "environments": list(shown.report.environments),

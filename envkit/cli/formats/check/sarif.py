@@ -95,7 +95,7 @@ def _result(problem: Problem, environ: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _fingerprint(problem: Problem, environ: Mapping[str, str]) -> str:
-    """Return what stays the same for the same problem when lines move. Made from names alone."""
+    """Return a hash of the problem's names that does not change when lines move."""
     file = below_root(problem.file, environ) if problem.file else ""
     parts = (problem.code, file, *problem.variables, "", *problem.environments)
     return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogateescape")).hexdigest()[:32]

@@ -1,4 +1,4 @@
-"""What all formats of `envkit check` show: the report without accepted problems."""
+"""The data that all formats of `envkit check` show: the report without accepted problems."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Shown(NamedTuple):
 
     @property
     def counts(self) -> dict[str, int]:
-        """The number of problems of each severity, the most severe first."""
+        """The number of problems per severity, most severe first."""
         found = Counter(problem.severity for problem in self.report.problems)
         return {severity: found[severity] for severity in Severity}
 

@@ -1,4 +1,4 @@
-"""Problems as lines that people and editors can follow: `FILE:LINE: error: MESSAGE`."""
+"""Problems as lines that people and editors can parse: `FILE:LINE: error: MESSAGE`."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ _STYLES = {Severity.ERROR: "bold red", Severity.WARNING: "bold yellow", Severity
 
 
 def plain(shown: Shown) -> str:
-    """Return the problems as text, each line of which is whole."""
+    """Return the problems as text without wrapped lines."""
     return "".join("".join(span.text for span in line) + "\n" for line in _lines(shown))
 
 
 def styled(shown: Shown, width: int) -> Iterator[list[Span]]:
-    """Yield the lines for a terminal, each as texts with their styles."""
+    """Yield the lines for a terminal, each as styled texts."""
     for line in _lines(shown):
         yield from wrapped(line, width, _INDENT)
 
@@ -34,7 +34,7 @@ def _lines(shown: Shown) -> Iterator[list[Span]]:
     hints: set[str] = set()
     for problem in shown.report.problems:
         yield _line(problem)
-        if problem.hint and problem.hint not in hints:  # said once, it is known
+        if problem.hint and problem.hint not in hints:  # show each hint once
             hints.add(problem.hint)
             yield [Span(" " * _INDENT), Span(printable(problem.hint), "cyan")]
     yield [Span(printable(shown.summary), "" if shown.exit_status else "bold green")]

@@ -1,6 +1,6 @@
 """A comparison as annotations of GitHub Actions, the most severe first.
 
-GitHub shows ten of each kind for a step; the log has all of them.
+GitHub shows ten of each kind per step; the log has all of them.
 
 Reference: https://docs.github.com/actions/reference/workflow-commands-for-github-actions
 """
@@ -39,11 +39,11 @@ _THERE = (CellState.VALUE, CellState.PLACEHOLDER)
 def render(report: Report, environ: Mapping[str, str]) -> str:
     """Return a workflow command for each difference, and a summary line.
 
-    Secrets that differ, as they should, are a line of the log and no annotation.
+    Secrets that are expected to differ are only in the log, not in an annotation.
 
     Args:
         report: the comparison.
-        environ: `GITHUB_WORKSPACE` is where GitHub's paths begin.
+        environ: `GITHUB_WORKSPACE` is the root of GitHub's paths.
     """
     lines = []
     for section in report.sections:
@@ -67,7 +67,7 @@ def _command(entry: Entry, report: Report, environ: Mapping[str, str]) -> str:
 
 
 def _place(entry: Entry) -> str:
-    """Return the line to look at: the first where the value is not set, else the first of all."""
+    """Return the place to look at: the first where the value is not set, or else the first one."""
     cells = sorted(
         entry.cells, key=lambda cell: cell.state not in (CellState.ABSENT, CellState.UNREADABLE)
     )

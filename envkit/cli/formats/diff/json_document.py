@@ -1,6 +1,6 @@
 """A comparison as JSON, for programs. Its schema is docs/reference/diff.schema.json.
 
-Fields may be added to `envkit.diff/1`; none is removed and none changes its meaning.
+Fields may be added to `envkit.diff/1`; none is removed or changes its meaning.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from envkit.cli.formats.diff.wording import Note
     from envkit.comparison.model import Cell, Entry
 
-# everything else is in code spans, where nothing is markup, a link or a mention
+# other text goes into code spans, where it cannot be markup, a link or a mention
 _PLAIN = re.compile(r"(?!.*www\.)[A-Za-z0-9 ,.:;()'-]*", re.IGNORECASE)
 _CODE = re.compile(r"[A-Za-z0-9_.,:;/@#=?&%+*{}\[\]()<>$!^~\"' -]+")
 
@@ -54,7 +54,7 @@ def render(report: Report) -> str:
 
 
 def _folded(title: str, lines: Sequence[str]) -> list[str]:
-    # with the blank lines, GitHub renders the content as Markdown
+    # the blank lines make GitHub render the content as Markdown
     return ["", f"<details><summary>{title}</summary>", "", *lines, "", "</details>"]
 
 
@@ -88,16 +88,16 @@ def _note(note: Note) -> str:
 
 def _pieces(pieces: Sequence[str]) -> str:
     shown = "".join(_code(piece) if isinstance(piece, Code) else _text(piece) for piece in pieces)
-    return shown.replace("``", "` `")  # two spans side by side would be one
+    return shown.replace("``", "` `")  # two adjacent spans would merge
 
 
 def _text(text: str) -> str:
-    """Return a plain text as it is, and one with a meaning in Markdown or on GitHub as code."""
+    """Return a plain text unchanged, and one with a meaning in Markdown or on GitHub as code."""
     return text if _PLAIN.fullmatch(text) else _code(text)
 
 
 def _code(text: str) -> str:
-    """Return a code span; in HTML if the text could end the span or the cell."""
+    """Return a code span, in HTML if the text could end a Markdown span or the cell."""
     shown = printable(text)
     if shown == shown.strip() and _CODE.fullmatch(shown):
         return f"`{shown}`"

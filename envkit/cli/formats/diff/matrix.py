@@ -1,7 +1,7 @@
-"""A comparison as a matrix of names by environments, for four environments or more.
+"""A comparison as a matrix of names by environments, for four or more environments.
 
-Each cell is a letter and never a value: environments with the same letter in a row have the
-same value. Where the environments do not fit the width, the matrix continues below itself.
+Each cell is a letter and never a value. Environments with the same letter in a row have the
+same value. If the environments do not fit the width, the matrix continues below itself.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ _MASKED_LEGEND = "; * is a secret that was not compared"
 
 
 def plain(report: Report, width: int = WIDTH) -> str:
-    """Return the matrix as text, no line of which is wider than `width` columns."""
+    """Return the matrix as text with lines of at most `width` columns."""
     lines = ["".join(span.text for span in line).rstrip() for line in matrix(report, width)]
     return "\n".join(lines) + "\n"
 
 
 def matrix(report: Report, width: int) -> Iterator[list[Span]]:
-    """Yield the lines of the matrix, each as texts with their styles."""
+    """Yield the lines of the matrix, each as styled texts."""
     sections = report.sections
     shown = {s.status: s.entries + (s.folded if report.show_same else ()) for s in sections}
     entries = [entry for found in shown.values() for entry in found]
@@ -84,12 +84,12 @@ def _line(name: str, names: int, wide: int, cells: Sequence[Span]) -> list[Span]
 
 
 def _is_masked(cell: Cell) -> bool:
-    """Return whether nothing says which value it is: a secret of a profile, without its store."""
+    """Return whether the value is unknown: a secret that was not read from its store."""
     return cell.state == CellState.VALUE and cell.shown is None and not cell.fingerprint
 
 
 def _letters(cells: Sequence[Cell]) -> list[Span]:
-    """Return a letter for each distinct value, in the order of the environments."""
+    """Return a letter for each distinct value, in order of the environments."""
     known: dict[str, str] = {}
     spans = []
     for cell in cells:

@@ -1,8 +1,8 @@
 """A comparison as one HTML page: no script, no external resource, light and dark.
 
-The page has all variables, also those that are the same; the status filters are plain CSS.
-Secrets that differ, as they should, are folded into one line. This module computes what the
-page shows, and `page.html.j2` lays it out.
+The page has all variables, including equal ones. The status filters are plain CSS. Secrets that
+are expected to differ are folded into one line. This module computes the content of the page;
+`page.html.j2` lays it out.
 """
 
 from __future__ import annotations
@@ -30,19 +30,19 @@ if TYPE_CHECKING:
     from envkit.cli.formats.diff.report import Report
     from envkit.comparison.model import Cell, Entry
 
-_MASK = "•" * 8  # as in the template
-_MAX_ENVIRONMENTS = 4  # that fit beside each other on a small laptop
+_MASK = "•" * 8  # the same as in the template
+_MAX_ENVIRONMENTS = 4  # that fit side by side on a small laptop
 
 
 class Piece(NamedTuple):
-    """A part of a sentence, and whether it is a name, a value or a command."""
+    """Part of a sentence, and whether it is a name, a value or a command."""
 
     text: str
     code: bool
 
 
 class Note(NamedTuple):
-    """A sentence below a variable, and what to do about it."""
+    """A sentence below a variable, with advice."""
 
     text: list[Piece]
     advice: list[Piece]
@@ -50,18 +50,18 @@ class Note(NamedTuple):
 
 
 class ShownCell(NamedTuple):
-    """A variable in one environment. Texts are in parts between which a line may break.
+    """A variable in one environment. Texts are split where a line may break.
 
-    On a phone, environments with the same value are one cell, that of the first of them.
+    On a phone, environments with the same value share one cell.
 
     Attributes:
-        environments: those that have this value; empty where an earlier cell shows them.
-        kind: how `text` is shown: as a value, as the length of a secret, or as the words for
+        environments: the environments with this value; empty if an earlier cell lists them.
+        kind: how to show `text`: as a value, as the length of a secret, or as the words for
             a missing value.
         text: the value, the length or the words.
-        fingerprint: of a secret; empty if there is none to show.
-        place: where the value comes from; empty where an earlier cell with this value shows it.
-        more_places: where the value comes from in the other environments that have it.
+        fingerprint: the fingerprint of a secret; empty if there is none.
+        place: where the value comes from; empty if an earlier cell with this value shows it.
+        more_places: where the value comes from in other environments with the same value.
     """
 
     environments: str
@@ -81,16 +81,16 @@ class Row(NamedTuple):
 
 
 class Section(NamedTuple):
-    """The variables of one status.
+    """The variables with one status.
 
     Attributes:
-        status: of all of them.
-        title: what it means.
-        number: how many there are.
-        rows: the variables that are shown in full.
-        folded: the secrets that differ, as they should.
+        status: their status.
+        title: the meaning of the status.
+        number: the number of variables.
+        rows: the variables to show in full.
+        folded: the secrets that are expected to differ.
         folded_text: the line that replaces them.
-        shown: whether the filter is on at first.
+        shown: whether the filter is initially on.
     """
 
     status: str
@@ -103,7 +103,7 @@ class Section(NamedTuple):
 
 
 class Ignored(NamedTuple):
-    """A difference that the ignore file accepts, and the reason."""
+    """A difference that the ignore file accepts, with the reason."""
 
     name: str
     status: str
@@ -111,11 +111,11 @@ class Ignored(NamedTuple):
 
 
 class View(NamedTuple):
-    """What the page shows.
+    """The content of the page.
 
     Attributes:
-        environments: their labels.
-        wide: whether they are too many for most screens, so that the table scrolls by itself.
+        environments: the labels of the environments.
+        wide: whether the table is too wide for most screens and scrolls on its own.
         sections: the variables by status.
         ignored: the accepted differences.
         legend: how to read the values.
@@ -129,11 +129,11 @@ class View(NamedTuple):
 
 
 def render(report: Report, now: datetime) -> str:
-    """Return the page.
+    """Return the HTML of the page.
 
     Args:
         report: the comparison.
-        now: when the stores were read, with a zone.
+        now: when the stores were read, with a time zone.
     """
     full = report._replace(show_same=True)
     head = Head("envkit diff", ", ".join(full.environments), summary(full), now)
@@ -166,7 +166,7 @@ def _row(entry: Entry, report: Report) -> Row:
         Note(_pieces(note.text), _pieces(note.advice), note.dangerous)
         for note in notes(entry, report)
     ]
-    # between the words of a name a line may break
+    # a line may break between the words of a name
     name = [f"{word}_" for word in entry.name.split("_")]
     name[-1] = name[-1].removesuffix("_")
     return Row(name, _cells(entry, report.environments), shown_notes)

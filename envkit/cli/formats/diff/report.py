@@ -1,4 +1,4 @@
-"""What a comparison shows: the entries by status, and which of them are folded into a line."""
+"""The content of a comparison: entries by status, with some folded into one line."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ PROFILE_TITLES = {
 
 
 class Section(NamedTuple):
-    """The variables of one status.
+    """The variables with one status.
 
     Attributes:
-        status: the gravest status of each of them.
-        title: what the status means.
+        status: the most severe status of each variable.
+        title: the meaning of the status.
         entries: the variables to show in full.
-        folded: secrets that differ, as they should: one line replaces all of them.
-        number: how many there are; a secret that several variables share counts once.
+        folded: secrets that are expected to differ; one line replaces them.
+        number: the number of variables; a secret that several variables share counts once.
     """
 
     status: DiffStatus
@@ -46,7 +46,7 @@ class Section(NamedTuple):
 
 
 class Report(NamedTuple):
-    """A diff, and how much of it to show.
+    """A comparison and how much of it to show.
 
     Attributes:
         diff: the comparison, without the ignored differences.
@@ -89,10 +89,10 @@ class Report(NamedTuple):
         return self.show_same or entry.status != DiffStatus.SAME or bool(entry.findings)
 
     def _is_expected(self, entry: Entry) -> bool:
-        """Return whether each environment has its own secret, and nothing else differs.
+        """Return whether each environment has its own secret and nothing else differs.
 
-        Only between environments: of two versions of one environment, or of a process, a
-        changed secret is what the reader is looking for.
+        This applies only between environments. Between two versions of one environment, or with a
+        process, a changed secret is the difference that the reader is looking for.
         """
         return (
             entry.statuses == (DiffStatus.DIFFERENT,)
@@ -108,7 +108,7 @@ class Report(NamedTuple):
 
     @property
     def first_with(self) -> dict[tuple[Place, ...], str]:
-        """The first variable that has each reused secret, by the places of the secret."""
+        """The first variable with each reused secret, by the places of the secret."""
         first: dict[tuple[Place, ...], str] = {}
         for entry in self.diff.entries:
             for places in _reused(entry):
@@ -117,18 +117,18 @@ class Report(NamedTuple):
 
     @property
     def reused_secrets(self) -> int:
-        """How many secrets are reused; one that several variables share counts once."""
+        """The number of reused secrets; one that several variables share counts once."""
         return len(self.first_with)
 
     @property
     def hidden(self) -> int:
-        """How many entries are the same and not shown."""
+        """The number of equal entries that are not shown."""
         shown = sum(len(section.entries) + len(section.folded) for section in self.sections)
         return len(self.diff.entries) - shown
 
     @property
     def has_fingerprints(self) -> bool:
-        """Whether a masked value is shown."""
+        """Whether any value is masked."""
         return any(
             cell.secret and cell.fingerprint
             for section in self.sections
@@ -138,7 +138,7 @@ class Report(NamedTuple):
 
 
 def is_profile(label: str) -> bool:
-    """Return whether a label names a profile as it is today: no file, process or version."""
+    """Return whether a label names the current version of a profile, not a file or a process."""
     return ":" not in label and "@" not in label
 
 

@@ -1,8 +1,8 @@
-"""A comparison as a table for a terminal, or as plain text of 80 columns.
+"""A comparison as a table for a terminal, or as plain text with 80 columns.
 
-Every environment is a column. Where the columns do not fit, each variable is a block: one
-line for each distinct value, with the environments that have it. A variable with a reference
-that is wider than its column is a block too, so that the reference can be read.
+Every environment is a column. If the columns do not fit, each variable becomes a block with one
+line per distinct value and the environments that have it. A variable with a reference
+that is wider than its column also becomes a block, so that the reference stays readable.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ if TYPE_CHECKING:
 WIDTH = 80
 _GAP = 2
 _INDENT = 2
-_MIN_NAME, _MAX_NAME = 12, 24  # a longer name is on its own line
-_MAX_LINES = 3  # of a literal in a block
-_MIN_CELL = 17  # the mask, a space and a fingerprint
+_MIN_NAME, _MAX_NAME = 12, 24  # longer names get their own line
+_MAX_LINES = 3  # for a literal in a block
+_MIN_CELL = 17  # for the mask, a space and a fingerprint
 STYLES = {
     DiffStatus.REUSED: "bold red",
     DiffStatus.UNREADABLE: "bold magenta",
@@ -45,13 +45,13 @@ STYLES = {
 
 
 def plain(report: Report, width: int = WIDTH) -> str:
-    """Return the table as text, no line of which is wider than `width` columns."""
+    """Return the table as text with lines of at most `width` columns."""
     lines = ["".join(span.text for span in line).rstrip() for line in table(report, width)]
     return "\n".join(lines) + "\n"
 
 
 def table(report: Report, width: int) -> Iterator[list[Span]]:
-    """Yield the lines of the table, each as texts with their styles."""
+    """Yield the lines of the table, each as styled texts."""
     sections = report.sections
     rows = {section.status: list(_rows(section, report)) for section in sections}
     grid = _Grid(report.environments, [entry for shown in rows.values() for entry in shown], width)
@@ -72,13 +72,13 @@ def table(report: Report, width: int) -> Iterator[list[Span]]:
 
 
 def heading(section: Section, width: int) -> list[list[Span]]:
-    """Return the lines above the variables of one status."""
+    """Return the lines above the variables with one status."""
     start = Span(f"{section.status.upper()} ({section.number})", STYLES[section.status])
     return wrapped([start, Span(f"  {section.title}", "dim")], width)
 
 
 def folded_line(section: Section, width: int) -> list[list[Span]]:
-    """Return the line that replaces the secrets that differ, as they should."""
+    """Return the line that replaces secrets that are expected to differ."""
     them = "it" if len(section.folded) == 1 else "them"
     text = f"{folded_text(section)} (--all shows {them})"
     return wrapped([Span(" " * _INDENT), Span(text, "dim")], width, _INDENT)
@@ -101,7 +101,7 @@ def _rows(section: Section, report: Report) -> Iterator[Entry]:
 
 
 class _Grid:
-    """The columns: one for each environment, or a single one if there are too many."""
+    """The columns: one per environment, or a single one if there are too many."""
 
     def __init__(self, environments: Sequence[str], entries: Sequence[Entry], width: int) -> None:
         self.labels = [printable(label) for label in environments]

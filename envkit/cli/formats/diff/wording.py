@@ -1,4 +1,4 @@
-"""The sentences of `envkit diff`: a note for each finding, some with advice."""
+"""The sentences of `envkit diff`: a note for each finding, sometimes with advice."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from envkit.comparison.model import Cell, Entry, Finding, Place
 
 MASK = "********"
-NOT_SET = "not set"  # the one spelling for a variable without a value
+NOT_SET = "not set"  # use this wording everywhere
 MAX_LISTED = 8
 MAX_SIDE_BY_SIDE = 3
 MAX_VALUE_CHARACTERS = 40
@@ -31,13 +31,13 @@ _LOOKS_LIKE = {
 
 
 class Code(str):
-    """A part of a sentence that is a name, a value or a command."""
+    """Part of a sentence that is a name, a value or a command."""
 
     __slots__ = ()
 
 
 class Note(NamedTuple):
-    """A sentence and its advice, each in pieces; names, values and commands are `Code`."""
+    """A sentence and its advice, in parts; names, values and commands are `Code`."""
 
     text: tuple[str, ...]
     advice: tuple[str, ...] = ()
@@ -45,7 +45,7 @@ class Note(NamedTuple):
 
 
 def summary(report: Report) -> str:
-    """Return in one line how many variables have each status; a shared secret counts once."""
+    """Return one line with the number of variables per status; a shared secret counts once."""
     counts = report.diff.counts
     same = counts.pop(DiffStatus.SAME)
     parts = [f"{count} {status}" for status, count in counts.items() if count]
@@ -67,7 +67,7 @@ def summary(report: Report) -> str:
 
 
 def folded_text(section: Section) -> str:
-    """Return the line that replaces the secrets that differ, as they should."""
+    """Return the line that replaces secrets that are expected to differ."""
     count = len(section.folded)
     return (
         "1 secret differs, as it should"
@@ -77,7 +77,7 @@ def folded_text(section: Section) -> str:
 
 
 def legend(report: Report) -> tuple[str, ...]:
-    """Return in pieces how to read the table; nothing where it has no masks or placeholders."""
+    """Return how to read the table, in parts; empty if it has no masks or placeholders."""
     if report.profiles_only:
         return ("Only the profiles were compared: two placeholders count as the same value.",)
     if report.has_fingerprints:
@@ -90,7 +90,7 @@ def legend(report: Report) -> tuple[str, ...]:
 
 
 def fitting_text(cell: Cell, width: int) -> str:
-    """Return the text of a cell; of a secret, without its length if that is too wide."""
+    """Return the text of a cell; omit the length of a secret if it does not fit."""
     text = cell_text(cell)
     if cell.state == CellState.VALUE and cell.shown is None and len(text) > width:
         return f"{MASK} {cell.fingerprint}".rstrip()
@@ -109,13 +109,13 @@ def cell_text(cell: Cell) -> str:
 
 
 def quoted(text: str) -> str:
-    """Return a value on one line, in quotes where its ends would not be seen."""
+    """Return a value on one line, quoted if its ends would be invisible."""
     shown = printable(text)
     return shown if text and text == text.strip() else f'"{shown}"'
 
 
 def notes(entry: Entry, report: Report) -> list[Note]:
-    """Return the notes on a variable, the dangerous ones first."""
+    """Return the notes on a variable, most dangerous first."""
     writer = _NoteWriter(entry, report)
     found = [writer.of(finding) for finding in entry.findings if finding.kind in writer.sentences]
     found += [*writer.parts(), *writer.items(), *writer.reasons()]
@@ -123,7 +123,7 @@ def notes(entry: Entry, report: Report) -> list[Note]:
 
 
 class _NoteWriter:
-    """Write the notes on one variable."""
+    """Writes the notes on one variable."""
 
     def __init__(self, entry: Entry, report: Report) -> None:
         self.entry = entry
@@ -162,7 +162,7 @@ class _NoteWriter:
         return Note(tuple(pieces), _own(self.to_change(finding)), dangerous=True)
 
     def to_change(self, finding: Finding) -> Place:
-        """Return the place to change: one that a command can set, if there is one."""
+        """Return the place to change, preferably one that a command can set."""
         own = [place for place in finding.places if place.name == self.entry.name]
         places = [place for place in (*own, *finding.places) if is_profile(place.environment)]
         whole = [place for place in places if not place.part]
@@ -182,7 +182,7 @@ class _NoteWriter:
         return Note(("looks like ", *self.by_environment(answers)))
 
     def origin(self, finding: Finding) -> Note:
-        # in full: a reference that is cut short cannot be looked up
+        # in full: a shortened reference cannot be looked up
         answers = self.by_environment(finding.shown, code=True, short=False)
         return Note(("the same value, from ", *answers))
 
@@ -208,7 +208,7 @@ class _NoteWriter:
         return Note((rule, " is ", *self.by_environment(finding.shown, code=True)))
 
     def parts(self) -> list[Note]:
-        """Return one note that lists the parts in which the values differ."""
+        """Return one note with the parts of the values that differ."""
         pieces = []
         for part in self.entry.findings:
             if part.kind is FindingKind.PART:
@@ -218,7 +218,7 @@ class _NoteWriter:
         return [Note(("differs in ", *_listed(pieces)))] if pieces else []
 
     def items(self) -> list[Note]:
-        """Return one note for each group of environments that have items which others lack."""
+        """Return one note for each group of environments with items that others lack."""
         labels_of: dict[tuple[str, ...], list[str]] = {}
         for item in self.entry.findings:
             if item.kind is FindingKind.ITEM:
@@ -241,7 +241,7 @@ class _NoteWriter:
     def by_environment(
         self, answers: Sequence[str], *, code: bool = False, short: bool = True
     ) -> list[str]:
-        """Return `debug in dev and test, info in prod` in pieces."""
+        """Return `debug in dev and test, info in prod` in parts."""
         pieces: list[str] = []
         for answer, labels in self.grouped(answers).items():
             shown = _short(answer) if short else printable(answer)
@@ -251,7 +251,7 @@ class _NoteWriter:
         return pieces
 
     def grouped(self, answers: Sequence[str]) -> dict[str, list[str]]:
-        """Return each answer with the environments that give it, without empty answers."""
+        """Return each answer with the environments that gave it, without empty answers."""
         grouped: dict[str, list[str]] = {}
         for answer, label in zip(answers, self.environments, strict=True):
             if answer:
@@ -260,7 +260,7 @@ class _NoteWriter:
 
 
 def _own(place: Place) -> tuple[str, ...]:
-    """Return the advice to give this place its own secret."""
+    """Return the advice to give a place its own secret."""
     environment, name, part = place
     give = f"give {environment} its own {part or 'value'}"
     if part or not is_profile(environment):
@@ -269,7 +269,7 @@ def _own(place: Place) -> tuple[str, ...]:
 
 
 def _listed(items: Sequence[str]) -> list[str]:
-    """Return `a, b and c` in pieces; of a long list the first items and `12 more`."""
+    """Return `a, b and c` in parts; for a long list, the first items and `12 more`."""
     shown = list(items)
     more = len(shown) - MAX_LISTED
     if more > 0:

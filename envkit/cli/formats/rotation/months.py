@@ -1,4 +1,4 @@
-"""The calendar of the rotations page: by day, the rotations that were done or are due."""
+"""The calendar of the rotations page: the rotations done or due on each day."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 
     from envkit.rotation.status import RotationStatus
 
-MONTHS = 4  # the last one, this one, and the next two
-# the classes of a day, and what they mean
+MONTHS = 4  # the previous month, this one, and the next two
+# the classes of a day and their meanings
 LEGEND = {"done": "rotated", "coming": "due", "late": "overdue or failing", "today": "today"}
 
 
 class Day(NamedTuple):
-    """A day: its number, how many rotations it has, its classes, and the same in words."""
+    """A day: its number, its number of rotations, its classes, and the same in words."""
 
     number: int
     events: int
@@ -29,14 +29,14 @@ class Day(NamedTuple):
 
 
 class Month(NamedTuple):
-    """A month in weeks; days of other months are None."""
+    """A month as a list of weeks; days of other months are None."""
 
     title: str
     weeks: list[list[Day | None]]
 
 
 class Months(NamedTuple):
-    """The calendar, and the rotations that are due too often to be in it."""
+    """The calendar, and the rotations that are due too often to appear in it."""
 
     months: list[Month]
     often: list[str]
@@ -45,11 +45,11 @@ class Months(NamedTuple):
 def months(
     found: Sequence[RotationStatus], due: Mapping[str, Sequence[float]], now: float
 ) -> Months:
-    """Return the calendar.
+    """Return the calendar of the rotations.
 
     Args:
         found: the status of each rotation.
-        due: when each will begin, seconds since the epoch.
+        due: when each rotation will begin, in seconds since the epoch.
         now: seconds since the epoch.
     """
     often = sorted(name for name, times in due.items() if len(times) > MOST_MARKS)

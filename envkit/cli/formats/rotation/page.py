@@ -1,6 +1,6 @@
-"""The status of rotations as one HTML page: a timeline, a calendar, what needs attention.
+"""The status of rotations as one HTML page: a timeline, a calendar, and open problems.
 
-No script, no external resource, light and dark; texts say the same as the marks. The page has
+No script, no external resource, light and dark; every mark also has a text. The page contains
 no value. `page.html.j2` lays out what `timeline` and `months` compute.
 """
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 
 class View(NamedTuple):
-    """What the page shows; a legend has the words for the classes of each mark."""
+    """The content of the page; legends explain the classes of the marks."""
 
     ticks: list[Tick]
     rows: list[Row]
@@ -42,7 +42,7 @@ class View(NamedTuple):
 
 
 def render(found: Sequence[RotationStatus], rotations: Sequence[Rotation], now: float) -> str:
-    """Return the page.
+    """Return the HTML of the page.
 
     Args:
         found: the status of each rotation.

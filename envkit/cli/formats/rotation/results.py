@@ -43,7 +43,7 @@ _QUIET = (
 
 
 class OverdueError(RotationError):
-    """A rotation was due, its window and grace period have passed, and it has not run."""
+    """A rotation was due, but has not run within its window and grace period."""
 
     code = "rotation-overdue"
 
@@ -55,7 +55,7 @@ class Report(NamedTuple):
         outcomes: the outcomes of the rotations.
         broken: the errors of profiles and rotations that could not run, by name.
         overdue: the full names of overdue rotations.
-        named: whether the user named the rotations, so that all of them are shown.
+        named: whether the user named the rotations; all of them are then shown.
     """
 
     outcomes: Sequence[Outcome]
@@ -70,10 +70,10 @@ class Report(NamedTuple):
 
 
 def show(report: Report) -> None:
-    """Print a line for each rotation; without a terminal, only for those that matter.
+    """Print a line for each rotation; if not on a terminal, only for those that matter.
 
-    Cron sends a mail for each line. So rotations that are not due, run elsewhere, or only wait
-    are not printed there.
+    Cron sends a mail if there is any output. So without a terminal, rotations that are not due,
+    run elsewhere, or only wait are not printed.
     """
     now = time.time()
     chatty = on_terminal() or report.named
@@ -98,11 +98,11 @@ def show(report: Report) -> None:
     for name, error in report.broken.items():
         print_error(error, message=f"{name}: {error.message}")
     for name in sorted(report.overdue):
-        print_error(OverdueError(f"{name} is overdue", hint=f"run 'envkit rotate {name}'"))
+        print_error(OverdueError(f"{name} is overdue", hint=f"run: envkit rotate {name}"))
 
 
 def what(outcome: Outcome, now: float) -> str:
-    """Return what happened, as a sentence for people."""
+    """Return the outcome as a sentence for people."""
     record = outcome.record
     if outcome.status in _SENTENCES:
         return outcome.reason or _SENTENCES[outcome.status]
@@ -120,7 +120,7 @@ def what(outcome: Outcome, now: float) -> str:
 
 
 def document(report: Report) -> dict[str, Any]:
-    """Return the report for programs."""
+    """Return the report as JSON data."""
     return {
         "schema": "envkit.rotate/1",
         "ok": report.exit_status == 0,

@@ -87,7 +87,7 @@ def _show_costs(found: Simulation) -> None:
 
 
 def document(found: Simulation) -> dict[str, Any]:
-    """Return a simulation for programs."""
+    """Return a simulation as JSON data."""
     return {
         "schema": "envkit.simulation/1",
         "from": iso(found.start),

@@ -27,7 +27,7 @@ _STYLES = {
     RotationState.WAITING: "green",
 }
 _HEADERS = ("ROTATION", "STATE", "LAST ROTATED", "NEXT", "SECRET", "WHAT")
-# the same plan, whether or not the rotation is named
+# plans with the same text whether or not the rotation is named
 _PLANS = {
     RotationState.UNREADABLE: "nothing: it cannot be read",
     RotationState.FAILING: "retry the failed step",
@@ -38,11 +38,11 @@ _PLANS = {
 def show(
     found: Sequence[RotationStatus], describe: Callable[[RotationStatus, float], str] | None = None
 ) -> None:
-    """Print a table, and below it the errors and their hints.
+    """Print a table, followed by the errors and their hints.
 
     Args:
         found: the status of each rotation.
-        describe: returns the text of the last column, from a status and the time; default:
+        describe: returns the text of the last column, given a status and the time; default:
             `what`.
     """
     now = time.time()
@@ -58,7 +58,7 @@ def show(
 
 
 def plain(found: Sequence[RotationStatus]) -> str:
-    """Return the table as text, for a file."""
+    """Return the table as plain text for a file."""
     import contextlib
     import io
 
@@ -94,7 +94,7 @@ def what(one: RotationStatus, now: float) -> str:
 
 
 def next_time(one: RotationStatus, now: float) -> str:
-    """Return when the next rotation may begin; of a failing one, that it is retried."""
+    """Return when the next rotation may begin; for a failing one, that it will be retried."""
     if one.state == RotationState.DUE:
         return "now"
     if one.state == RotationState.FAILING:
@@ -105,7 +105,7 @@ def next_time(one: RotationStatus, now: float) -> str:
 
 
 def last_time(one: RotationStatus, now: float) -> str:
-    """Return when a rotation last gave the store a new value."""
+    """Return when the store last got a new value from a rotation."""
     last = one.promoted_at or one.last_rotated_at
     if not last:
         return "" if one.state == RotationState.UNREADABLE else "never"
@@ -118,7 +118,7 @@ def planned(one: RotationStatus, now: float, *, asked: bool) -> str:
     Args:
         one: the status of the rotation.
         now: seconds since the epoch.
-        asked: whether the rotation is named, or `--all` is given: it need not be due.
+        asked: whether the rotation is named or `--all` is given, so that it need not be due.
     """
     if one.stopped or one.state in _PLANS:
         return "nothing: it waits for your decision" if one.stopped else _PLANS[one.state]

@@ -1,4 +1,4 @@
-"""The timeline of the rotations page: a row for each rotation, with marks in time."""
+"""The timeline of the rotations page: one row per rotation, with marks in time."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 DAY = 86_400.0
 BEFORE_DAYS, AFTER_DAYS = 45, 60
-MOST_MARKS = 40  # of one rotation on the timeline; one that is due more often has a band
+MOST_MARKS = 40  # per rotation; one that is due more often is shown as a band
 WORDS = {
     RotationState.UNREADABLE: "unreadable",
     RotationState.QUARANTINED: "quarantined",
@@ -32,7 +32,7 @@ WORDS = {
     RotationState.GRACE_PERIOD: "in the grace period",
     RotationState.WAITING: "waiting",
 }
-# every mark of the timeline, and what it means
+# the marks of the timeline and their meanings
 LEGEND = {
     "mark dot": "rotated",
     "mark dot busy": "in progress, started here",
@@ -49,26 +49,26 @@ LEGEND = {
 
 
 class Span(NamedTuple):
-    """The time that the timeline shows, in seconds since the epoch."""
+    """The period that the timeline shows, in seconds since the epoch."""
 
     start: float
     now: float
     end: float
 
     def left(self, at: float) -> float:
-        """Return the position of a moment, in percent of the width."""
+        """Return the position of a time, in percent of the width."""
         return max(0.0, min(100.0, (at - self.start) / (self.end - self.start) * 100))
 
 
 class Mark(NamedTuple):
-    """A mark on the timeline: its classes, which `LEGEND` explains, and its position in CSS."""
+    """A mark on the timeline: its classes, explained in `LEGEND`, and its position in CSS."""
 
     classes: str
     style: str
 
 
 class Tick(NamedTuple):
-    """A word above the timeline."""
+    """A label above the timeline."""
 
     classes: str
     style: str
@@ -76,20 +76,20 @@ class Tick(NamedTuple):
 
 
 class Row(NamedTuple):
-    """One rotation.
+    """One rotation on the timeline.
 
     Attributes:
-        name: with its environment.
-        state: of the rotation.
+        name: the name with the environment.
+        state: the state of the rotation.
         word: the state in words.
-        detail: of the state.
-        place: where its secret is, in parts between which a line may break.
+        detail: the details of the state.
+        place: where the secret is, in parts between which a line may break.
         label: the marks in words.
-        marks: of its line.
-        next: when it will be rotated next; empty if that is not known.
+        marks: the marks on its line.
+        next: when it will be rotated next; empty if unknown.
         next_at: the same as a time.
         error: why it needs attention.
-        hint: what to do about it.
+        hint: how to fix it.
     """
 
     name: str
@@ -106,14 +106,14 @@ class Row(NamedTuple):
 
 
 def span_around(now: float) -> Span:
-    """Return the time that the timeline shows at a moment."""
+    """Return the period that the timeline shows at a given time."""
     return Span(now - BEFORE_DAYS * DAY, now, now + AFTER_DAYS * DAY)
 
 
 def dues(one: RotationStatus, rotation: Rotation, span: Span) -> list[float]:
-    """Return when a rotation will begin, to the end of the page.
+    """Return the times when a rotation will begin, up to the end of the timeline.
 
-    A failing rotation is retried and not due: only its later times count.
+    A failing rotation is retried instead of being due, so only its later times count.
     """
     if not one.due_at or one.state == RotationState.QUARANTINED:
         return []
@@ -139,7 +139,7 @@ def ticks(span: Span) -> list[Tick]:
 def rows(
     found: Sequence[RotationStatus], due: Mapping[str, Sequence[float]], span: Span
 ) -> list[Row]:
-    """Return a row for each rotation, the gravest state first.
+    """Return a row for each rotation, most severe state first.
 
     Args:
         found: the status of each rotation.
@@ -188,7 +188,7 @@ def _marks(one: RotationStatus, due: Sequence[float], span: Span) -> Iterator[Ma
     if len(due) > MOST_MARKS:
         yield from _bar("often", due[0], span.end, span)
     else:
-        later = one.state == RotationState.FAILING  # it is not due, whatever its schedule says
+        later = one.state == RotationState.FAILING  # it is retried, not due
         for number, at in enumerate(due):
             yield Mark("mark ring later" if number or later else "mark ring", _at(span, at))
     if last >= span.start:

@@ -1,5 +1,5 @@
-"""The forms in which a secret stores a login, one module for each family of them.
+"""The forms in which a secret stores a login, one module for each family of forms.
 
-Each reads a text and says where in it the user and the password are, how a new one is spelled
-there, and which servers it names. None of them changes anything: `parts.replaced` does. Pure.
+Each module finds the user, the password and the servers in a text, and knows how to spell a new
+user and password there. None of them changes the text: `parts.replaced` does. Pure.
 """

@@ -1,12 +1,12 @@
-"""The servers that a login names, and whether two of them are the same.
+"""The servers that a login names, and whether two logins share a server.
 
     >>> hosts_of("h1:5432,[::1]")
     (Host(name='h1', port=5432), Host(name='::1', port=None))
     >>> share_a_server(hosts_of("DB"), hosts_of("db:5432,db2"), 5432)
     True
 
-Names are compared as they are written, and never looked up: what a name resolves to differs
-from one machine to the next.
+Names are compared as they are written, without a lookup: a name can resolve differently on each
+machine.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def hosts_of(text: str) -> tuple[Host, ...]:
     """Return the servers in a list `host:port,host:port`; empty ones are left out.
 
     Raises:
-        ValueError: it is no such list; its text is not in the message.
+        ValueError: the text is not such a list; the message does not quote it.
     """
     found = []
     for one in text.split(","):
@@ -49,10 +49,10 @@ def hosts_of(text: str) -> tuple[Host, ...]:
 
 
 def paired(names: str, ports: str) -> tuple[Host, ...]:
-    """Return the servers of libpq's two lists: one port is for all of them, or each has its own.
+    """Return the servers of libpq's two lists: one port for all of them, or one for each.
 
     Raises:
-        ValueError: the lists do not belong together.
+        ValueError: the lists differ in length.
     """
     all_names = [name.strip() for name in names.split(",")]
     all_ports = [port.strip() for port in ports.split(",")]
@@ -68,7 +68,7 @@ def paired(names: str, ports: str) -> tuple[Host, ...]:
 
 
 def of_service(name: str) -> tuple[Host, ...]:
-    """Return the server that a service file of libpq names; which one it is cannot be told."""
+    """Return a stand-in for the unknown server that a service file of libpq names."""
     return (Host(f"service {name}"),) if name else ()
 
 

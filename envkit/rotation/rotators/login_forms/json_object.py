@@ -18,7 +18,7 @@ _PORT = re.compile("[0-9]*")
 
 
 def is_json(text: str) -> bool:
-    """Return whether a text begins as a JSON object does."""
+    """Return whether a text begins like a JSON object."""
     return text.lstrip().startswith("{")
 
 
@@ -26,11 +26,11 @@ def read_json(text: str) -> Found:
     """Find the login in a JSON object.
 
     Raises:
-        RotationError: it is none, or has no member `password`.
+        RotationError: the text is not an object, or has no member `password`.
     """
     try:
         members = list(_members(text))
-    except (ValueError, RecursionError):  # of `json`, whose message has the text
+    except (ValueError, RecursionError):  # the message of `json` quotes the text
         raise not_understood("starts like a JSON object, but is not valid JSON") from None
     texts = [(name, part) for name, part, value in members if isinstance(value, str)]
     values = {name: value for name, _, value in members}
@@ -55,7 +55,7 @@ def _hosts(values: dict[str, object]) -> tuple[Host, ...]:
     try:
         hosts = hosts_of(named[0])
     except ValueError:
-        hosts = (Host(named[0]),)  # of another kind: a path, an address of IPv6
+        hosts = (Host(named[0]),)  # of another kind: a path, an IPv6 address
     return tuple(one if one.port or not port else Host(one.name, int(port)) for one in hosts)
 
 
@@ -63,7 +63,7 @@ def _members(text: str) -> Iterator[tuple[str, Part, object]]:
     """Yield the members of an object: name, place, value.
 
     Raises:
-        ValueError: it is not an object.
+        ValueError: the text is not an object.
     """
     decoder = json.JSONDecoder()
     place = _expect(text, _skip(text, 0), "{")
@@ -73,7 +73,7 @@ def _members(text: str) -> Iterator[tuple[str, Part, object]]:
     while True:
         name, place = decoder.raw_decode(text, place)
         if not isinstance(name, str):
-            raise ValueError("not a name")  # noqa: TRY004 - as json does
+            raise ValueError("not a name")  # noqa: TRY004 - like json
         start = _expect(text, _skip(text, place), ":")
         value, end = decoder.raw_decode(text, start)
         yield name, Part(start, end, value if isinstance(value, str) else ""), value

@@ -1,7 +1,7 @@
-"""Logins of settings in a row: libpq's `key=value`, ADO's `Key=Value;`, StackExchange.Redis.
+"""Logins in lists of settings: libpq's `key=value`, ADO's `Key=Value;`, StackExchange.Redis.
 
-The three look alike. A text is read in each way that it can be, and the reading that finds the
-most settings in it counts; where two find as many, the text is refused.
+The three forms look alike. A text is read in each possible form, and the form that finds the most
+settings wins. If two forms find as many, the text is refused.
 
 Reference: https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNSTRING
 https://learn.microsoft.com/dotnet/framework/data/adonet/connection-string-syntax
@@ -41,7 +41,7 @@ _HOST = ("host", "server", "data source", "datasource", "address", "addr", "netw
 
 
 def read_pairs(text: str) -> Found | None:
-    """Find the login in a text of settings; None where it is no such text.
+    """Find the login in a text of settings; None if it is not such a text.
 
     Raises:
         RotationError: the text can be read in two ways.
@@ -57,7 +57,7 @@ def read_pairs(text: str) -> Found | None:
 
 
 def place(text: str) -> tuple[tuple[Host, ...], str] | None:
-    """Return the servers and the database of libpq's settings; None where it is no such text."""
+    """Return the servers and the database of libpq's settings; None if it is another text."""
     parts = _all(_LIBPQ, text)
     if parts is None:
         return None
@@ -81,7 +81,7 @@ def _libpq(text: str) -> Found | None:
     if not passwords:
         return None
     settings = {key: part.text for key, part in parts}
-    # libpq connects to the address where both are there
+    # libpq connects to the address if it has both
     names = settings.get("hostaddr") or settings.get("host", "")
     hosts = _pair(names, settings.get("port", "")) or of_service(settings.get("service", ""))
     return Found(users, passwords, hosts, _for_libpq, len(parts))
@@ -141,9 +141,9 @@ def _all(pattern: re.Pattern[str], text: str) -> Pairs | None:
         (name,) = [n for n, value in match.groupdict().items() if n != "key" and value is not None]
         start, end = match.span(name)
         value = match[name]
-        if name != "plain":  # the quotes are part of what is replaced
+        if name != "plain":  # the quotes are replaced with the value
             start, end = start - 1, end + 1
-        elif pattern is _ADO:  # with libpq, a blank at the end is escaped, and counts
+        elif pattern is _ADO:  # in libpq, a blank at the end is escaped and counts
             value = value.rstrip()
             end = start + len(value)
         found.append((match["key"], Part(start, end, value)))
@@ -177,7 +177,7 @@ def _ado_hosts(names: str, settings: dict[str, str]) -> tuple[Host, ...]:
         try:
             found += hosts_of(one.strip())
         except ValueError:
-            found.append(Host(one.strip()))  # of another kind: a path, an address of IPv6
+            found.append(Host(one.strip()))  # of another kind: a path, an IPv6 address
     port = settings.get("port", "").strip()
     if not re.fullmatch("[0-9]*", port):
         raise not_understood("has a port that is not a number")

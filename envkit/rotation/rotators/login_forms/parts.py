@@ -1,6 +1,6 @@
-"""What a form finds in the text of a login: where its user and its password are.
+"""The parts of a login's text that a form finds: its user and its password.
 
-A part is a range of the text, so that replacing it leaves every other byte as it was.
+A part is a range of the text, so that replacing it does not change any other byte.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ class Part(NamedTuple):
     """A range of a text.
 
     Attributes:
-        start: its first character.
-        end: the one after its last.
-        text: what it says, decoded.
+        start: index of its first character.
+        end: index after its last character.
+        text: its decoded text.
     """
 
     start: int
@@ -47,12 +47,12 @@ class Found(NamedTuple):
     """A login in a text.
 
     Attributes:
-        users: where the user is; empty where the text does not say.
-        passwords: where the password is; more than once where the text repeats it.
+        users: the places of the user; empty if the text has none.
+        passwords: the places of the password; several if the text repeats it.
         hosts: the servers that the text names.
-        encode: spells a new user or password in this form.
-        pairs: of how many settings the text consists; the reading with more of them wins.
-        others: further texts in it, which may have the password as well.
+        encode: encodes a new user or password in this form.
+        pairs: the number of settings in the text; the form that finds the most wins.
+        others: other texts in it that may contain the password as well.
     """
 
     users: tuple[Part, ...]
@@ -67,17 +67,17 @@ class Found(NamedTuple):
 
 
 def not_understood(why: str = "is not a login that envkit understands") -> RotationError:
-    """Return the error for a secret that looks like a login, with the forms that are known."""
+    """Return the error for a secret that looks like a login; it lists the known forms."""
     return RotationError(
         f"the secret {why}", hint=f"store it in one of these forms: {'; '.join(FORMS)}"
     )
 
 
 def only(parts: tuple[Part, ...], what: str) -> str:
-    """Return what all of these parts say.
+    """Return the text that all of these parts have.
 
     Raises:
-        RotationError: they say different things.
+        RotationError: they differ.
     """
     if len({part.text for part in parts}) > 1:
         raise not_understood(f"has two different {what}")
@@ -85,7 +85,7 @@ def only(parts: tuple[Part, ...], what: str) -> str:
 
 
 def replaced(text: str, found: Found, user: str | None, password: str) -> str:
-    """Return the text with another password, and another user where one is given."""
+    """Return the text with another password, and with another user if one is given."""
     changes = [(part, password) for part in found.passwords]
     if user is not None:
         changes += [(part, user) for part in found.users]

@@ -1,6 +1,6 @@
 """Logins in URLs: `scheme://user:password@host/...`, and those of JDBC.
 
-The user and the password may be in the query, as libpq allows and JDBC demands.
+The user and the password may be in the query, as libpq allows and JDBC requires.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ _PAIR = re.compile(r"(?P<key>[^=&]*)=(?P<value>[^&]*)")
 
 
 def is_url(text: str) -> bool:
-    """Return whether a text is a URL, with a login in it or without."""
+    """Return whether a text is a URL, with or without a login."""
     return _SCHEME.match(text) is not None
 
 
 def is_jdbc(text: str) -> bool:
-    """Return whether a text is a URL of JDBC."""
+    """Return whether a text is a JDBC URL."""
     return text[:5].lower() == "jdbc:"
 
 
@@ -45,20 +45,20 @@ def read_url(text: str) -> Found:
     """Find the login in a URL.
 
     Raises:
-        RotationError: it has none.
+        RotationError: the URL has no login.
     """
     match = _URL.match(text)
-    assert match is not None  # noqa: S101 - `is_url` has said so
+    assert match is not None  # noqa: S101 - `is_url` has checked this
     users = [_part(match, "user", _plain)] if match["user"] is not None else []
     passwords = [_part(match, "password", _plain)] if match["password"] is not None else []
     return _with_query(match, users, passwords, _plain)
 
 
 def read_jdbc(text: str) -> Found:
-    """Find the login in a URL of JDBC.
+    """Find the login in a JDBC URL.
 
     Raises:
-        RotationError: it has none.
+        RotationError: the URL has no login.
     """
     match = _JDBC.match(text)
     if match is None:
@@ -67,9 +67,9 @@ def read_jdbc(text: str) -> Found:
 
 
 def place(text: str) -> tuple[tuple[Host, ...], str] | None:
-    """Return the servers and the path of a URL; None where they cannot be told for sure.
+    """Return the servers and the path of a URL; None if they are ambiguous.
 
-    An `@` after the user and the password is a sign that these were not encoded.
+    An `@` after the user and the password is a sign that these are not encoded.
     """
     match = _URL.match(text)
     if match is None or "@" in text[match.start("hosts") :]:

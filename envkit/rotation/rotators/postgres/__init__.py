@@ -1,5 +1,5 @@
-"""The rotator `postgres`: its two strategies, and what they ask of a server.
+"""The rotator `postgres`: its two strategies and their requests to a server.
 
-`strategies` is where it begins; `alternate` and `single` are the two ways, `preflight` proves
-what they begin with, `change` is what they do in one transaction.
+`strategies` is the entry point. `alternate` and `single` are the two strategies, `preflight`
+checks their preconditions, and `change` is what they do in one transaction.
 """

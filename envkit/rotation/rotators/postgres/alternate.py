@@ -6,13 +6,12 @@
     CREATE ROLE app_a LOGIN IN ROLE app;  ALTER ROLE app_a SET ROLE app;
     CREATE ROLE app_b LOGIN IN ROLE app;  ALTER ROLE app_b SET ROLE app;
 
-The secret switches to the idle user; the one before it works until it is retired, which
-leaves it without a password and without LOGIN. Whatever either of them makes belongs to
-the owner.
+The secret switches to the idle user. The previous user works until it is retired: it then loses
+its password and LOGIN. Objects that either user creates are owned by the owner.
 
-A user is changed in a transaction that has an advisory lock on its name, between two calls of
-`confirm`: a scheduler that wakes up after another one has advanced the rotation cannot lock out
-the user that is in use since. The user that is to be kept is never changed.
+Each change of a user runs in a transaction with an advisory lock on its name, between two calls
+of `confirm`: a scheduler that wakes up after another one has advanced the rotation cannot lock
+out the user that is in use since. The user of `keep` is never changed.
 """
 
 from __future__ import annotations
@@ -46,7 +45,7 @@ if TYPE_CHECKING:
 
 
 class AlternateRotator:
-    """See the module's docstring."""
+    """Rotates between two users; see the module's docstring."""
 
     settings: ClassVar[Mapping[str, type | tuple[type, ...]]] = {
         **SETTINGS,
@@ -68,7 +67,7 @@ class AlternateRotator:
             or users[0] == users[1]
         ):
             raise ProfileError(
-                "'target.users' must name two roles", hint='write users = ["app_a", "app_b"]'
+                "'target.users' must name two roles", hint='write: users = ["app_a", "app_b"]'
             )
         self._users = (str(users[0]), str(users[1]))
         self._owner = str(target["owner"])
@@ -86,7 +85,7 @@ class AlternateRotator:
 
     @staticmethod
     def fields(field: str, target: Mapping[str, object]) -> tuple[str, ...]:
-        """Return the value's field, and the user's where that is one of its own."""
+        """Return the value's field, and the user's field if there is one."""
         user_field = _text(target.get("user_field"))
         return (field,) if user_field is None else (field, user_field)
 
@@ -95,7 +94,7 @@ class AlternateRotator:
         return f"{described(self._dsn)}, users {' and '.join(self._users)}"
 
     def prepare(self, current: Fields) -> Mapping[str, str]:
-        """Prove the current login, the roles and the admin's rights."""
+        """Check the current login, the roles and the admin's rights."""
         with self._preflight.of_now():
             return self._proven(self._stored.read(current))
 
@@ -116,18 +115,18 @@ class AlternateRotator:
             known = change.verifier(login.user)
         check_limit(found[idle], f"'{idle}'", f'"{idle}"')
         check_time(found[idle], f"'{idle}'", f'"{idle}"')
-        if self._preflight.verifies:  # the user of an old backup was retired since
+        if self._preflight.verifies:  # detects a user from an old backup who was retired since
             check_login(found[login.user], f"'{login.user}'", f'"{login.user}"')
             check_time(found[login.user], f"'{login.user}'", f'"{login.user}"')
         return self._preflight.verify(login, known)
 
     def create(self, current: Fields, facts: Mapping[str, str]) -> Created:  # noqa: ARG002
-        """Make the login of the idle user; the server hears nothing of it."""
+        """Create a login of the idle user, without a request to the server."""
         idle = self._idle(self._stored.read(current))
         return Created(self._stored.renewed(current, self._context.generate, idle))
 
     def set(self, old: Fields, new: Fields, facts: Mapping[str, str]) -> None:
-        """Give the idle user the new password."""
+        """Set the new password of the idle user."""
         login = self._stored.read(new)
         if login.user != self._idle(self._stored.read(old)):
             raise RotationError("the new login is not that of the idle user")
@@ -135,25 +134,25 @@ class AlternateRotator:
             change.give(login.user, login.password, verifier_in(facts), login=True)
 
     def test(self, new: Fields, facts: Mapping[str, str]) -> None:  # noqa: ARG002
-        """Log in as the idle user, which must become the owner."""
+        """Log in as the idle user, and check that the login switches to the owner."""
         login = self._stored.read(new)
         if not self._server.accepts(login, becomes=self._owner):
             raise RotationError(f"'{login.user}' cannot log in with the new password")
 
     def probe(self, fields: Fields, facts: Mapping[str, str]) -> bool:  # noqa: ARG002
-        """Return whether a login works, or would if it had a session free."""
+        """Return whether a login works, or would if a session were free."""
         return self._server.accepts(self._stored.read(fields))
 
     def finish(self, old: Fields, new: Fields, facts: Mapping[str, str]) -> None:
         """Do nothing: both users work, and the readers have the new one."""
 
     def retire(self, fields: Fields, keep: Fields, facts: Mapping[str, str]) -> None:  # noqa: ARG002
-        """Lock one user out, if this password is the one that it has."""
+        """Lock one user out, unless it has another password by now."""
         if not fields:
             return
         login = self._stored.read(fields)
         if login.user not in self._users or login.user == self._stored.read(keep).user:
-            return  # another password of a user that stays: it is gone already
+            return  # another password of a user that stays: it is already replaced
         with self._server.admin(login.user) as change:
             role = change.role(login.user)
             if role is None or (role.can_log_in and self._is_of_another(login, role)):
@@ -161,7 +160,7 @@ class AlternateRotator:
             if role.can_log_in:
                 with fenced(self._context.confirm):
                     change.lock_out(login.user)
-        if self._preflight.ends_sessions:  # ended before the lock-out, it would log in again
+        if self._preflight.ends_sessions:  # only now: before the lock-out it could log in again
             self._end_sessions(login.user)
 
     def is_dead(self, fields: Fields, keep: Fields, facts: Mapping[str, str]) -> bool:  # noqa: ARG002
@@ -169,7 +168,7 @@ class AlternateRotator:
         return not fields or self._server.is_dead(self._stored.read(fields))
 
     def _is_of_another(self, login: Login, role: Role) -> bool:
-        """Whether the user has another password by now, as far as that can be told."""
+        """Return whether the user is known to have another password by now."""
         return not role.expired and not self._server.knows(login)
 
     def _end_sessions(self, user: str) -> None:
@@ -194,7 +193,7 @@ class AlternateRotator:
         if not role.is_ours:
             raise RotationError(
                 f"the admin of target.dsn may not change the password of '{user}'",
-                hint=f"run: GRANT \"{user}\" TO the admin WITH ADMIN OPTION; see '{PAGE}'",
+                hint=f"run 'GRANT \"{user}\" TO ADMIN WITH ADMIN OPTION'; see '{PAGE}'",
             )
         if not role.is_member:
             raise RotationError(
@@ -211,7 +210,7 @@ class AlternateRotator:
 
 def _missing(role: str) -> RotationError:
     return RotationError(
-        f"the role '{role}' does not exist", hint=f"run: CREATE ROLE ...; see '{PAGE}'"
+        f"the role '{role}' does not exist", hint=f"create it with CREATE ROLE; see '{PAGE}'"
     )
 
 

@@ -1,15 +1,15 @@
-"""What the admin of a PostgreSQL server does in one transaction, and what it sees there.
+"""The admin's changes to a PostgreSQL server in one transaction, and what it reads there.
 
     with server.admin("app_b") as change:
         with fenced(context.confirm):
             change.give("app_b", Secret("new"))
 
-What always holds: one envkit at a time changes a role, by an advisory lock that ends with the
-transaction. A client that dies or is stopped in it loses the transaction, and the lock with it,
-after SILENCE_SECONDS. A change is committed only when the rotation is still ours after it.
+An advisory lock that ends with the transaction lets only one envkit at a time change a role. A
+client that dies or stops in a transaction loses it, and the lock with it, after SILENCE_SECONDS.
+A change is committed only if the rotation is still ours after it.
 
-A password reaches the server only as a verifier, which libpq computes here: neither the
-server's log nor `pg_stat_activity` has it in clear.
+A password reaches the server only as a verifier, which libpq computes here: neither the server's
+log nor `pg_stat_activity` has it in clear.
 """
 
 from __future__ import annotations
@@ -42,15 +42,15 @@ class Verifier(StrEnum):
 
 
 class Role(NamedTuple):
-    """What the catalogue says of one role.
+    """A role in the server's catalogue.
 
     Attributes:
-        can_log_in: it is LOGIN, and not NOLOGIN.
-        expired: its VALID UNTIL has passed.
-        becomes: what `ALTER ROLE ... SET ROLE` makes of it at a login; empty for nothing.
-        is_member: of the owner that was asked about.
-        is_ours: the admin may change its password.
-        connection_limit: how many sessions it may have; negative for any number.
+        can_log_in: whether it is LOGIN, and not NOLOGIN.
+        expired: whether its VALID UNTIL has passed.
+        becomes: the role that `ALTER ROLE ... SET ROLE` switches to at login; empty for none.
+        is_member: whether it is a member of the owner in the query.
+        is_ours: whether the admin may change its password.
+        connection_limit: how many sessions it may have; negative means no limit.
     """
 
     can_log_in: bool
@@ -63,9 +63,9 @@ class Role(NamedTuple):
 
 @contextmanager
 def fenced(confirm: Callable[[], None]) -> Iterator[None]:
-    """Confirm before a change and after it, so that the transaction is rolled back on conflict.
+    """Confirm before and after a change, so that the transaction is rolled back on conflict.
 
-    A process that was stopped in between holds the role's lock, or has lost its transaction.
+    A process that stops in between still has the role's lock, or has lost its transaction.
     """
     confirm()
     yield
@@ -77,7 +77,7 @@ class Change:
 
     Args:
         connection: the admin's.
-        hosts: the servers that it may have connected to.
+            hosts: the servers to which it may have connected.
 
     Attributes:
         hosts: as given.
@@ -88,15 +88,15 @@ class Change:
         self.hosts = hosts
 
     def begin(self, role: str | None, deadline: Deadline) -> None:
-        """Wait until no other envkit is changing the role, for as long as the transaction.
+        """Start the transaction and lock the role, once no other envkit is changing it.
 
         Raises:
-            TargetUnavailableError: another session has the lock for all of the time.
+            TargetUnavailableError: another session had the lock for the whole time.
         """
         from psycopg import errors
 
         remaining = deadline.remaining_seconds()
-        patience = remaining - min(0.5, remaining / 4)  # the rest is for asking who it is
+        patience = remaining - min(0.5, remaining / 4)  # the rest is for finding who has the lock
         self._connection.execute(
             _SETTINGS,
             {
@@ -115,27 +115,27 @@ class Change:
             raise self._held(key) from None
 
     def admins(self) -> set[str]:
-        """Return the names that the admin goes by: as it logged in, and what it became."""
+        """Return the admin's names: the role that it logged in as, and the role after SET ROLE."""
         found = self._connection.execute("SELECT session_user, current_user").fetchone() or ()
         return set(found)
 
     def check_writable(self) -> None:
-        """Raise where the server takes no change: a standby, or transactions that only read.
+        """Raise if the server accepts no change: a standby, or read-only transactions.
 
         Raises:
-            SourceError: it does not.
+            SourceError: the server accepts no change.
         """
         found = self._connection.execute("SHOW transaction_read_only").fetchone()
         if found == ("on",):
             raise read_only()
 
     def role(self, name: str, owner: str = "") -> Role | None:
-        """Return what the catalogue says of a role; None where there is none."""
+        """Return a role from the catalogue; None if it does not exist."""
         found = self._connection.execute(_ROLE, {"name": name, "owner": owner}).fetchone()
         return None if found is None else Role(*found)
 
     def verifier(self, role: str) -> Verifier | None:
-        """Return how the password of a role is stored; None where the admin may not see it."""
+        """Return how the password of a role is stored; None if the admin may not see it."""
         if self._connection.execute(_MAY_SEE).fetchone() != (True,):
             return None
         found = self._connection.execute(_VERIFIER, {"name": role}).fetchone()
@@ -144,7 +144,7 @@ class Change:
         return Verifier.MD5 if found[0] else Verifier.SCRAM
 
     def is_full(self, role: str) -> bool:
-        """Return whether a role, or the database, has as many sessions as it may have."""
+        """Return whether a role, or the database, has reached its limit of sessions."""
         return self._connection.execute(_IS_FULL, {"name": role}).fetchone() == (True,)
 
     def may_end_sessions(self, users: Sequence[str]) -> bool:
@@ -156,10 +156,10 @@ class Change:
         """Let a role log in with this password and no other.
 
         Args:
-            role: whose.
+            role: the role.
             password: in clear; it does not leave this process.
-            kind: how the server is to store it.
-            login: whether a role that is NOLOGIN is switched on.
+            kind: how the server will store it.
+            login: whether to change a NOLOGIN role to LOGIN.
         """
         from psycopg import sql
 
@@ -174,18 +174,18 @@ class Change:
         )
 
     def lock_out(self, role: str) -> None:
-        """Take the password of a role away, and its right to log in."""
+        """Remove the password of a role and its right to log in."""
         from psycopg import sql
 
         statement = sql.SQL("ALTER ROLE {} NOLOGIN PASSWORD NULL")
         self._connection.execute(statement.format(sql.Identifier(role)))
 
     def end_sessions(self, user: str) -> None:
-        """End every session that a user has logged in to, in all databases, but this one."""
+        """End every session that a user has logged in to, in all databases, except this one."""
         self._connection.execute(_END, {"user": user})
 
     def _held(self, key: int) -> TargetUnavailableError:
-        """Return the error that says who has the lock."""
+        """Return the error that names the session with the lock."""
         found = self._connection.execute(_HOLDER, {"key": key}).fetchone()
         if found is None:
             return TargetUnavailableError(
@@ -203,12 +203,12 @@ class Change:
 
 
 def _key(role: str) -> int:
-    """Return the number that stands for a role among the advisory locks."""
+    """Return the number of a role's advisory lock."""
     digest = sha256(f"envkit rotates {role}".encode()).digest()
     return int.from_bytes(digest[:8], "big", signed=True)
 
 
-# those that this server knows: `tcp_user_timeout` came with PostgreSQL 12
+# only the settings that this server has: `tcp_user_timeout` is new in PostgreSQL 12
 _SETTINGS = """
 SELECT set_config(name, value, true)
 FROM (VALUES ('statement_timeout', %(statement)s), ('lock_timeout', %(lock)s),

@@ -1,11 +1,11 @@
-"""Connections to PostgreSQL that end with a deadline, and what their errors mean.
+"""Connections to PostgreSQL that end with a deadline, and the translation of their errors.
 
     with connected(parameters(dsn, deadline), deadline) as connection: ...
 
-What always holds: nothing waits beyond the deadline, whatever the server does; a server that
-disappears is noticed within SILENCE_SECONDS; names arrive as text, also from a SQL_ASCII
-database; only envkit's errors escape, and none quotes the DSN or the server, since libpq takes
-a part of a password for a host or a port where the DSN is not encoded.
+No wait exceeds the deadline, whatever the server does. A server that disappears is noticed within
+SILENCE_SECONDS. Names arrive as text, even from a SQL_ASCII database. Only envkit's errors escape.
+None of them quotes the DSN or the server, since libpq takes a part of a password for a host or a
+port if the DSN is not encoded.
 """
 
 from __future__ import annotations
@@ -37,13 +37,13 @@ if TYPE_CHECKING:
     from envkit._internal.clock import Deadline
 
 CONNECT_SECONDS = 10
-# after that long, a connection whose other end is gone is given up: by libpq here, and by the
-# server as `change` asks of it
+# after this time, a connection whose other end is gone is closed: by libpq here, and by the
+# server at the request of `change`
 SILENCE_SECONDS = 25
 PAGE = "docs/reference/rotators/postgres.md"
 
-# what a failed connection is about, where libpq and the server say it in English: it comes
-# without an SQLSTATE. For the wording of messages, never for a decision
+# the reason for a failed connection, if libpq and the server report it in English: it has no
+# SQLSTATE. Used for the wording of messages, never for a decision
 _REASONS = {
     "no pg_hba.conf entry": "its pg_hba.conf has no entry for this user, host and database",
     "too many connections": "it has too many connections",
@@ -58,11 +58,11 @@ _REASONS = {
     "timeout expired": "no answer in time",
     "Connection refused": "the connection is refused",
 }
-# the SQLSTATEs, or classes of them, of what may be gone a moment later
+# SQLSTATEs, or classes of them, of errors that may be gone a moment later
 _TRANSIENT = (
     *("08", "53", "57"),  # connections, resources, shutdowns and timeouts
-    *("40", "55"),  # others were faster
-    "25P03",  # we were silent in a transaction for too long: stopped, or waiting for the store
+    *("40", "55"),  # other sessions were faster
+    "25P03",  # we were idle in a transaction for too long: stopped, or waiting for the store
     "XX000",  # "tuple concurrently updated": another session altered the role
 )
 _KEEPALIVES = {
@@ -71,16 +71,16 @@ _KEEPALIVES = {
     "keepalives_count": 3,
     "tcp_user_timeout": SILENCE_SECONDS * 1000,
 }
-_REJECTED = ("22", "28P01")  # what hooks that look at passwords raise
+_REJECTED = ("22", "28P01")  # raised by hooks that check passwords
 
 
 class LoginRefusedError(Exception):
-    """The server asked for a password, and then did not let the user in.
+    """The server asked for a password, and then refused the login.
 
-    It is an answer, and does not leave the rotator.
+    This is an answer of the server. It does not leave the rotator.
 
     Args:
-        reported: what libpq reports, in the server's language.
+        reported: the text of libpq, in the server's language.
     """
 
     def __init__(self, reported: str) -> None:
@@ -89,26 +89,26 @@ class LoginRefusedError(Exception):
 
     @property
     def reason(self) -> str:
-        """Why, if that is known, for people."""
+        """The reason for people, if it is known."""
         return _reason(self.reported) or "see its log"
 
 
 def parameters(dsn: str, deadline: Deadline, **more: str) -> dict[str, Any]:
-    """Return what to connect with.
+    """Return the settings of a connection.
 
     Args:
-        dsn: a URL or `key=value`, as libpq takes it; all of its settings are kept.
-        deadline: when everything must be over.
-        more: settings that stand instead of the DSN's: `user`, `password`.
+        dsn: a URL or `key=value`, as libpq accepts it; all of its settings are used.
+        deadline: when the connection must end.
+        more: settings that override the DSN's: `user`, `password`.
 
     Raises:
         ExtraMissingError: the driver is not installed.
-        RotationError: the DSN is none.
+        RotationError: the DSN is invalid.
     """
     try:
         import psycopg
         from psycopg.conninfo import conninfo_to_dict
-    except ImportError:  # of psycopg, or of the libpq that it needs
+    except ImportError:  # from psycopg, or from the libpq that it needs
         raise ExtraMissingError(
             "the rotator 'postgres' needs a driver that is not installed",
             hint=install_hint("postgres"),
@@ -121,7 +121,7 @@ def parameters(dsn: str, deadline: Deadline, **more: str) -> dict[str, Any]:
             hint="write {{ ... | urlencode }} for the password in a URL",
         ) from None
     found.setdefault("application_name", f"envkit {socket.gethostname()[:40]} {os.getpid()}")
-    found["client_encoding"] = "utf8"  # psycopg returns bytes from a SQL_ASCII database else
+    found["client_encoding"] = "utf8"  # psycopg would return bytes from a SQL_ASCII database
     for name, value in _KEEPALIVES.items():
         found.setdefault(name, value)
     asked = str(found.get("connect_timeout", ""))
@@ -132,11 +132,11 @@ def parameters(dsn: str, deadline: Deadline, **more: str) -> dict[str, Any]:
 
 @contextmanager
 def connected(settings: dict[str, Any], deadline: Deadline) -> Iterator[Connection[Any]]:
-    """Connect, and end the connection with the deadline at the latest.
+    """Connect, and close the connection no later than the deadline.
 
     Raises:
-        LoginRefusedError: the server asked for the password and then refused.
-        SourceError: there is no connection, or a statement failed.
+        LoginRefusedError: the server asked for the password and then refused the login.
+        SourceError: the connection or a statement failed.
         RejectedError: the server refuses a new password.
     """
     import psycopg
@@ -161,7 +161,7 @@ def connected(settings: dict[str, Any], deadline: Deadline) -> Iterator[Connecti
 
 
 def admin_refused(refusal: LoginRefusedError) -> SourceError:
-    """Return the error for an admin who is not let in."""
+    """Return the error for an admin whose login is refused."""
     reason = _reason(refusal.reported)
     if reason is None:
         return AuthError(
@@ -174,7 +174,7 @@ def admin_refused(refusal: LoginRefusedError) -> SourceError:
 
 
 def read_only() -> SourceError:
-    """Return the error for a server that takes no change."""
+    """Return the error for a server that accepts no change."""
     return SourceError(
         "the PostgreSQL server of target.dsn is read-only, as a standby is (25006)",
         hint="name all hosts in the DSN, with target_session_attrs=read-write",
@@ -183,14 +183,14 @@ def read_only() -> SourceError:
 
 @contextmanager
 def _cut_at(deadline: Deadline, connection: Connection[Any]) -> Iterator[None]:
-    """Cancel the wait for a server that no longer answers; libpq has no time limit of its own."""
+    """Cancel the wait for a server that no longer answers, since libpq itself has no limit."""
     with socket.socket(fileno=os.dup(connection.fileno())) as endpoint:
 
         def cut() -> None:
             with suppress(OSError):
                 endpoint.shutdown(socket.SHUT_RDWR)
 
-        # a little later than the server's own statement_timeout, which leaves nothing behind
+        # a little later than the server's statement_timeout, which cleans up after itself
         timer = threading.Timer(deadline.remaining_seconds() + 0.5, cut)
         timer.daemon = True
         timer.start()

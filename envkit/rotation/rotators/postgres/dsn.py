@@ -1,10 +1,10 @@
-"""What a DSN of PostgreSQL says of its server, without libpq and without I/O.
+"""Find the server in a PostgreSQL DSN, without libpq and without I/O.
 
     >>> described("postgresql://admin:{{ vault:db#password }}@db:5432/app")
     'db:5432/app'
 
-Its text may have placeholders, and a password that is not encoded, of which libpq takes a part
-for a host: what is not surely a host, a port or a database is left out.
+The text may have placeholders, and a password that is not encoded, of which libpq takes a part for
+a host. Anything that is not certainly a host, a port or a database is left out.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ UNKNOWN = "PostgreSQL"
 
 
 def described(dsn: str) -> str:
-    """Return hosts, ports and database; `PostgreSQL` where the DSN does not say."""
+    """Return hosts, ports and database; `PostgreSQL` if the DSN does not name them."""
     plain = _PLACEHOLDER.sub("x", dsn)
     found = url.place(plain) if url.is_url(plain) else pairs.place(plain)
     if found is None:

@@ -1,8 +1,8 @@
-"""What must be true of the current login before a PostgreSQL rotation begins.
+"""Check the current login before a PostgreSQL rotation begins.
 
-It is of the user that the profile means, and not of the admin; it is for the server of
-`target.dsn`; its role is there, may log in and may be changed; and it works. A user who can write
-the secret could else have the password of any role changed, and read the new one.
+It must be a login of the profile's user, not of the admin, at the server of `target.dsn`. Its role
+must exist, and must be allowed to log in and to be changed. The login must work. Otherwise, a user
+who can write the secret could have the password of any role changed, and read the new one.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Preflight:
 
     Args:
         server: of `target.dsn`.
-        context: the rotator's.
+        context: the context of the rotator.
         own_user: the user that rotates its own password, if it is also the admin.
     """
 
@@ -60,10 +60,10 @@ class Preflight:
 
     @contextmanager
     def of_now(self) -> Iterator[None]:
-        """Turn a refusal into a conflict where the rotation has been advanced meanwhile.
+        """Turn a refusal into a conflict if another process has advanced the rotation.
 
-        Another process may have claimed it since the current value was read: then that value
-        is out of date, and what is wrong with it is no failure.
+        That process may have claimed it after the current value was read. The value is then out
+        of date, and an error that it causes is not a failure.
         """
         try:
             yield
@@ -72,10 +72,10 @@ class Preflight:
             raise
 
     def look(self, change: Change, login: Login) -> None:
-        """Look whose login it is, and at which server, and that this one can be changed.
+        """Check whose login it is, at which server, and that the server accepts changes.
 
         Raises:
-            RotationError: it is the admin's, or another server's.
+            RotationError: the login is the admin's, or for another server.
             SourceError: the server is a standby.
         """
         change.check_writable()
@@ -98,27 +98,27 @@ class Preflight:
             )
 
     def look_at_sessions(self, change: Change, users: Sequence[str]) -> None:
-        """Look whether the admin may end sessions, where that will be asked.
+        """Check that the admin may end sessions, if the rotation needs that.
 
         Raises:
-            RotationError: it may not.
+            RotationError: the admin may not.
         """
         if self.ends_sessions and not change.may_end_sessions(users):
             raise RotationError(
                 "the admin of target.dsn may not end the sessions of the users that it rotates",
-                hint="run: GRANT pg_signal_backend TO the admin; or rotate without 'terminate' and "
+                hint="run 'GRANT pg_signal_backend TO ADMIN', or rotate without 'terminate' and "
                 "--compromised",
             )
 
     def verify(self, login: Login, known: Verifier | None) -> dict[str, str]:
-        """Log in with the current value, and return what must be known of it later.
+        """Log in with the current value, and return the facts for later steps.
 
         Args:
-            login: the current one.
-            known: how its password is stored, as far as the admin sees it.
+            login: the current login.
+            known: how its password is stored, if the admin may see that.
 
         Raises:
-            RotationError: it does not work.
+            RotationError: the login does not work.
         """
         if self.verifies and not self._server.accepts(login):
             raise RotationError(
@@ -131,15 +131,15 @@ class Preflight:
 
 
 def check_login(role: Role, who: str, name: str = "...") -> None:
-    """Refuse a role that may not log in at all, whatever its password.
+    """Refuse a role that may not log in at all, whatever its password is.
 
     Args:
-        role: what the catalogue says of it.
-        who: it is, for the message.
-        name: of it, for the statement that fixes it; left out where only the secret has it.
+        role: from the catalogue.
+        who: describes the role in the message.
+        name: of the role, for the statement that fixes it; left out if only the secret has it.
 
     Raises:
-        RotationError: it is NOLOGIN, or may have no session.
+        RotationError: the role is NOLOGIN, or may have no session.
     """
     if not role.can_log_in:
         raise RotationError(
@@ -150,11 +150,11 @@ def check_login(role: Role, who: str, name: str = "...") -> None:
 
 
 def check_limit(role: Role, who: str, name: str = "...") -> None:
-    """Refuse a role that may have no session, which its password does not show.
+    """Refuse a role that may have no session, which a failed login does not reveal.
 
     Args:
-        role: what the catalogue says of it.
-        who: it is, for the message.
+        role: from the catalogue.
+        who: describes the role in the message.
         name: as for `check_login`.
 
     Raises:
@@ -168,11 +168,11 @@ def check_limit(role: Role, who: str, name: str = "...") -> None:
 
 
 def check_time(role: Role, who: str, name: str = "...") -> None:
-    """Refuse a role whose passwords no longer count.
+    """Refuse a role whose password has expired.
 
     Args:
-        role: what the catalogue says of it.
-        who: it is, for the message.
+        role: from the catalogue.
+        who: describes the role in the message.
         name: as for `check_login`.
 
     Raises:
@@ -186,5 +186,5 @@ def check_time(role: Role, who: str, name: str = "...") -> None:
 
 
 def verifier_in(facts: Mapping[str, str]) -> Verifier:
-    """Return how a new password is to be stored: as the one before it."""
+    """Return how to store a new password: like the previous one."""
     return Verifier(facts.get(_FACT, Verifier.SCRAM))

@@ -1,4 +1,4 @@
-"""A PostgreSQL server: changed as its admin, and tested with another login.
+"""A PostgreSQL server: the admin changes it, and other logins are tested at it.
 
 server = Server("postgresql://admin:...@db:5432/app", deadline)
 with server.admin("app_b") as change:             # one transaction, one at a time per role
@@ -41,10 +41,10 @@ class Server:
     """One server.
 
     Args:
-        dsn: of its admin, a URL or `key=value`, as libpq takes it.
-        deadline: when everything must be over.
-        own_login: whether the DSN has the password that is rotated: its role may have
-            another one by now, which is then among the logins that `admin` is given.
+        dsn: of its admin, a URL or `key=value`, as libpq accepts it.
+        deadline: when the whole operation must be done.
+        own_login: whether the DSN has the password that is rotated. The role may have another
+            one by now, which `admin` then receives among its logins.
     """
 
     def __init__(self, dsn: str, deadline: Deadline, *, own_login: bool = False) -> None:
@@ -54,15 +54,15 @@ class Server:
 
     @contextmanager
     def admin(self, role: str | None, own: Sequence[Login] = ()) -> Iterator[Change]:
-        """Begin a transaction that no other envkit is in for the same role.
+        """Start a transaction, one at a time for each role.
 
         Args:
-            role: that is to be changed; None where nothing is.
-            own: logins that may be the admin's, where it rotates its own password.
+            role: the role to change; None if nothing is changed.
+            own: logins that may be the admin's, if it rotates its own password.
 
         Raises:
-            SourceError: the server fails, or the admin may not do it.
-            RejectedError: the server refuses a password for good.
+            SourceError: the server fails, or the admin lacks the rights.
+            RejectedError: the server will never accept a password.
         """
         with ExitStack() as stack:
             connection, settings = self._connected(stack, own)
@@ -73,21 +73,20 @@ class Server:
     def accepts(self, login: Login, becomes: str | None = None) -> bool:
         """Return whether a login works now, or would if one of its sessions ended.
 
-        The server looks at the number of sessions only once the password was right, so that
-        an app which holds all that its role may have does not keep its password from being
-        tested.
+        The server checks the number of sessions only after the password. So the password can be
+        tested even while an application uses all sessions of its role.
 
         Args:
-            login: whose.
-            becomes: the role that it must be then; None where that does not matter.
+            login: the login to test.
+            becomes: the role that the login must switch to; None if it does not matter.
 
         Raises:
-            RotationError: the server asks this user for no password, or makes another role
-                of it.
+            RotationError: the server does not ask this user for a password, or switches to
+                another role.
             SourceError: the server fails, or refuses for another reason.
         """
         reason = ""
-        for _ in range(_TRIES):  # a session may have ended since the server said so
+        for _ in range(_TRIES):  # a session may have ended since the refusal
             refusal = self._refusal(login, becomes)
             if refusal is None:
                 return True
@@ -105,7 +104,7 @@ class Server:
         """Return whether a password is right, even if the server has other reasons to refuse.
 
         Raises:
-            RotationError: the server asks this user for no password.
+            RotationError: the server does not ask this user for a password.
             SourceError: the server fails.
         """
         refusal = self._refusal(login)
@@ -115,7 +114,7 @@ class Server:
         """Return whether a login is refused for good: for its password, or as NOLOGIN.
 
         Raises:
-            RotationError: the server asks this user for no password.
+            RotationError: the server does not ask this user for a password.
             SourceError: the server fails.
         """
         refusal = self._refusal(login)
@@ -128,11 +127,11 @@ class Server:
         return role is None or not role.can_log_in
 
     def verifier(self, login: Login) -> Verifier:
-        """Return how the server stores the password of a role, as its pg_hba.conf shows it.
+        """Return how the server stores the password of a role, from its authentication method.
 
-        With the method `md5` there, a server asks for a hash of MD5 exactly where it has
-        nothing else. With every other method, or a libpq before 16, that cannot be told, and
-        SCRAM is what is used.
+        With the method `md5` in pg_hba.conf, a server asks for an MD5 hash only if it stores no
+        other verifier. With every other method, or a libpq before 16, this is unknown, and SCRAM
+        is used.
         """
         from psycopg import pq
 
@@ -143,7 +142,7 @@ class Server:
         try:
             self._try(login, require_auth="md5")
         except LoginRefusedError:
-            return Verifier.MD5  # it has asked for the hash, and not liked something else
+            return Verifier.MD5  # it asked for the hash, and refused for another reason
         except TargetUnavailableError:
             return Verifier.SCRAM
         return Verifier.MD5
@@ -163,11 +162,11 @@ class Server:
                 return stack.enter_context(connected(one, self._deadline)), one
             except LoginRefusedError as refusal:
                 refused = refused or refusal
-        assert refused is not None  # noqa: S101 - it was tried at least once
+        assert refused is not None  # noqa: S101 - at least one login was tried
         raise admin_refused(refused) from None
 
     def _refusal(self, login: Login, becomes: str | None = None) -> LoginRefusedError | None:
-        """Try a login; return what the server says where it does not let the user in."""
+        """Try a login; return the refusal, or None if the login works."""
         try:
             self._try(login, becomes)
         except LoginRefusedError as refusal:
@@ -175,9 +174,9 @@ class Server:
         return None
 
     def _is_for_the_password(self, refusal: LoginRefusedError, login: Login) -> bool:
-        """Whether it is the password: the server says the same of one that is surely wrong.
+        """Return whether the password is the reason: a surely wrong one gets the same refusal.
 
-        What libpq reports of a refusal has no SQLSTATE, and is in the server's language.
+        libpq reports a refusal without an SQLSTATE, and in the server's language.
         """
         if not login.password.reveal():
             return True
@@ -186,7 +185,7 @@ class Server:
 
     def _try(self, login: Login, becomes: str | None = None, **more: str) -> None:
         if not login.password.reveal():
-            # with none, libpq would look for another one
+            # without a password, libpq would look for one elsewhere
             raise LoginRefusedError("there is no password")
         settings = parameters(
             self._dsn, self._deadline, user=login.user, password=login.password.reveal(), **more
@@ -201,14 +200,14 @@ class Server:
             if becomes is not None and role != becomes:
                 raise RotationError(
                     f"a user of the rotation does not switch to role '{becomes}' at login",
-                    hint=f'run: ALTER ROLE ... SET ROLE "{becomes}", for all of target.users',
+                    hint=f"run 'ALTER ROLE USER SET ROLE \"{becomes}\"' for each of target.users",
                 )
 
 
 def _hosts(connection: Connection[Any], settings: dict[str, Any]) -> tuple[Host, ...]:
-    """Return the servers that the DSN names, or else the one that libpq has found."""
+    """Return the servers that the DSN names; otherwise the one that libpq connected to."""
     found: list[Host] = []
     for key in ("host", "hostaddr"):
-        with suppress(ValueError):  # libpq has connected, so that the other one is right
+        with suppress(ValueError):  # libpq has connected, so that the other key is valid
             found += paired(str(settings.get(key) or ""), str(settings.get("port") or ""))
     return tuple(found) or (Host(connection.info.host, connection.info.port),)

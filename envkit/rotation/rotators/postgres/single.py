@@ -1,12 +1,12 @@
 """Rotate the password of a single PostgreSQL user.
 
-    target = { dsn = "...", user = "app" }               # the only user that it may be
+    target = { dsn = "...", user = "app" }               # the only user that the secret may name
 
-A role has one password. Between ALTER ROLE and the promotion of the new value, what a
-reader gets does not log in: readers must try again, with what is pending where they can.
-Where that is not good enough, `alternate` is the way. Sessions stay open unless it is said.
+A role has one password. Between ALTER ROLE and the promotion of the new value, the value that
+readers get does not log in: readers must retry, with the pending value if they can. If that is
+not acceptable, use `alternate`. Sessions stay open unless the profile ends them.
 
-Going back sets the old password again, where the role still has the new one.
+A rollback sets the old password again, if the role still has the new one.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _WHO = "the secret's user"
 
 
 class SingleRotator:
-    """See the module's docstring."""
+    """Rotates the password of a single user; see the module's docstring."""
 
     settings: ClassVar[Mapping[str, type | tuple[type, ...]]] = {
         **SETTINGS,
@@ -65,17 +65,17 @@ class SingleRotator:
 
     @staticmethod
     def fields(field: str, target: Mapping[str, object]) -> tuple[str, ...]:
-        """Return the value's field, and the user's where that is one of its own."""
+        """Return the value's field, and the user's field if there is one."""
         user_field = target.get("user_field")
         return (field, str(user_field)) if user_field else (field,)
 
     def describe_target(self) -> str:
-        """Return `db:5432/app, user app`; without the user where only the secret names it."""
+        """Return `db:5432/app, user app`; without the user if only the secret names it."""
         place = described(self._dsn)
         return place if self._user is None else f"{place}, user {self._user}"
 
     def prepare(self, current: Fields) -> Mapping[str, str]:
-        """Prove the current login, its role and the admin's rights."""
+        """Check the current login, its role and the admin's rights."""
         with self._preflight.of_now():
             return self._proven(self._stored.read(current))
 
@@ -97,7 +97,7 @@ class SingleRotator:
         return self._preflight.verify(login, known)
 
     def create(self, current: Fields, facts: Mapping[str, str]) -> Created:  # noqa: ARG002
-        """Make a password; the server hears nothing of it."""
+        """Generate a password, without a request to the server."""
         return Created(self._stored.renewed(current, self._context.generate))
 
     def set(self, old: Fields, new: Fields, facts: Mapping[str, str]) -> None:
@@ -112,25 +112,25 @@ class SingleRotator:
             change.give(login.user, login.password, verifier_in(facts))
 
     def test(self, new: Fields, facts: Mapping[str, str]) -> None:  # noqa: ARG002
-        """Log in; that the role has no session free is no failure of the password."""
+        """Log in; a refusal because no session is free does not count as a failure."""
         if not self._server.accepts(self._stored.read(new)):
             raise RotationError(f"{_WHO} cannot log in with the new password")
 
     def probe(self, fields: Fields, facts: Mapping[str, str]) -> bool:  # noqa: ARG002
-        """Return whether a login works, or would if it had a session free."""
+        """Return whether a login works, or would if a session were free."""
         return self._server.accepts(self._stored.read(fields))
 
     def finish(self, old: Fields, new: Fields, facts: Mapping[str, str]) -> None:
-        """Do nothing: the old password ended with `set`."""
+        """Do nothing: the old password stopped working at `set`."""
 
     def retire(self, fields: Fields, keep: Fields, facts: Mapping[str, str]) -> None:
-        """Let the login that is kept be the one that works, where the other one does.
+        """Make the login of `keep` work again, if the other login works instead.
 
-        A role with a third password by now is left alone, and so is one that the login which
-        is kept does not name.
+        A role that has a third password by now is left alone, and so is a role other than that of
+        `keep`.
         """
         if not fields:
-            return  # nothing was made, and so nothing was set
+            return  # nothing was created, and so nothing was set
         gone, kept = self._stored.read(fields), self._stored.read(keep)
         if gone.user != kept.user:
             return

@@ -1,4 +1,4 @@
-"""The rotator `postgres`: the two ways in which a PostgreSQL password is rotated."""
+"""The rotator `postgres`: the two strategies for rotating a PostgreSQL password."""
 
 from __future__ import annotations
 

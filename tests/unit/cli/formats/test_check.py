@@ -17,7 +17,7 @@ RENDERERS = {
 }
 
 
-# what an author may write around a value; `{}` is the value, `N` a name
+# texts around a value; `{}` is the value, `N` a name
 LINES = (
     'N = "{}"',
     'N = {{ value = "{}", choices = ["other"] }}',

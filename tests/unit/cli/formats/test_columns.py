@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from envkit.cli.formats.columns import lay_out
@@ -64,6 +64,7 @@ def test_no_reference_is_broken_where_a_line_has_room_for_it(width):
 TEXT = st.text("ab/# 中", max_size=30).map(str.strip)
 
 
+@example([(f"{'a' * 23}{'中' * 6}", "", "")], 40)  # the first column leaves no room for others
 @given(st.lists(st.tuples(TEXT, TEXT, TEXT), min_size=1, max_size=4), st.integers(40, 90))
 def test_no_line_is_wider_than_the_terminal_and_nothing_is_lost(rows, width):
     text = shown(("FIRST", "SECOND", "THIRD"), rows, width)

@@ -23,7 +23,7 @@ VECTORS = vectors("unit/rotation/rotators/command")
 
 
 class Program:
-    """A program that a test writes; it notes what it was told and finds around it."""
+    """A program of the test; it records its input and its environment."""
 
     kind, field, hidden = CommandHarness.kind, "token", ()
 

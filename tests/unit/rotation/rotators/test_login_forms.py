@@ -12,7 +12,7 @@ from envkit.rotation.rotators.login_forms.hosts import Host, hosts_of, share_a_s
 from envkit.rotation.rotators.login_forms.parts import FORMS
 from envkit.secret import Secret
 
-# a text, whose user and password are {u} and {p}, as they are spelled for `old` and `first`
+# a text with the user {u} and the password {p}, as spelled for `old` and `first`
 TEXTS = [
     "postgresql://{u}:{p}@db:5432/app?sslmode=require&options=-c%20x%3Dy",
     "postgres://{u}:{p}@h1:5432,h2:5433/app?target_session_attrs=read-write",

@@ -21,7 +21,7 @@ def profile(*names):
 
 
 class Listener:
-    """Keeps what it is told, and lets a test wait for it."""
+    """Records events, and lets a test wait for them."""
 
     def __init__(self):
         self.told = []
@@ -92,7 +92,7 @@ def carrier():
 
 @pytest.fixture
 def start(project, listener, carrier):
-    """Return what starts a scheduler in a thread; it is stopped afterwards."""
+    """Return a function that starts a scheduler in a thread, and stop it afterwards."""
     started = []
 
     def start(**options):

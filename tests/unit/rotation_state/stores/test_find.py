@@ -24,7 +24,7 @@ def opened(kind, name, root="/", **settings):
         ("db", "password", {"secret/db#password"}),
         ("/secret/db", "password", {"secret/db#password"}),
         ("/secret/data/db", "password", {"secret/data/db#password", "secret/db#password"}),
-        # version 1 wrote the field as it is: its record looks like for another secret
+        # version 1 did not escape the field: its record looks like that of another secret
         ("db", "x.y", {"secret/db#x.y", "secret/db.x#y"}),
     ],
 )

@@ -1,4 +1,4 @@
-"""The lean loader makes the same clients as botocore's own."""
+"""The lean loader builds the same clients as botocore's own."""
 
 import json
 
@@ -26,7 +26,7 @@ VARIANTS = {
 
 
 class SentError(Exception):
-    """Stands in the way of a request that is ready to be sent."""
+    """Intercepts a request before it is sent."""
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +38,7 @@ def sessions():
 
 
 def request_of(session, service, region, variant):
-    """Return where a call of the service would go, and what it would be signed for."""
+    """Return the URL of a call of the service, and the scope of its signature."""
     sent = []
 
     def stop(request, **_):

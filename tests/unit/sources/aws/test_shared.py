@@ -14,7 +14,7 @@ def no_clients(monkeypatch):
 
 
 def client(settings=None, environ=None):
-    """Return the client for settings; each that is made is another one."""
+    """Return the client for settings; each created client is another object."""
     return shared_client(settings or {}, environ or {}, object)
 
 

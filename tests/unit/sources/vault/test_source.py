@@ -12,7 +12,7 @@ from support.vectors import vectors
 
 VECTORS = vectors("unit/sources/vault/source")
 
-TIMEOUT_SECONDS = 20.0  # far beyond what any of these needs
+TIMEOUT_SECONDS = 20.0  # far longer than any of these needs
 
 
 def ref(text):

@@ -33,7 +33,7 @@ def test_text_can_be_written_to_version_2(value):
             "x",
             InvalidReferenceError,
             "KV version 1 has no compare-and-set",
-            "run 'vault kv enable-versioning secret'",
+            "run: vault kv enable-versioning secret",
         ),
         (
             2,

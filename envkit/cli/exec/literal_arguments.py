@@ -1,6 +1,6 @@
-"""Warn of an argument like '$NAME' that no shell expands: envkit starts the app itself.
+"""Warn about arguments like '$NAME': envkit starts the app without a shell that expands them.
 
-Imported only on a terminal, and if an argument has a `$`.
+Imported only on a terminal and if an argument contains a `$`.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ def warn(command: Sequence[str], names: Container[str]) -> None:
     """Print a warning if an argument contains a variable and no shell would expand it.
 
     Args:
-        command: the program and its arguments, as they reached envkit.
-        names: the variables that the program gets.
+        command: the program and its arguments, as envkit received them.
+        names: the variables that the program receives.
     """
     name = next((name for name in _uses(command[1:]) if name in names), None)
     if name is None or _is_read(command):
