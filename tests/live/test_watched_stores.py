@@ -11,6 +11,7 @@ import time
 
 import pytest
 
+import envkit
 from envkit.errors import AuthError, DeniedError, InvalidReferenceError
 from envkit.resident.watcher import Changed, Watcher, WatchRequest
 from envkit.sources.model import Absent
@@ -510,22 +511,31 @@ def test_sources_that_share_a_login_use_an_mfa_code_once(aws):
 
 
 @pytest.fixture
-def watch(project, openbao, folder, trusted):
-    """Return what starts a watcher of a profile with one secret in OpenBao."""
-    started = []
+def profile(project, openbao, folder, trusted):
+    """Return what writes a profile with one secret in OpenBao, which is looked at in an hour."""
 
-    def start(auth, poll="1h"):
+    def write(auth):
         table = ", ".join(f'{key} = "{value}"' for key, value in auth.items())
+        project.environ["HOME"] = os.environ["HOME"]
         project.profile(
             "prod.toml",
             f'[sources.vault]\naddress = "{openbao.address}"\nmount = "secret"\n'
-            f'prefix = "{folder}"\npoll = "{poll}"\nauth = {{ {table} }}\n'
+            f'prefix = "{folder}"\npoll = "1h"\nauth = {{ {table} }}\n'
             '[variables]\nDB_PASSWORD = "{{ vault:db#password }}"\n',
         )
-        request = WatchRequest(
-            ["prod"], str(project.profiles), debounce_seconds=0.05, min_interval_seconds=0.05
-        )
-        watcher = Watcher(request)
+        return str(project.profiles)
+
+    return write
+
+
+@pytest.fixture
+def watch(profile):
+    """Return what starts a watcher of such a profile."""
+    started = []
+
+    def start(auth):
+        quick = {"debounce_seconds": 0.05, "min_interval_seconds": 0.05}
+        watcher = Watcher(WatchRequest(["prod"], profile(auth), **quick))
         started.append(watcher)
         watcher.prepare()
         watcher.first()
@@ -536,17 +546,34 @@ def watch(project, openbao, folder, trusted):
         watcher.close()
 
 
+def set_password(project):
+    done = project.run("set", "--env", "prod", "DB_PASSWORD", input="new-one")
+    assert done.returncode == 0, done.stderr
+
+
 def test_a_write_through_envkit_reaches_a_watcher_that_would_look_in_an_hour(
     openbao, watch, project
 ):
-    project.environ["HOME"] = os.environ["HOME"]
     watcher = watch({"method": "token", "token": openbao.root_token})
-    done = project.run("set", "--env", "prod", "DB_PASSWORD", input="new-one")
-    assert done.returncode == 0, done.stderr
+    set_password(project)
     [event] = turns(watcher, len)
     assert isinstance(event, Changed)
     assert event.environ[b"DB_PASSWORD"] == b"new-one"
     assert event.names == ("DB_PASSWORD",)
+
+
+def test_a_write_through_envkit_reaches_a_python_app_that_would_look_in_an_hour(
+    openbao, profile, project
+):
+    folder = profile({"method": "token", "token": openbao.root_token})
+    with envkit.live("prod", profiles=folder) as live:
+        assert live["DB_PASSWORD"].reveal() == CANARY
+        set_password(project)
+        end = time.monotonic() + 60
+        while live["DB_PASSWORD"].reveal() == CANARY:
+            assert time.monotonic() < end
+            os.sched_yield()
+        assert live["DB_PASSWORD"].reveal() == "new-one"
 
 
 def test_a_watcher_renews_its_token_and_logs_in_once(openbao, approle, watch):
