@@ -1,6 +1,6 @@
 """One app with one login that `envkit rotate` replaces, again and again.
 
-    with Servers(folder) as servers, Survivor(servers, folder, row) as survivor:
+    with Servers(folder) as servers, Survivor(servers, folder, row, 5) as survivor:
         survivor.rotate()
 
 The login is in `.env.prod`. envkit reaches PostgreSQL by a socket and the app by TCP: this is how
@@ -20,20 +20,16 @@ import sys
 import time
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, Self
+from typing import NamedTuple, Self
 
 from support import postgres, valkey
 from support.fault_proxy import HOST, free_port
 from support.process import environment
 from support.rotators import AlternateHarness, RedisHarness, SingleHarness
 
-if TYPE_CHECKING:
-    from torture.load import Load
-
 APPS = Path(__file__).parent / "apps"
-GRACE_SECONDS = 5.0
 LOOK_SECONDS = 1.5  # between two `envkit rotate` of one row
-HELD_SECONDS = 2 * GRACE_SECONDS  # how long an old login must outlive the end of its grace period
+HELD_GRACES = 2  # how many more grace periods an old login in use must outlive
 ENOUGH_SECONDS = 120.0  # for one rotation
 WAITING = ("in-grace", "in-use", "waiting", "busy")
 _LOG_PREFIX = "%r "  # where the client is: 127.0.0.1(PORT), or [local]
@@ -135,6 +131,7 @@ class Survivor:
         servers: of all rows.
         root: the folder to create for the project.
         row: what to run.
+        grace_seconds: of its rotations.
 
     Attributes:
         port: of the app.
@@ -142,8 +139,9 @@ class Survivor:
         held: how many old logins were kept because they were in use.
     """
 
-    def __init__(self, servers: Servers, root: Path, row: Row) -> None:
+    def __init__(self, servers: Servers, root: Path, row: Row, grace_seconds: float) -> None:
         self._stack = ExitStack()
+        self._grace = grace_seconds
         self._row, self._root = row, root
         self.port = free_port()
         self.held = 0
@@ -199,7 +197,7 @@ class Survivor:
             name=name,
             rotator=row.target,
             strategy=row.strategy,
-            grace=GRACE_SECONDS,
+            grace=self._grace,
             more="\n".join([*lines, f"target = {{ {items} }}"]),
         )
         (self._root / "profiles").mkdir()
@@ -264,7 +262,7 @@ class Survivor:
 
     # ---------------------------------------------------------------- its rotation
 
-    def rotate(self, load: Load) -> None:
+    def rotate(self) -> None:
         """Rotate once, until the old login is retired.
 
         Raises:
@@ -281,7 +279,7 @@ class Survivor:
             if outcome["outcome"] == "in-use" and not held_at:
                 held_at = now
                 self.held += 1
-            if self._row.restarts and held_at and now > held_at + HELD_SECONDS:
+            if self._row.restarts and held_at and now > held_at + HELD_GRACES * self._grace:
                 self.stop()  # as a deployment does
                 self.start()
                 held_at = float("inf")
