@@ -118,9 +118,12 @@ def run_row(servers: Servers, root: Path, row: Row, rotations: int, grace_second
             with Load(survivor.port) as load:
                 time.sleep(BASELINE_SECONDS)
                 load.mark()
-                for done in range(rotations):  # noqa: B007 - counts those that ended
-                    survivor.rotate()
-                done = rotations
+                try:
+                    while done < rotations:
+                        survivor.rotate()
+                        done += 1
+                except RowError as error:
+                    problem = str(error)
                 time.sleep(AFTER_SECONDS)
             report, held = load.report(), survivor.held
     except RowError as error:
