@@ -38,7 +38,7 @@ sys.path[:0] = [str(TESTS), str(TESTS.parent)]
 
 from support.fault_proxy import HOST  # noqa: E402
 from torture.load import Load, Report  # noqa: E402
-from torture.survivors import Row, RowError, Servers, Survivor  # noqa: E402
+from torture.survivors import INTERRUPTED, Row, RowError, Servers, Survivor  # noqa: E402
 
 BASELINE_SECONDS = 3.0
 AFTER_SECONDS = 2.0  # without the last old login
@@ -220,7 +220,12 @@ def main() -> None:
             )
             for number, row in enumerate(slowest_first)
         }
-        results = [running[row].result() for row in rows]
+        try:
+            results = [running[row].result() for row in rows]
+        except BaseException:
+            INTERRUPTED.set()
+            pool.shutdown(cancel_futures=True)
+            raise
     print(f"{os.cpu_count()} cores\n\n{table(results, options.format)}\n")
     wrong = [
         f"{one.row.name} ({one.row.strategy}): {one.wrong()}" for one in results if one.wrong()

@@ -17,6 +17,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from contextlib import ExitStack
 from pathlib import Path
@@ -31,6 +32,7 @@ APPS = Path(__file__).parent / "apps"
 LOOK_SECONDS = 1.5  # between two `envkit rotate` of one row
 HELD_GRACES = 2  # how many more grace periods an old login in use must outlive
 ENOUGH_SECONDS = 120.0  # for one rotation
+INTERRUPTED = threading.Event()  # set to end all rows
 WAITING = ("in-grace", "in-use", "waiting", "busy")
 _LOG_PREFIX = "%r "  # where the client is: 127.0.0.1(PORT), or [local]
 PROFILE = """\
@@ -283,7 +285,8 @@ class Survivor:
                 self.stop()  # as a deployment does
                 self.start()
                 held_at = float("inf")
-            time.sleep(LOOK_SECONDS)
+            if INTERRUPTED.wait(LOOK_SECONDS):
+                raise RowError("interrupted")
             outcome = self._envkit_rotate()
         if self._row.restarts and not held_at:
             raise RowError("the old login was retired while the app used it")
