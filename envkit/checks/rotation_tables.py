@@ -17,12 +17,20 @@ from envkit.errors import (
     ProfileError,
     SourceError,
 )
+from envkit.profile.value_types import duration_seconds
 from envkit.resolution.resolve import DEFAULT_TIMEOUT_SECONDS
 from envkit.rotation.catalog import Rotation, conflict_error
 from envkit.rotation.jobs import open_job
-from envkit.rotation.rotators.registry import build, context_of, rotator_type
+from envkit.rotation.rotators.registry import build, check_evidence, context_of, rotator_type
 from envkit.rotation.tools import missing_tools
 from envkit.rotation_state.policy import policy
+from envkit.rotation_state.retirement import RetireWhen
+
+# how long 'envkit exec --watch' takes at most to notice a change and to stop the program
+_POLL_SECONDS = {"dotenv": 1.0}
+_REMOTE_POLL_SECONDS = 60.0
+_DEBOUNCE_SECONDS, _STOP_SECONDS = 2.0, 10.0
+_MARGIN_SECONDS = 18.0
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -41,6 +49,7 @@ def find(inspection: Inspection, survey: Survey) -> Iterator[Problem]:
             try:
                 written = policy(profile, name)
                 yield from _of_policy(written)
+                yield from _cut_off(profile, written)
                 yield from _without_after(written)
                 yield from _missing_tools(written)
                 _open(inspection, profile, written)
@@ -75,6 +84,7 @@ def _of_policy(policy: Policy) -> Iterator[Problem]:
     field = policy.secret.field or policy.secret.path
     fields = kind.fields(field, policy.target)
     rotator = build(kind, context_of(policy, fields, Deadline(DEFAULT_TIMEOUT_SECONDS)), place_of)
+    check_evidence(kind, policy)
     declared = policy.cache_age_seconds or 0.0
     cached = max(declared, getattr(rotator, "cache_age_seconds", 0.0))
     title = policy.table.title
@@ -92,6 +102,39 @@ def _of_policy(policy: Policy) -> Iterator[Problem]:
             f"works only {_duration(policy.timing.grace_seconds)} longer",
             hint=f'write grace = "{_duration(cached)}", or more',
         )
+
+
+def _cut_off(profile: Profile, policy: Policy) -> Iterator[Problem]:
+    """Yield a problem if a running program loses access before it can get the new value."""
+    place_of, title = policy.table.place_of, policy.table.title
+    problem = Problem("no-overlap", "", environments=(policy.profile,))
+    kind = rotator_type(policy.rotator, policy.strategy, place_of)
+    if not kind.overlap:
+        yield problem._replace(
+            message=f"{title}: with the rotator '{policy.rotator}' ({policy.strategy}) the old "
+            "value stops working before any program has the new one",
+            hint="use a strategy with two users, or envkit.live in the program",
+        ).at(place_of("strategy"))
+        return
+    if policy.after or policy.cache_age_seconds is not None:
+        return  # programs get the new value in another way
+    grace = policy.timing.grace_seconds
+    needed = _poll_seconds(profile, policy) + _DEBOUNCE_SECONDS + _STOP_SECONDS
+    if policy.retire_when == RetireWhen.GRACE and grace <= needed:
+        yield problem._replace(
+            message=f"{title}: the old value works {_duration(grace)} longer, and 'envkit exec "
+            f"--watch' may need {_duration(needed)} to restart a program",
+            hint=f'write grace = "{_duration(needed + _MARGIN_SECONDS)}", or more',
+        ).at(place_of("grace"))
+
+
+def _poll_seconds(profile: Profile, policy: Policy) -> float:
+    """Return how long a change of a value may go unnoticed."""
+    source = profile.sources[policy.secret.source]
+    try:
+        return duration_seconds(source.settings["poll"])
+    except (KeyError, TypeError, ValueError):  # the source says what is wrong with it
+        return _POLL_SECONDS.get(source.type, _REMOTE_POLL_SECONDS)
 
 
 def _without_after(policy: Policy) -> Iterator[Problem]:

@@ -142,7 +142,7 @@ every = "30d"
         *((f"{command} --env p", "prod") for command in ("status", "simulate", "serve")),
         ("status --format ", "table json html"),
         ("serve --l", "--listen"),
-        ("--r", "--rollback --resume --reason"),
+        ("--r", "--rollback --resume --retire --reason"),
     ],
 )
 def test_bash_completes_the_names_of_rotations(team, complete, typed, offered):

@@ -27,7 +27,7 @@ from time import sleep
 from typing import ClassVar
 
 from envkit.errors import AuthError, ProfileError, RotationError, TargetUnavailableError
-from envkit.rotation.protocols import Created
+from envkit.rotation.protocols import Created, Reader, Usage
 from envkit.secret import Secret
 
 TYPE_CHECKING = False
@@ -61,6 +61,7 @@ class AwsIamKeyRotator:
     }
     required = frozenset({"user"})
     overlap = True
+    look_seconds = 60.0  # IAM reports minutes
 
     def __init__(self, context: RotatorContext) -> None:
         if context.generate:
@@ -251,6 +252,29 @@ class AwsIamKeyRotator:
             sleep(pause)
             pause = min(2 * pause, LAST_PAUSE_SECONDS)
         return True
+
+    def in_use(self, fields: Fields, facts: Mapping[str, str]) -> Usage:  # noqa: ARG002
+        """Return for which service a key was last used, if that was after the change.
+
+        Reference: https://docs.aws.amazon.com/IAM/latest/APIReference/API_GetAccessKeyLastUsed.html
+        """
+        from envkit.sources.aws.errors import RefusedError
+
+        doing = f"cannot see when an access key of the IAM user '{self._user}' was last used"
+        try:
+            found = self._service().ask(
+                "iam", "get_access_key_last_used", doing, AccessKeyId=self._id(fields)
+            )
+        except RefusedError as error:
+            if error.aws_code == "NoSuchEntity":  # it was deleted
+                return Usage()
+            raise
+        last = found["AccessKeyLastUsed"]
+        used_at = last["LastUsedDate"].timestamp() if "LastUsedDate" in last else 0.0
+        if used_at <= self._context.changed_at:
+            return Usage()  # not since the change: by envkit, or by programs that follow it
+        service = f"{last['ServiceName']} in {last['Region']}"
+        return Usage((Reader(self._user, "", service, sessions=0, seen_at=used_at),))
 
     def _keys(self) -> dict[str, str]:
         """Return the status of each of the user's keys."""
