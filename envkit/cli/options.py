@@ -82,7 +82,7 @@ WATCHING = (
         ("--watch",),
         "optional",
         "[=HOW]",
-        "When a value changes: restart, signal:NAME or run:COMMAND. [default: restart]",
+        "When a value changes: restart, signal:NAME or run:COMMAND. Alone: restart.",
     ),
     Option(
         ("--supervise",),

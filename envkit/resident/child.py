@@ -124,7 +124,7 @@ class App:
     def send(self, number: int) -> None:
         """Send a signal that envkit received to the app: to its group, or to its main process."""
         if number in OF_THE_GROUP:
-            self.stop(number)
+            self._send_to_group(number)
         else:
             self.send_to_main(number)
 
@@ -134,13 +134,10 @@ class App:
             _kill(self.pid, number)
 
     def stop(self, number: int) -> None:
-        """Send a signal to the app and what it has started in its group."""
+        """Send a stop signal to the app and what it has started in its group."""
         self.note_told()
-        if self.own_group:
-            _kill(-self.pid, number)
-        else:
-            for pid in self._told:
-                _kill(pid, number)
+        self._send_to_group(number)
+        self._send_to_group(SIGCONT)  # a process that is stopped handles no signal
 
     def note_told(self) -> None:
         """Remember who is in the app's group: they have received a signal that ends the app."""
@@ -180,6 +177,13 @@ class App:
             return os.getpgid(self.pid) == os.getpgrp()
         except ProcessLookupError:
             return False
+
+    def _send_to_group(self, number: int) -> None:
+        if self.own_group:
+            _kill(-self.pid, number)
+        else:
+            for pid in self._members(processes()):
+                _kill(pid, number)
 
     def _members(self, table: Mapping[int, Process]) -> set[int]:
         """Return the living processes of the app's group; of a shared one those of the app."""

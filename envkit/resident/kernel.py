@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 
 from envkit._internal.named_tuple import NamedTuple
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 PR_SET_PDEATHSIG = 1
+PR_SET_DUMPABLE = 4
 PR_SET_CHILD_SUBREAPER = 36
 
 
@@ -44,13 +46,19 @@ def adopt_orphans() -> bool:
     return os.getpid() == 1 or _prctl(PR_SET_CHILD_SUBREAPER, 1)
 
 
+def forbid_core() -> None:
+    """Let this process leave no core behind; a limit of 0 alone would not stop a collector."""
+    import resource
+
+    with suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
+    _prctl(PR_SET_DUMPABLE, 0)
+
+
 def set_name(name: str) -> None:
     """Name this process for `ps` and `pkill`, with at most 15 bytes."""
-    try:
-        with open("/proc/self/comm", "w") as file:
-            file.write(name)
-    except OSError:
-        pass
+    with suppress(OSError), open("/proc/self/comm", "w") as file:
+        file.write(name)
 
 
 def processes() -> dict[int, Process]:

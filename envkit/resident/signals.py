@@ -15,6 +15,7 @@ import os
 from contextlib import contextmanager
 
 from envkit.launch.exec import signal_module
+from envkit.resident.kernel import forbid_core
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -147,12 +148,7 @@ def die_of(number: int) -> int:
 
     Process 1 of a container survives every signal of its own.
     """
-    try:  # the core would contain values
-        import resource
-
-        resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
-    except (ImportError, ValueError, OSError):
-        pass
+    forbid_core()  # it would contain values
     if number not in (SIGKILL, SIGSTOP):
         _signal.signal(number, _signal.SIG_DFL)
         _signal.pthread_sigmask(_signal.SIG_UNBLOCK, [number])

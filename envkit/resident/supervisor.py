@@ -180,7 +180,7 @@ class Supervisor:
     def _receive(self, number: int, now: float, *, reached: bool) -> None:
         ending = _WITHOUT if self._own_group else _WITH_A_TERMINAL
         ends = number in ending and not self._signals.was_ignored(number)
-        if ends and reached and self._app is not None:
+        if ends and self._app is not None:
             self._app.note_told()
         self._advance(lifecycle.Signalled(number, ends, reached), now)
 
@@ -203,8 +203,11 @@ class Supervisor:
         if self._app is None or self._own_group or self._state.phase is not Phase.RUNNING:
             return
         # SIGSTOP has stopped envkit as well if it was for the group
-        if number in _STOPS_A_JOB or not self._app.shares_group():
+        apart = not self._app.shares_group()
+        if number in _STOPS_A_JOB or apart:
             stop_here()
+        if apart and self._terminal is not None:  # `fg` has made envkit the foreground
+            self._terminal.pass_on(self._app.pid)
 
     def _change(self, event: Changed, now: float) -> None:
         try:
@@ -257,7 +260,6 @@ class Supervisor:
             case Do.STOP:
                 self._announce("restarting the app")
                 app.stop(stop_signal)
-                app.stop(sig.SIGCONT)  # a process that is stopped handles no signal
             case Do.STOP_REST:
                 app.stop_rest(stop_signal, adopted=adopted)
             case Do.KILL:
@@ -338,5 +340,5 @@ class Supervisor:
             if select.select([], [sys.stderr], [], 0)[1]:
                 self._tell_person(kind, text)
                 sys.stderr.flush()
-        except (OSError, ValueError):  # closed, or the terminal is gone
-            pass
+        except (OSError, ValueError):  # closed, or the terminal is gone: all that follows, too
+            sys.stderr = open(os.devnull, "w")  # noqa: SIM115 - until the end

@@ -158,6 +158,12 @@ class Terminal:
         except OSError:  # it was closed
             pass
 
+    def pass_on(self, pid: int) -> None:
+        """Make the group of a process the foreground, if this one is."""
+        with suppress(OSError):
+            if os.tcgetpgrp(self._descriptor) == os.getpgrp():
+                os.tcsetpgrp(self._descriptor, os.getpgid(pid))
+
     def restore_modes(self) -> None:
         """Undo what a full-screen program that was stopped did to the terminal."""
         import termios

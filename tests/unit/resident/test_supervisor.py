@@ -149,7 +149,7 @@ import signal, time
 signal.signal(signal.SIG{name}, lambda *_: print("got", flush=True))
 signal.signal(signal.SIGALRM, lambda *_: print("alarm", flush=True) or exit(0))
 print("ready", flush=True)
-while True: signal.pause()
+while True: time.sleep(0.05)
 """
     with Supervised("--watch", "--stop-timeout", "30", "--", *python(app)) as run:
         run.expect("ready\n")
@@ -311,6 +311,44 @@ def test_envkit_ends_as_the_app_does(app, status, tmp_path):
         assert run.said() == ""
 
 
+def test_a_stderr_that_is_closed_changes_neither_the_app_nor_its_exit_status():
+    app = f"trap 'exit 3' USR1; echo A is $A; {WAITS}"
+    command = ["sh", "-c", 'exec "$@" 2>&-', "sh"]
+    for under in (tuple(command), ()):
+        with Supervised("--watch", "--", *shell(app), under=under, A="1") as run:
+            run.expect("A is 1\n")
+            run.announce(A="2")
+            run.expect("A is 2\n")
+            run.signal(signal.SIGUSR1)
+            assert run.wait() == 3
+
+
+def test_messages_that_cannot_be_written_are_dropped():
+    reading, writing = os.pipe()
+    app = f"trap 'exit 3' USR1; echo A is $A; {WAITS}"
+    more = {"pass_fds": [writing]}
+    under = ("sh", "-c", f'exec "$@" 2>/dev/fd/{writing}', "sh")
+    with Supervised("--watch", "--", *shell(app), under=under, more=more, A="1") as run:
+        run.expect("A is 1\n")
+        os.close(writing)
+        os.close(reading)
+        run.announce(A="2")
+        run.expect("A is 2\n")
+        run.announce(A="3")
+        run.expect("A is 3\n")
+        run.signal(signal.SIGUSR1)
+        assert run.wait() == 3
+
+
+def test_a_signal_before_the_end_does_not_spare_what_the_app_leaves_behind():
+    app = f"trap 'exit 5' USR1; (trap 'echo child' TERM; echo $$; {WAITS}) & {WAITS}"
+    with Supervised("--watch", "--stop-timeout", "0.1", "--", *shell(app)) as run:
+        run.expect("\n")
+        run.signal(signal.SIGCONT)
+        run.signal(signal.SIGUSR1)
+        assert (run.rest(), run.wait()) == ("child\n", 5)
+
+
 def test_an_app_that_handles_the_signal_chooses_the_exit_status():
     app = f"trap 'exit 7' TERM; echo ready; {WAITS}"
     with Supervised("--watch", "--", *shell(app)) as run:
@@ -350,11 +388,11 @@ def test_a_program_that_is_gone_at_the_restart_ends_envkit_as_plain_exec_would(t
 def test_files_and_input_pass_through_and_a_closed_input_changes_nothing():
     reading, writing = os.pipe()
     app = f"""
-import os, signal
+import os, time
 print("got", os.read(0, 9), flush=True)
 os.close(0)
 os.write({writing}, b"more")
-signal.pause()
+time.sleep(3600)
 """
     more = {"pass_fds": [writing], "stdin": subprocess.PIPE}
     with Supervised("--watch", "--", *python(app), more=more) as run:
