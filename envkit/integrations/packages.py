@@ -8,6 +8,7 @@ from envkit.errors import ExtraMissingError
 
 def missing(module: str, package: str) -> ExtraMissingError:
     """Return the error that `envkit.integrations.MODULE` needs a package; the extra is MODULE."""
+    extra = module.replace("_", "-")
     return ExtraMissingError(
-        f"envkit.integrations.{module} needs the package '{package}'", hint=install_hint(module)
+        f"envkit.integrations.{module} needs the package '{package}'", hint=install_hint(extra)
     )

@@ -26,6 +26,7 @@ ELSEWHERE = {
     "checks.doctor": "cli/test_doctor.py",
     "checks.doctor_stores": "cli/test_doctor.py",
     # real servers
+    "integrations.boto3": "live/test_integration_boto3.py",
     "editing.preflight": "cli/test_file_kinds.py",
     "integrations.asyncpg": "live/test_pg_pools.py",
     "integrations.django": "live/test_pg_pools.py",

@@ -16,6 +16,8 @@ from envkit.errors import ExtraMissingError
         ("asyncpg", "asyncpg", "asyncpg", "asyncpg"),
         ("sqlalchemy", "sqlalchemy", "SQLAlchemy", "sqlalchemy"),
         ("django_backend.base", "django.db.backends.postgresql", "Django", "django"),
+        ("redis", "redis", "redis", "redis"),
+        ("pydantic_settings", "pydantic_settings", "pydantic-settings", "pydantic-settings"),
     ],
 )
 def test_a_missing_library_is_named_with_the_command_that_installs_it(
