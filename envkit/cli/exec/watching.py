@@ -88,6 +88,7 @@ def supervise(
         access: records each change in the audit log.
     """
     set_leaving(_may_leave)
+    gc.freeze()  # what exists now stays: neither a collection nor a child touches it
     gc.enable()  # `main` disables it for short lives
 
     def record(change: Changed) -> None:
