@@ -17,7 +17,6 @@ from envkit.errors import (
     ProfileError,
     SourceError,
 )
-from envkit.profile.value_types import duration_seconds
 from envkit.resolution.resolve import DEFAULT_TIMEOUT_SECONDS
 from envkit.rotation.catalog import Rotation, conflict_error
 from envkit.rotation.jobs import open_job
@@ -131,21 +130,19 @@ def _cut_off(profile: Profile, policy: Policy) -> Iterator[Problem]:
 def _poll_seconds(profile: Profile, policy: Policy) -> float:
     """Return how long a change of a value may go unnoticed."""
     source = profile.sources[policy.secret.source]
-    try:
-        return duration_seconds(source.settings["poll"])
-    except (KeyError, TypeError, ValueError):  # the source says what is wrong with it
-        return _POLL_SECONDS.get(source.type, _REMOTE_POLL_SECONDS)
+    return source.poll_seconds or _POLL_SECONDS.get(source.type, _REMOTE_POLL_SECONDS)
 
 
 def _without_after(policy: Policy) -> Iterator[Problem]:
-    """Yield a problem if nothing restarts programs that read the value only when they start."""
-    if not policy.after and policy.cache_age_seconds is None:
+    """Yield a problem if programs that read the value only at their start may be cut off."""
+    waits = policy.retire_when != RetireWhen.GRACE
+    if not (waits or policy.after) and policy.cache_age_seconds is None:
         yield Problem(
             "rotation-without-after",
-            f"{policy.table.title}: nothing restarts the programs that read the value at their "
-            "start, and they fail once the old value is retired",
-            hint='write after = [["systemctl", "restart", "app"]], or cache_age = "5m" if they '
-            "read it again on their own",
+            f"{policy.table.title}: programs that read the value only at their start fail once "
+            "the old value is retired",
+            hint="run them under 'envkit exec --watch' or use envkit.live, and write cache_age = "
+            '"2m"; or write after = [["systemctl", "restart", "app"]]',
             environments=(policy.profile,),
         ).at(policy.place)
 

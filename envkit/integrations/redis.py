@@ -158,14 +158,15 @@ class _Connector:
 
     def current(self) -> _Login:
         environment = self._live.snapshot().environment
-        return self._parse({name: environment[name] for name in self._names})
+        return self._login_of({name: environment[name] for name in self._names})
 
     def _log_in(self, connection: Any) -> None:
         tried: list[Mapping[str, Secret]] = []
 
         def attempt(values: Mapping[str, Secret]) -> None:
             tried.append(values)
-            self._prepare(connection, values)
+            wanted = self._login_of(values)
+            connection.credential_provider = _Provider(lambda: wanted)
             connection.on_connect()
             connection.connect = _Checkout(connection, self, values)
 
@@ -185,7 +186,8 @@ class _Connector:
 
         async def attempt(values: Mapping[str, Secret]) -> None:
             tried.append(values)
-            self._prepare(connection, values)
+            wanted = self._login_of(values)
+            connection.credential_provider = _Provider(lambda: wanted)
             await connection.on_connect()
             connection.connect = _AsyncCheckout(connection, self, values)
 
@@ -200,14 +202,14 @@ class _Connector:
         finally:
             connection.credential_provider = self._provider
 
-    def _prepare(self, connection: Any, values: Mapping[str, Secret]) -> None:
+    def _login_of(self, values: Mapping[str, Secret]) -> _Login:
         wanted = self._parse(values)
         if wanted.server != self._server:
             raise redis.RedisError(
                 f"{self._names[0]} names another server now, and its password is not sent to the "
                 "one of this client: create the client again"
             )
-        connection.credential_provider = _Provider(lambda: wanted)
+        return wanted
 
     def _asks(self, connection: Any, refused: Mapping[str, Secret]) -> bool:
         """Return whether to ask the stores for what takes the place of refused values."""

@@ -183,8 +183,10 @@ class TestRefusals:
         with redis.Redis(**options(live, "REDIS_URL")) as client:
             cache.write(cache.url.replace("127.0.0.1", "cache.internal"))
             assert list(live.newer(live.snapshot(), ["REDIS_URL"]))
-            with pytest.raises(redis.RedisError, match="REDIS_URL names another server now"):
-                client.ping()
+            provider = client.get_connection_kwargs()["credential_provider"]
+            for ask in (client.ping, provider.get_credentials):
+                with pytest.raises(redis.RedisError, match="REDIS_URL names another server now"):
+                    ask()
 
 
 class TestLogins:

@@ -56,7 +56,7 @@ def test_a_rotation_that_restarts_no_program_is_a_warning(project, lines, wanted
     assert len(found_lines) == wanted
     for line in found_lines:
         assert line.startswith(
-            "profiles/prod.toml:4: [rotation.key]: nothing restarts the programs"
+            "profiles/prod.toml:4: [rotation.key]: programs that read the value only"
         )
 
 
