@@ -27,8 +27,8 @@ def load(
     Args:
         environments: names or aliases of profiles; default: `ENVKIT_ENV`.
         profiles: the folder of profiles.
-        only: globs, or one; only variables that match one of them are included.
-        exclude: globs, or one; variables that match one of them are excluded.
+        only: one or more globs; only variables that match one of them are included.
+        exclude: one or more globs; variables that match one of them are excluded.
         override: whether the profile replaces values that `os.environ` already has.
         timeout_seconds: for all stores together.
 
@@ -64,8 +64,8 @@ def diff(
         environments: names or aliases of profiles; also `prod@v12`, `prod@2026-11-01`,
             `file:PATH`, `env:` and `pid:NUMBER`.
         profiles: the folder of profiles.
-        only: globs, or one; only variables that match one of them are included.
-        exclude: globs, or one; variables that match one of them are excluded.
+        only: one or more globs; only variables that match one of them are included.
+        exclude: one or more globs; variables that match one of them are excluded.
         timeout_seconds: for all stores together.
 
     Returns:

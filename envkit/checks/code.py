@@ -49,7 +49,7 @@ def _undefined(inspection: Inspection, code: Code) -> Iterator[Problem]:
         file, read = needed or places[0]
         yield Problem(
             "undefined-variable" if needed else "undefined-optional",
-            f"{name} is {verb} here, and {listed(profile.name for profile in lacking)} {do_not} "
+            f"{name} is {verb} here, but {listed(profile.name for profile in lacking)} {do_not} "
             "define it",
             file,
             read.line,

@@ -39,7 +39,7 @@ def find_missing(inspection: Inspection) -> Iterator[Problem]:
             files = listed(display_path(profile.path) for profile in lacking)
             yield Problem(
                 "missing",
-                f"{name} is in {listed(profile.name for profile in having)}, and not in "
+                f"{name} is in {listed(profile.name for profile in having)} but not in "
                 f"{listed(profile.name for profile in lacking)}",
                 hint=f"add it to {files}, or accept it in .envkit-ignore: {name} missing # why",
                 environments=tuple(profile.name for profile in lacking),

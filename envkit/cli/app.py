@@ -79,7 +79,7 @@ def _envkit(
         ),
     ] = False,
 ) -> None:
-    """Run programs with the right environment. Compare, change and rotate its secrets."""
+    """Run programs with their configuration and secrets. Compare, change and rotate secrets."""
 
 
 def run_app(arguments: Sequence[str]) -> int:

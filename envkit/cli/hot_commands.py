@@ -31,7 +31,14 @@ class HotCommand(ShownCommand):
         if spec.positional:
             completer = variables if spec.positional == "name" else None
             parameters.append(
-                TyperArgument(param_decls=["rest"], nargs=-1, hidden=True, autocompletion=completer)
+                TyperArgument(
+                    param_decls=["rest"],
+                    nargs=-1,
+                    metavar="NAME",
+                    help="Name of the variable.  [required]",
+                    hidden=spec.positional == "command",
+                    autocompletion=completer,
+                )
             )
         super().__init__(
             name,

@@ -72,7 +72,7 @@ REASON = Option(
 SET = Option(
     ("--set",),
     "many",
-    "K=V",
+    "NAME=VALUE",
     "Set a variable to a literal value. Overrides the profile. Repeatable.",
 )
 
@@ -228,7 +228,7 @@ class Arguments:
         """The values of `--set`.
 
         Raises:
-            UsageError: a value is not `K=V` with a valid variable name.
+            UsageError: a value is not `NAME=VALUE` with a valid variable name.
         """
         from envkit._internal.names import is_name
 

@@ -38,6 +38,18 @@ OneEnv = Annotated[
     list[str] | None,
     _declared(options.ENV._replace(help="Environment to use. [default: $ENVKIT_ENV]")),
 ]
+AnyEnv = Annotated[
+    list[str] | None,
+    _declared(
+        options.ENV._replace(
+            help="Environment to examine. Repeatable. [default: $ENVKIT_ENV, or all]"
+        )
+    ),
+]
+EachEnv = Annotated[
+    list[str] | None,
+    _declared(options.ENV._replace(help="Environment to review. Repeatable. [default: all]")),
+]
 Profiles = Annotated[str | None, _declared(options.PROFILES)]
 Only = Annotated[list[str] | None, _declared(options.ONLY)]
 Except = Annotated[list[str] | None, _declared(options.EXCEPT)]

@@ -72,8 +72,8 @@ def prepare_sides(
     Args:
         names: the names of the sides; see `selectors`.
         profiles: the folder of profiles; default: `ENVKIT_PROFILES`, then a search upwards.
-        only: globs, or one; variables that match none of them are left out.
-        exclude: globs, or one; variables that match one of them are left out.
+        only: one or more globs; variables that match none of them are left out.
+        exclude: one or more globs; variables that match one of them are left out.
         timeout_seconds: for all stores together.
         environ: the process environment; default: `os.environ`.
         sources: replacements for the profiles' sources of these names.

@@ -236,7 +236,7 @@ class _Planning:
         self.leave(
             name,
             LeftKind.TO_NAME,
-            f"mentions {source}: {text}",
+            f"contains '{source}': {text}",
             f"if that is right, run: envkit promote {source} {target} {name}",
         )
 

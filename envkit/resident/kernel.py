@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import sys
-from contextlib import suppress
 
 from envkit._internal.named_tuple import NamedTuple
 
@@ -50,15 +49,20 @@ def forbid_core() -> None:
     """Let this process leave no core behind; a limit of 0 alone would not stop a collector."""
     import resource
 
-    with suppress(ValueError, OSError):
+    try:  # noqa: SIM105 - contextlib would delay the start of the app
         resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
+    except (ValueError, OSError):
+        pass
     _prctl(PR_SET_DUMPABLE, 0)
 
 
 def set_name(name: str) -> None:
     """Name this process for `ps` and `pkill`, with at most 15 bytes."""
-    with suppress(OSError), open("/proc/self/comm", "w") as file:
-        file.write(name)
+    try:
+        with open("/proc/self/comm", "w") as file:
+            file.write(name)
+    except OSError:
+        pass
 
 
 def processes() -> dict[int, Process]:

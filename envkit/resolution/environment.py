@@ -30,10 +30,16 @@ REQUIRED: Any = object()  # marks a call without a default
 
 
 class Origin(NamedTuple):
-    """One store value that a variable was computed from."""
+    """One store value that a variable was computed from.
 
-    reference: str  # as written in the profile: `vault:db#password`
-    location: str  # the full location: `vault:secret/myapp/db#password`
+    Attributes:
+        reference: the reference as the profile writes it: `vault:db#password`.
+        location: the full location: `vault:secret/myapp/db#password`.
+        version: the store's own id of the version; None if the store has no versions.
+    """
+
+    reference: str
+    location: str
     version: str | None
 
 
@@ -41,12 +47,14 @@ class Variable(NamedTuple):
     """One resolved variable.
 
     Attributes:
+        name: the name of the variable.
+        value: the value; call `reveal()` for the text.
         secret: whether the value must be masked.
         profile: the name of the profile that defines the value.
         location: where the value is written; None if it came from `--set`.
         origins: the store values that it was computed from; empty for a literal.
         note: `default` or `fallback` if the stores did not have the value, `--set`, or empty.
-        readings: the texts that the sources returned, and the results of filters on them.
+        readings: the strings that the sources returned, and the results of filters on them.
     """
 
     name: str
@@ -90,7 +98,7 @@ class TypedReader:
     @overload
     def str(self, name: builtins.str, default: D) -> builtins.str | D: ...
     def str(self, name: builtins.str, default: D = REQUIRED) -> builtins.str | D:
-        """Return the text of a variable of any type."""
+        """Return the value as a string, whatever its type."""
         return self._read(name, "str", default)  # type: ignore[no-any-return]
 
     @overload
@@ -166,7 +174,7 @@ class TypedReader:
         return self._read(name, "path", default)  # type: ignore[no-any-return]
 
     def json(self, name: builtins.str, default: Any = REQUIRED) -> Any:
-        """Return the value of a JSON text: a dict, a list, a text, a number, a bool or None."""
+        """Return the decoded JSON: a dict, list, str, int, float, bool or None."""
         return self._read(name, "json", default)
 
     @overload

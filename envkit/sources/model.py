@@ -24,22 +24,34 @@ if TYPE_CHECKING:
 
 
 class Reading(NamedTuple):
-    """A value with its version and location."""
+    """A value with its version and location.
+
+    Attributes:
+        value: the value.
+        version: the store's own id; None if the store has no versions.
+        location: for people: `vault:secret/myapp/db#password`, `.env.staging:3`.
+    """
 
     value: Secret
-    version: str | None  # the store's own id; None if the store has no versions
-    location: str  # for people: `vault:secret/myapp/db#password`, `.env.staging:3`
+    version: str | None
+    location: str
 
 
 class Absent(NamedTuple):
-    """The store answered and does not have the value."""
+    """The store answered and does not have the value.
 
-    reason: str = ""  # for people, names only: `no field 'pasword' (fields: password, user)`
-    version: str | None = None  # of the secret that lacks the field, for compare-and-set
-    doubt: str = (
-        ""  # why this may be the wrong store; if set, defaults and other sources are not used
-    )
-    known: tuple[str, ...] = ()  # the names that exist, for "did you mean"
+    Attributes:
+        reason: why, for people, with names only: `no field 'pasword' (fields: password, user)`.
+        version: the version of the secret that lacks the field, for compare-and-set; None if there
+            is no secret.
+        doubt: why this may be the wrong store; if set, defaults and other sources are not used.
+        known: the names that exist, for "did you mean".
+    """
+
+    reason: str = ""
+    version: str | None = None
+    doubt: str = ""
+    known: tuple[str, ...] = ()
 
 
 if TYPE_CHECKING:
@@ -108,12 +120,19 @@ class SourceContext:
 
 
 class Version(NamedTuple):
-    """A version of a secret that its store still has."""
+    """A version of a secret that its store still has.
 
-    version: str  # the value for `?version=`
-    created: float | None  # seconds since the epoch, UTC; None if the store does not say
-    author: str | None  # who created it, if the store says
-    state: str  # `current`, `previous`, `older`, `deleted` or `destroyed`
+    Attributes:
+        version: the id, for `?version=`.
+        created: seconds since the epoch; None if the store does not say.
+        author: who created it; None if the store does not say.
+        state: `current`, `previous`, `older`, `deleted` or `destroyed`.
+    """
+
+    version: str
+    created: float | None
+    author: str | None
+    state: str
 
 
 WHOLE = "*"  # the field in `SOURCE:PATH#*`: all fields as one document
@@ -124,6 +143,13 @@ def pick_field(ref: Reference, fields: Mapping[str, object]) -> str | Absent:
 
     Without a field, the secret must have exactly one. Text is returned as is and a number as the
     store wrote it. A boolean, a list or a table becomes compact JSON. null counts as absent.
+
+    Args:
+        ref: the reference; `*` as its field means all fields as JSON.
+        fields: the fields of the secret, decoded from JSON.
+
+    Returns:
+        the text, or `Absent` if the secret does not have the field.
 
     Raises:
         InvalidReferenceError: no field is named and the secret does not have exactly one.

@@ -62,16 +62,16 @@ Options:
              contact a store.
 
 Environment:
-  -e, --env NAME  Environment to use. Repeat to combine several; later ones
-                  win. [default: $ENVKIT_ENV]
-  --only GLOB     Use only the variables that match. Repeatable.
-  --except GLOB   Leave out the variables that match. Repeatable.
-  --pristine      Do not inherit variables, except a few such as PATH and
-                  HOME.
-  --set K=V       Set a variable to a literal value. Overrides the profile.
-                  Repeatable.
-  --profiles DIR  Folder with the profiles. [default: $ENVKIT_PROFILES, or the
-                  nearest profiles/]
+  -e, --env NAME    Environment to use. Repeat to combine several; later ones
+                    win. [default: $ENVKIT_ENV]
+  --only GLOB       Use only the variables that match. Repeatable.
+  --except GLOB     Leave out the variables that match. Repeatable.
+  --pristine        Do not inherit variables, except a few such as PATH and
+                    HOME.
+  --set NAME=VALUE  Set a variable to a literal value. Overrides the profile.
+                    Repeatable.
+  --profiles DIR    Folder with the profiles. [default: $ENVKIT_PROFILES, or
+                    the nearest profiles/]
 
 Watching:
   --watch[=HOW]           When a value changes: restart, signal:NAME or
@@ -100,7 +100,7 @@ Exit status:
   3    A profile, a reference or a value is invalid.
   4    A required value is missing.
   5    A store failed.
-  6    Access was denied, or needs a login, your trust or a reason.
+  6    Access was denied, or you must log in, grant trust or give a reason.
   126  The program cannot be run.
   127  The program was not found.
 
@@ -136,14 +136,33 @@ def test_hot_commands_share_one_table_of_options():
         ]
 
 
-@pytest.mark.parametrize("command", ["show", "doctor"])
-def test_other_commands_share_the_option_declarations(command):
+@pytest.mark.parametrize(
+    ("command", "flags"),
+    [
+        ("show", ("--env", "-e")),
+        *(
+            (command, (flag,))
+            for command in ("show", "doctor")
+            for flag in ("--timeout", "--profiles")
+        ),
+    ],
+)
+def test_other_commands_share_the_option_declarations(command, flags):
     shared = {option.flags: option for spec in COMMANDS.values() for option in spec.options}
     group = typer.main.get_command(app)
     parameters = {tuple(each.opts): each for each in group.get_command(None, command).params}
-    for flags in (("--env", "-e"), ("--timeout",), ("--profiles",)):
-        assert parameters[flags].help == shared[flags].help
-        assert parameters[flags].metavar == shared[flags].metavar
+    assert parameters[flags].help == shared[flags].help
+    assert parameters[flags].metavar == shared[flags].metavar
+
+
+@pytest.mark.parametrize(
+    ("command", "default"),
+    [("check", "$ENVKIT_ENV, or all"), ("doctor", "$ENVKIT_ENV, or all"), ("trust", "all")],
+)
+def test_the_help_of_a_command_that_combines_no_environments_says_its_default(command, default):
+    parameters = typer.main.get_command(app).get_command(None, command).params
+    shown = next(one.help for one in parameters if "--env" in one.opts)
+    assert shown.endswith(f"Repeatable. [default: {default}]")
 
 
 def test_a_hot_command_behaves_the_same_through_typer(project, capfdbinary):

@@ -96,7 +96,7 @@ def verify_log(
 
 @audit.command(cls=ShownCommand, epilog="envkit audit anchor > /media/usb/audit.anchor")
 def anchor() -> int:
-    """Print the number and hash of the newest record, to verify the log against later."""
+    """Print the number and hash of the newest record."""
     verdict = verify(_path())
     if verdict.problems:
         raise AuditError(

@@ -6,7 +6,7 @@ from envkit.checks.doctor import examine
 from envkit.checks.doctor_stores import CheckStatus
 from envkit.cli.options import timeout_seconds
 from envkit.cli.output import Cell, print_json, print_table
-from envkit.cli.parameters import Env, Format, Formatted, Profiles, Timeout
+from envkit.cli.parameters import AnyEnv, Format, Formatted, Profiles, Timeout
 
 EXAMPLE = "envkit doctor --env prod"
 
@@ -19,12 +19,12 @@ _STYLES = {
 
 
 def doctor(
-    env: Env = None,
+    env: AnyEnv = None,
     format_: Formatted = Format.TABLE,
     timeout: Timeout = None,
     profiles: Profiles = None,
 ) -> int:
-    """Diagnose profiles, settings and logins to stores."""
+    """Find problems with profiles, settings and logins to stores."""
     report = examine(env or (), profiles=profiles, timeout_seconds=timeout_seconds(timeout))
     if format_ is Format.JSON:
         checks = [check._asdict() for check in report.checks]

@@ -26,7 +26,7 @@ _HEADERS = ("ENVIRONMENT", "ALIASES", "EXTENDS", "SOURCES", "PROTECTED", "VARIAB
 def list(  # noqa: A001 - the command's name
     format_: Formatted = Format.TABLE, profiles: Profiles = None
 ) -> int:
-    """List environments, what they extend, and their sources."""
+    """List environments and their sources."""
     folder = profiles_folder(profiles, os.environ)
     found = survey(folder)
     if not found:

@@ -11,7 +11,7 @@ import typer
 from envkit.cli.interaction.prompt import ask_trust, is_interactive
 from envkit.cli.interaction.trusting import loading
 from envkit.cli.output import Cell, print_json, print_table
-from envkit.cli.parameters import Env, Format, Formatted, Profiles
+from envkit.cli.parameters import EachEnv, Format, Formatted, Profiles
 from envkit.errors import EnvkitError, UntrustedError, UsageError
 from envkit.profile.discovery import profile_names, profiles_folder
 from envkit.profile.loader import load
@@ -39,7 +39,7 @@ class _Wanted(NamedTuple):
 
 
 def trust(
-    env: Env = None,
+    env: EachEnv = None,
     list_: Annotated[
         bool, typer.Option("--list", help="List everything that needs trust, without asking.")
     ] = False,
@@ -49,7 +49,7 @@ def trust(
     format_: Formatted = Format.TABLE,
     profiles: Profiles = None,
 ) -> int:
-    """Review what profiles send and run, and allow it."""
+    """Review what profiles send, read and run, and allow it."""
     if list_ and revoke:
         raise UsageError("cannot combine --list and --revoke", hint="leave one of them out")
     if format_ is Format.JSON and not list_:

@@ -24,13 +24,13 @@ CODES = ("undefined-variable", "undefined-optional", "unused-variable", "dynamic
 
 def test_a_variable_that_the_code_needs_must_be_in_every_environment(app):
     app("os.environ['DATABASE_URL'], os.environ['NEW_KEY']")
-    told = "NEW_KEY is needed here, and prod does not define it [undefined-variable, prod]"
+    told = "NEW_KEY is needed here, but prod does not define it [undefined-variable, prod]"
     assert found(code=["src"]) == [f"src/app.py:2: {told}"], "not that prod lacks it as well"
 
 
 def test_a_variable_that_the_code_may_do_without_must_be_in_one_environment(app):
     app("os.environ['DATABASE_URL'], os.getenv('NEW_KEY'), os.getenv('NOWHERE')")
-    told = "NOWHERE is read here, and dev and prod do not define it"
+    told = "NOWHERE is read here, but dev and prod do not define it"
     assert found(*CODES, code=["src"]) == [
         f"src/app.py:2: {told} [undefined-optional, dev and prod]"
     ]

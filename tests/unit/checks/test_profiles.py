@@ -9,7 +9,7 @@ def test_a_variable_that_some_environments_lack_is_missing(project):
     project.profile("staging.env", "A=1\nNEW=2\n")
     project.profile("prod.toml", '[variables]\nA = "1"\n')
     project.profile("test.toml", '[variables]\nA = "1"\n')
-    told = "NEW is in dev and staging, and not in prod and test [missing, prod and test]"
+    told = "NEW is in dev and staging but not in prod and test [missing, prod and test]"
     assert found("missing") == [f"profiles/dev.toml:3: {told}"]
     [problem] = check(environ={}).problems
     assert problem.hint == (

@@ -60,5 +60,5 @@ def test_a_check_warns_once_for_each_language_without_a_parser(project):
     assert sorted(found) == [
         ("unchecked-code", f"cannot read Go: {told}"),
         ("unchecked-code", f"cannot read JavaScript: {told}; 2 files were not read"),
-        ("undefined-variable", "C is needed here, and prod does not define it"),
+        ("undefined-variable", "C is needed here, but prod does not define it"),
     ]

@@ -64,7 +64,7 @@ COMMANDS = {
 Names = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="[NAME]...",
+        metavar="NAME...",
         help="Rotations to run now, such as db-password or prod/db-password.",
         autocompletion=complete_rotations,
         show_default=False,
@@ -95,7 +95,7 @@ def now(  # noqa: PLR0917 - typer names them
         bool, typer.Option("--rollback", help="Restore the old value, while it still works.")
     ] = False,
     abort: Annotated[
-        bool, typer.Option("--abort", help="Discard a new value that is not current yet.")
+        bool, typer.Option("--abort", help="Discard a new value that apps cannot read yet.")
     ] = False,
     resume: Annotated[
         bool,

@@ -70,7 +70,7 @@ def serve(
         typer.Option(
             "--listen",
             metavar="HOST:PORT",
-            help="Serve /healthz, /readyz and /metrics here, such as on 127.0.0.1:9464.",
+            help="Address for /healthz, /readyz and /metrics, such as 127.0.0.1:9464.",
         ),
     ] = None,
     queue: Annotated[

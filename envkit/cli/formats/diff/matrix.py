@@ -25,7 +25,7 @@ _GAP = 2
 _MAX_NAME, _MAX_LABEL = 32, 24
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _UNREADABLE, _MASKED = "?", "*"
-_LEGEND = "In each row, the same letter is the same value; ? could not be read"
+_LEGEND = "In each row, equal letters are equal values; ? could not be read"
 _MASKED_LEGEND = "; * is a secret that was not compared"
 
 

@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 TITLES = {
     DiffStatus.REUSED: "the same secret where each should have its own",
     DiffStatus.UNREADABLE: "could not be read",
-    DiffStatus.MISSING: "not set in every environment",
+    DiffStatus.MISSING: "set only in some environments",
     DiffStatus.DIFFERENT: "the values differ",
     DiffStatus.SAME: "the same value",
 }
 PROFILE_TITLES = {
     **TITLES,
-    DiffStatus.MISSING: "not declared in every profile",
+    DiffStatus.MISSING: "declared only in some profiles",
     DiffStatus.DIFFERENT: "the declarations differ",
     DiffStatus.SAME: "declared alike",
 }

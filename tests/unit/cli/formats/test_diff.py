@@ -169,7 +169,7 @@ UNREADABLE (1)  could not be read
   TOKEN         unreadable                       ******** 1-7 FINGERPR
     · staging: permission denied at vault:staging
 
-MISSING (1)  not set in every environment
+MISSING (1)  set only in some environments
   EMPTY         ""                               not set
 
 DIFFERENT (3)  the values differ
@@ -199,7 +199,7 @@ def test_environments_that_do_not_fit_in_columns_are_blocks():
     assert table.plain(report(*sides, side("h"))) == (
         "a, b, c, d, e, f, g, h\n"
         "\n"
-        "MISSING (1)  not set in every environment\n"
+        "MISSING (1)  set only in some environments\n"
         "  MODE\n"
         "    x        a, b, c, d\n"
         "    y        e, f, g\n"
@@ -460,7 +460,7 @@ def test_an_absent_value_has_one_spelling_in_every_format():
 MATRIX = """\
         dev      test     staging  prod
 
-MISSING (2)  not set in every environment
+MISSING (2)  set only in some environments
   GONE  ?        not set  A        B
   KEY   A        A        not set  B
 
@@ -468,7 +468,7 @@ DIFFERENT (1)  the values differ
   MODE  A        B        A        B
 
 2 missing, 1 different
-In each row, the same letter is the same value; ? could not be read.
+In each row, equal letters are equal values; ? could not be read.
 """
 
 
