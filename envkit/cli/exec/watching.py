@@ -116,7 +116,7 @@ def _way(given: Arguments) -> tuple[Do, int, str]:
     """Return what to do on a change, with the signal or the command for it."""
     if not given.flag("watch"):
         return Do.TELL, 0, ""
-    if given.one("watch") is None and given.rest[1:2] == ["--"]:
+    if not given.one("watch") and given.rest[1:2] == ["--"]:
         _refuse_separate(given.rest[0])
     text = given.one("watch") or "restart"
     way, _, rest = text.partition(":")
