@@ -133,7 +133,7 @@ def _delay(project: Project) -> Group:
 def _idle_vault(folder: Path) -> Group:
     """Look each second, and calculate what looking each minute costs."""
     wanted = values(SMALL)
-    (folder / "server").mkdir()
+    (folder / "server").mkdir(parents=True)
     with OpenBao(folder / "server") as server:
         for name, value in wanted.items():
             server.put(f"bench/{name}", {"value": value})

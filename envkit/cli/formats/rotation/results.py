@@ -34,7 +34,7 @@ _STYLES = {
 _SENTENCES = {
     OutcomeStatus.ROTATED: "the store has the new value, and the old one no longer works",
     OutcomeStatus.ROLLED_BACK: "the new value no longer works",
-    OutcomeStatus.ABORTED: "the new value is dropped",
+    OutcomeStatus.ABORTED: "the new value was discarded",
 }
 _KEPT = (OutcomeStatus.IN_USE, OutcomeStatus.BLOCKED)
 _QUIET = (
