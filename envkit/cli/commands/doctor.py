@@ -33,7 +33,8 @@ def doctor(
     watchers: Annotated[
         bool,
         typer.Option(
-            "--watchers", help="List each running 'exec --watch' with its variables and versions, without values."
+            "--watchers",
+            help="List each running 'exec --watch' with its variables and versions.",
         ),
     ] = False,
 ) -> int:
