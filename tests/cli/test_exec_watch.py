@@ -148,6 +148,8 @@ def test_messages_output_and_status_are_those_of_plain_exec(dev, way, options, c
         (["--watch", "--stop-signal", "TRM"], "--stop-signal has no signal 'TRM'|did you mean "),
         (["--watch", "--splay", "x"], "--splay is not a number of seconds|write --splay 5"),
         (["--watch", "--debounce=-1"], "--debounce is not a number of seconds|write --debounce"),
+        (["--watch", "restart"], "--watch takes a value only behind '='|write --watch=restart"),
+        (["--watch", "run:a b"], "--watch takes a value only behind '='|write --watch='run:a b'"),
         (["--supervise=yes"], "--supervise takes no value"),
         (["--wathc"], "envkit exec has no option '--wathc'|did you mean '--watch'?"),
         *(
