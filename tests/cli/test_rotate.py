@@ -31,7 +31,7 @@ VECTORS = vectors("cli/rotate")
 
 pytestmark = pytest.mark.usefixtures("trusted")
 
-GRACE = "the store has the new value; apps that read it at start must restart before TIME"
+GRACE = "the store has the new value; the old one works until TIME"
 DONE = "the store has the new value, and the old one no longer works"
 NO_GRACE = ('grace = "0s"', 'target = { previous_field = "" }')
 API_KEY = table("api-key", "API_KEY")

@@ -132,7 +132,7 @@ def _way(given: Arguments) -> tuple[Do, int, str]:
         example = "signal:HUP" if way == "signal" else "run:'make reload'"
         raise UsageError(f"--watch={way} needs more", hint=f"write --watch={example}")
     raise UsageError(
-        f"--watch has no way '{way}'",
+        f"--watch: unknown action '{way}'",
         hint=did_you_mean(way, WAYS),
     )
 
