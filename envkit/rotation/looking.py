@@ -20,6 +20,7 @@ from envkit.rotation_state.evidence import (
     Usage,
     after_failure,
     after_look,
+    as_of,
     merged,
     worth_saving,
 )
@@ -67,11 +68,11 @@ class Looks:
                 return seen
             if context.job.sightings is not None:
                 context.job.sightings.note(record.id, self._found)
-        found = self._found
-        if record.evidence.tried_at > found.tried_at:
-            found = merged(record.evidence, found)  # another process has looked meanwhile
+        found, now = self._found, context.clock()
+        saved = as_of(record.evidence, now)
+        if saved.tried_at > found.tried_at:  # another process has looked meanwhile
+            found = merged(saved, found)._replace(error=found.error or saved.error)
         looked = record._replace(evidence=found)
-        now = context.clock()
         if now >= record.retire_at and block(looked, self.retirement, now) is None:
             return seen._replace(record=looked)  # the step that retires saves it
         pace = getattr(context.job.store, "save_pace_seconds", SAVE_PACE_SECONDS)
@@ -82,8 +83,9 @@ class Looks:
 
     @staticmethod
     def _before(context: RunContext, record: Record) -> Evidence:
-        sightings = context.job.sightings
-        return record.evidence if sightings is None else sightings.of(record.id, record.evidence)
+        saved, sightings = record.evidence, context.job.sightings
+        known = saved if sightings is None else sightings.of(record.id, saved)
+        return as_of(known, context.clock())
 
     def _matters(self, context: RunContext, seen: Snapshot) -> bool:
         record = seen.record
