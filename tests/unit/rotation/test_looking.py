@@ -10,7 +10,7 @@ from envkit.rotation.machine import Request
 from envkit.rotation.outcome import OutcomeStatus
 from envkit.rotation.protocols import Reader
 from envkit.rotation_state.evidence import Sightings
-from envkit.rotation_state.retirement import Retirement, RetireWhen
+from envkit.rotation_state.retirement import Retirement, RetireWhen, last_block
 from envkit.rotation_state.stores.memory import MemoryRotationStore, MemoryShelf
 from support.fake_targets import Additive
 
@@ -121,6 +121,24 @@ def test_a_look_that_fails_does_not_prove_that_a_credential_is_unused(scene, err
     assert scene.run(after=EXTRA).status == OutcomeStatus.BLOCKED
     scene.target.fails.clear()
     assert scene.run().status == OutcomeStatus.ROTATED
+
+
+def test_a_look_of_a_clock_that_was_ahead_proves_nothing(scene):
+    scene.target.sessions.clear()
+    day = scene.now + 86_400
+    record = scene.store().read()
+    ahead = record.record.evidence._replace(looked_at=day, tried_at=day)
+    scene.store().save(record, record.record._replace(evidence=ahead), record.pending)
+    scene.target.fails["in_use"] = DeniedError("permission denied")
+    assert scene.run(after=GRACE).status == OutcomeStatus.IN_USE
+    assert scene.evidence.tried_at == scene.now, "status shows what this host has seen"
+
+
+def test_a_later_step_that_fails_is_not_reported_as_a_use(scene):
+    scene.target.sessions.clear()
+    scene.target.fails["probe"] = DeniedError("permission denied")
+    assert scene.run(after=GRACE).status == OutcomeStatus.FAILED
+    assert last_block(scene.store().read().record, scene.retirement) is None
 
 
 def test_a_target_that_does_not_answer_delays_a_run_no_longer_than_a_look_may_take(
