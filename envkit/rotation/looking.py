@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from envkit.rotation_state.store import Snapshot
 
 LOOK_TIMEOUT_SECONDS = 10.0
+CLEAN_UP_SHARE = 0.2  # part of it in which a rotator ends what it has started
 SAVE_PACE_SECONDS = 60.0  # between two writes of the same evidence, unless the store says more
 # these need no evidence
 _WHATEVER_IS_SEEN = (Request.RETIRE, Request.COMPROMISED, Request.ROLLBACK, Request.ABORT)
@@ -107,7 +108,9 @@ def _look(context: RunContext, seen: Snapshot, before: Evidence) -> Evidence:
         AnotherTargetError: the profile names another target than the rotation was begun with.
     """
     hidden = _hidden(context, seen)
-    deadline = Deadline(context.deadline.remaining_seconds(LOOK_TIMEOUT_SECONDS))
+    seconds = context.deadline.remaining_seconds(LOOK_TIMEOUT_SECONDS)
+    spare_seconds = CLEAN_UP_SHARE * seconds
+    deadline = Deadline(seconds - spare_seconds)
     step = StepContext(context._replace(deadline=deadline), seen, Decision(StepKind.WAIT), 0.0)
 
     def look() -> Usage:
@@ -115,7 +118,7 @@ def _look(context: RunContext, seen: Snapshot, before: Evidence) -> Evidence:
         found: Usage = rotator.in_use(seen.old, record.facts)  # type: ignore[attr-defined]
         return found
 
-    result = call_in_time(look, deadline, spare_seconds=0.0)
+    result = call_in_time(look, deadline, spare_seconds=spare_seconds)
     error, now = result.error, context.clock()
     if result.late:
         return after_failure(before, "the target did not answer in time", now)
@@ -139,4 +142,12 @@ def _hidden(context: RunContext, seen: Snapshot) -> list[str]:
         except ValueError:
             continue
         passwords += [password, unquote(password)]
-    return [text for text in (*values, *passwords) if text]
+    texts = [text for text in (*values, *passwords) if text]
+    # PostgreSQL shows what is not ASCII as `\x..`, and before version 16 as `?`
+    return texts + [_in_ascii(text, form) for text in texts for form in ("\\x{:02x}", "?")]
+
+
+def _in_ascii(text: str, form: str) -> str:
+    """Return a text with each byte that is not printable ASCII in another form."""
+    octets = text.encode("utf-8", "replace")
+    return "".join(chr(one) if 32 <= one < 127 else form.format(one) for one in octets)

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -740,9 +741,10 @@ def in_use(shop, tmp_path):
     """A rotation that has given readers a new value, while a program uses the old one."""
     target, users = reporting_rotator(tmp_path)
 
-    def declare(limit, when="unused"):
+    def declare(limit, when="unused", timeout="5m"):
         lines = (
             *('grace = "0s"', f'retire_when = "{when}"\ngrace_limit = "{limit}"'),
+            f'timeout = "{timeout}"',
             target,
         )
         shop.profile("prod.toml", table("session", "SESSION", *lines, rotator="command"))
@@ -784,6 +786,16 @@ def test_an_old_value_that_the_next_run_retires_at_its_limit_is_no_alarm(in_use)
     assert run(in_use, "status").returncode == 0
     assert "  retire the old value\n" in run(in_use, "--plan").stdout
     assert told(run(in_use, "--env", "prod")).endswith(f"rotated  {DONE}\n")
+
+
+def test_a_program_that_does_not_say_who_uses_the_old_value_is_ended(in_use, tmp_path):
+    run(in_use, "session")
+    started = tmp_path / "started"
+    (tmp_path / "rotator").write_text(f"#!/bin/sh\necho $$ > {started}\nexec sleep 1000\n")
+    in_use.declare("1d", timeout="1s")
+    kept = run(in_use, "--env", "prod", "session").stdout
+    assert "cannot see whether the old credential is in use" in kept
+    assert not Path(f"/proc/{int(started.read_text())}").exists()
 
 
 @pytest.mark.parametrize(("answer", "retired"), [("y", True), ("n", False)])

@@ -15,6 +15,7 @@ from envkit.rotation_state.stores.memory import MemoryRotationStore, MemoryShelf
 from support.fake_targets import Additive
 
 CANARY = "canary-5d20"
+OLD = f"{CANARY}-é"
 GRACE, QUIET, EXTRA = 900.0, 300.0, 5000.0
 GUNICORN = Reader("app_a", "10.0.0.5", "gunicorn", sessions=3)
 
@@ -23,8 +24,8 @@ class Scene:
     """A rotation in its grace period, whose old credential gunicorn uses."""
 
     def __init__(self, when=RetireWhen.UNUSED):
-        self.target = Additive(f"{CANARY}-0", f"{CANARY}-")
-        self.shelf = MemoryShelf({"password": f"{CANARY}-0"})
+        self.target = Additive(OLD, f"{CANARY}-")
+        self.shelf = MemoryShelf({"password": OLD})
         self.retirement = Retirement(when, QUIET, EXTRA)
         self.sightings = None
         self.now = 500_000.0
@@ -70,7 +71,7 @@ def test_an_old_credential_in_use_is_kept_and_named(scene):
     outcome = scene.run(after=GRACE)
     assert (outcome.status, outcome.ok) == (OutcomeStatus.IN_USE, True)
     assert outcome.reason.endswith("still works: 3 sessions of app_a from 10.0.0.5 'gunicorn'")
-    assert scene.target.passwords == {f"{CANARY}-0", f"{CANARY}-1"}
+    assert scene.target.passwords == {OLD, f"{CANARY}-1"}
     assert scene.now < outcome.until <= scene.now + scene.retirement.look_seconds
 
 
@@ -107,7 +108,9 @@ def test_the_limit_raises_an_alarm_or_retires_the_old_credential(when, status):
     ("error", "reason"),
     [
         (DeniedError("permission denied"), "(permission denied)"),
-        (RotationError(f"bad {CANARY}-0"), "((hidden))"),
+        (RotationError(f"bad {OLD}"), "((hidden))"),
+        (RotationError(f"bad {CANARY}-\\xc3\\xa9"), "((hidden))"),
+        (RotationError(f"bad {CANARY}-??"), "((hidden))"),
         (ValueError(CANARY), "(the look failed: ValueError)"),
     ],
 )
