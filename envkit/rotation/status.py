@@ -152,7 +152,7 @@ def status_of(rotation: Rotation, record: Record | None, now: float) -> Rotation
     if (block := last_block(record, retirement)) is not None:
         found = found._replace(blocked=block.reason)
         if found.state in (RotationState.OVERDUE, RotationState.BLOCKED) and not found.error:
-            found = found._replace(error=found.blocked, hint=blocked_hint(name))
+            found = found._replace(error=found.blocked, hint=blocked_hint(name, record))
     return found
 
 

@@ -121,7 +121,9 @@ def test_a_look_that_fails_does_not_prove_that_a_credential_is_unused(scene, err
     assert outcome.status == OutcomeStatus.IN_USE
     assert outcome.reason.startswith(f"cannot see whether the old credential is in use {reason}")
     assert CANARY not in repr(scene.evidence)
-    assert scene.run(after=EXTRA).status == OutcomeStatus.BLOCKED
+    blocked = scene.run(after=EXTRA)
+    assert blocked.status == OutcomeStatus.BLOCKED
+    assert blocked.error.hint.startswith("fix the reason, or retire it")
     scene.target.fails.clear()
     assert scene.run().status == OutcomeStatus.ROTATED
 
