@@ -181,6 +181,17 @@ def test_retire_is_refused_where_there_is_nothing_to_retire(scene):
     assert "there is no old credential to retire" in outcome.error.message
 
 
+def test_a_request_to_retire_does_not_count_for_a_rotation_that_began_meanwhile(scene):
+    def others_are_faster():
+        scene.target.fails.clear()
+        scene.run(Request.RETIRE)
+        scene.run(Request.ROTATE)
+
+    scene.target.fails["probe"] = others_are_faster
+    assert scene.run(Request.RETIRE).status == OutcomeStatus.IN_GRACE
+    assert scene.target.passwords == {f"{CANARY}-1", f"{CANARY}-2"}
+
+
 def test_looks_do_not_write_more_than_once_a_minute(scene):
     before = scene.shelf.envelope_version
     for _ in range(100):
