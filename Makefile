@@ -31,6 +31,7 @@ test-extra: $(VENV)/.test  ## Run the tests that need a browser, Node, podman, s
 torture: $(VENV)/.test  ## Kill rotations at every instruction while readers log in: two hours
 	$(BIN)/python tests/torture/kill.py $(TORTURE_ARGS)
 	$(BIN)/python tests/torture/races.py
+	$(BIN)/python tests/torture/in_use.py
 	$(BIN)/python tests/torture/fleet.py
 	$(BIN)/python tests/torture/pauses.py
 	$(BIN)/python tests/torture/foreign.py
