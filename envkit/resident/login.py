@@ -1,7 +1,7 @@
-"""Log in with the current values of a live environment, and once more if they are refused.
+"""Log in with the current values of a live environment, and again if they are refused.
 
 A password is refused where a rotation has just replaced it. Then the store is asked at once,
-for up to a second, until it has another value. Any other failure is not retried.
+for up to a second, and each newer value is tried. Any other failure is not retried.
 """
 
 from __future__ import annotations
@@ -38,14 +38,15 @@ def connect(
         Exception: what `attempt` raised, the last time.
     """
     snapshot = live.snapshot()
-    try:
-        return attempt(_login(snapshot, names))
-    except Exception as error:
-        if not is_refusal(error):
-            raise
-        for newer in live.newer(snapshot, names):
-            return attempt(_login(newer, names))
-        raise
+    newer = live.newer(snapshot, names)
+    while True:
+        try:
+            return attempt(_login(snapshot, names))
+        except Exception as error:
+            found = next(newer, None) if is_refusal(error) else None
+            if found is None:
+                raise
+            snapshot = found
 
 
 async def connect_async(
@@ -56,15 +57,15 @@ async def connect_async(
 ) -> T:
     """Do what `connect` does, without blocking the event loop while stores are asked."""
     snapshot = live.snapshot() if live.is_loaded else await _in_thread(live.snapshot)
-    try:
-        return await attempt(_login(snapshot, names))
-    except Exception as error:
-        if not is_refusal(error):
-            raise
-        newer = await _in_thread(lambda: list(live.newer(snapshot, names)))
-        if not newer:
-            raise
-        return await attempt(_login(newer[0], names))
+    newer = live.newer(snapshot, names)
+    while True:
+        try:
+            return await attempt(_login(snapshot, names))
+        except Exception as error:
+            found = await _in_thread(lambda: next(newer, None)) if is_refusal(error) else None
+            if found is None:
+                raise
+            snapshot = found
 
 
 async def _in_thread(function: Callable[[], T]) -> T:

@@ -8,6 +8,7 @@ that no thread begins, waits or logs while modules are taken down.
 from __future__ import annotations
 
 import atexit
+import logging  # noqa: F401 - so that its hook, and that of threading, run before the one here
 import os
 import weakref
 
