@@ -31,7 +31,7 @@ def test_only_the_owner_can_read_the_audit_log(log):
         assert folder.stat().st_mode & 0o777 == 0o700
 
 
-class Forking(str):
+class Forking(str):  # noqa: SLOT000 - a test's
     """A text that forks while it is written; the child lives until the pipe is closed."""
 
     def __new__(cls, text, reader, writer):

@@ -736,6 +736,28 @@ def test_callbacks_are_called_in_a_child_too(project):
     live.close()
 
 
+IMPORTS = """
+import sys
+from pathlib import Path
+import envkit
+from support.living import look
+
+live = envkit.live("prod")
+live.snapshot()
+before = set(sys.modules)
+for text in ("URL=new", "", "URL=newer"):
+    Path(".env.prod").write_text(text)
+    look(live)
+    next(live.newer(live.snapshot(), ["URL"]), None)
+print(live["URL"].reveal(), set(sys.modules) - before)
+"""
+
+
+def test_nothing_is_imported_after_the_first_read_so_that_no_fork_can_block_an_import(project):
+    of_files(project)
+    assert run_here(project, IMPORTS).stdout == "newer set()\n"
+
+
 IN_CHILD = """
 import os, threading
 import envkit
