@@ -7,6 +7,7 @@ for up to a second, and each newer value is tried. Any other failure is not retr
 from __future__ import annotations
 
 import contextlib
+from functools import partial
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -38,12 +39,15 @@ def connect(
         Exception: what `attempt` raised, the last time.
     """
     snapshot = live.snapshot()
-    newer = live.newer(snapshot, names)
+    newer = None
     while True:
         try:
             return attempt(_login(snapshot, names))
         except Exception as error:
-            found = next(newer, None) if is_refusal(error) else None
+            if not is_refusal(error):
+                raise
+            newer = newer or live.newer(snapshot, names)
+            found = next(newer, None)
             if found is None:
                 raise
             snapshot = found
@@ -57,12 +61,15 @@ async def connect_async(
 ) -> T:
     """Do what `connect` does, without blocking the event loop while stores are asked."""
     snapshot = live.snapshot() if live.is_loaded else await _in_thread(live.snapshot)
-    newer = live.newer(snapshot, names)
+    newer = None
     while True:
         try:
             return await attempt(_login(snapshot, names))
         except Exception as error:
-            found = await _in_thread(lambda: next(newer, None)) if is_refusal(error) else None
+            if not is_refusal(error):
+                raise
+            newer = newer or live.newer(snapshot, names)
+            found = await _in_thread(partial(next, newer, None))
             if found is None:
                 raise
             snapshot = found
