@@ -112,7 +112,7 @@ def test_id_secret_and_token_come_from_one_read(deploy):
     credentials = boto3.session(live, token="TOKEN").get_credentials()
     before = credentials.get_frozen_credentials()
     deploy.write("AKIA-NEW", "new")
-    assert list(live.newer(live.snapshot(), ["AWS_ACCESS_KEY_ID"]))
+    assert next(live.newer(live.snapshot(), ["AWS_ACCESS_KEY_ID"]))
     assert before != credentials.get_frozen_credentials()
     assert tuple(credentials.get_frozen_credentials())[:3] == ("AKIA-NEW", "new", "made up")
     assert (credentials.access_key, credentials.secret_key) == ("AKIA-NEW", "new")
