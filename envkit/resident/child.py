@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import os
 import sys
-from contextlib import suppress
 
 from envkit import errors
 from envkit.errors import EnvkitError
 from envkit.launch.exec import replace_process
 from envkit.resident.kernel import descendants, end_with_parent, processes
-from envkit.resident.signals import SIGCONT, SIGINT, SIGKILL, SIGQUIT, SIGTERM
+from envkit.resident.signals import Held, SIGCONT, SIGINT, SIGKILL, SIGQUIT, SIGTERM
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -54,7 +53,7 @@ def fork_app(
     reading, writing = os.pipe()
     sys.stdout.flush()
     sys.stderr.flush()
-    with signals.held():
+    with Held():
         pid = os.fork()
         if pid == 0:
             os.close(reading)
@@ -63,8 +62,10 @@ def fork_app(
             _become(command, environ, parent, writing, signals, own_group=own_group)
     os.close(writing)
     if own_group:
-        with suppress(OSError):  # it has done so itself, or has ended
+        try:  # noqa: SIM105 - contextlib would delay the start of the app
             os.setpgid(pid, pid)
+        except OSError:  # it has done so itself, or has ended
+            pass
     with os.fdopen(reading, "rb") as pipe:
         failure = pipe.read()
     if failure:
@@ -131,7 +132,7 @@ class App:
     def send_to_main(self, number: int) -> None:
         """Send a signal to the main process alone."""
         if self.alive:
-            _kill(self.pid, number)
+            send_signal(self.pid, number)
 
     def stop(self, number: int) -> None:
         """Send a stop signal to the app and what it has started in its group."""
@@ -162,14 +163,14 @@ class App:
     def stop_rest(self, number: int, *, adopted: bool) -> None:
         """Send a signal to what the main process has left behind and was not told to stop."""
         for pid in self.remaining(adopted=adopted) - self._told:
-            _kill(pid, number)
+            send_signal(pid, number)
 
     def kill(self, *, adopted: bool) -> None:
         """Kill everything that belongs to the app."""
         if self.own_group:
-            _kill(-self.pid, SIGKILL)
+            send_signal(-self.pid, SIGKILL)
         for pid in self.remaining(adopted=adopted):
-            _kill(pid, SIGKILL)
+            send_signal(pid, SIGKILL)
 
     def shares_group(self) -> bool:
         """Return whether a signal to envkit's group reaches the app: a shell leaves it."""
@@ -180,10 +181,10 @@ class App:
 
     def _send_to_group(self, number: int) -> None:
         if self.own_group:
-            _kill(-self.pid, number)
+            send_signal(-self.pid, number)
         else:
             for pid in self._members(processes()):
-                _kill(pid, number)
+                send_signal(pid, number)
 
     def _members(self, table: Mapping[int, Process]) -> set[int]:
         """Return the living processes of the app's group; of a shared one those of the app."""
@@ -191,7 +192,7 @@ class App:
             found = {
                 one.pid for one in table.values() if one.group == self.pid and one.state != "Z"
             }
-            if not table and _kill(-self.pid, 0):  # there is no /proc
+            if not table and send_signal(-self.pid, 0):  # there is no /proc
                 found.add(-self.pid)
             return found
         if not self.alive:
@@ -204,7 +205,7 @@ class App:
         return {self.pid, *(one.pid for one in own if one.group == group)}
 
 
-def _kill(pid: int, number: int) -> bool:
+def send_signal(pid: int, number: int) -> bool:
     """Send a signal; return whether there was a process to receive it."""
     try:
         os.kill(pid, number)

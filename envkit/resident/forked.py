@@ -15,11 +15,12 @@ import _thread  # `threading` would delay the start of the app
 import marshal
 import os
 import sys
-from enum import Enum
 from time import monotonic
 
+from envkit._internal.str_enum import StrEnum
 from envkit.launch.exec import signal_module
 from envkit.resident.kernel import end_with_parent
+from envkit.resident.signals import Held
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ _LENGTH_BYTES = 8
 _END = ("end",)  # the last part
 
 
-class JobState(Enum):
+class JobState(StrEnum):
     """How far a job is."""
 
     RUNNING = "running"
@@ -71,14 +72,12 @@ class Job:
             sys.stderr.flush()  # what is in its buffer is written once
         self._pipe, writing = os.pipe()
         parent = os.getpid()
-        # no signal may reach the parent's handlers in the child
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
         try:
-            self.pid = os.fork()
-            if self.pid == 0:
-                _run(work, writing, parent, seconds=seconds + SPARE_SECONDS, attached=attached)
+            with Held():  # no signal may reach the parent's handlers in the child
+                self.pid = os.fork()
+                if self.pid == 0:
+                    _run(work, writing, parent, seconds=seconds + SPARE_SECONDS, attached=attached)
         finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
             os.close(writing)
         os.set_blocking(self._pipe, False)
 

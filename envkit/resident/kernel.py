@@ -112,8 +112,9 @@ def _prctl(option: int, value: int) -> bool:
     if sys.platform != "linux":
         return False
     try:
-        import ctypes
+        import _ctypes as c  # `ctypes` itself would delay the start of the app
 
-        return int(ctypes.CDLL(None).prctl(option, value, 0, 0, 0)) == 0
+        prctl = c.dlsym(c.dlopen(None, 0), "prctl")
+        return int(c.call_function(prctl, (option, value, 0, 0, 0))) == 0
     except (ImportError, OSError, AttributeError):  # a Python without it, or another libc
         return False

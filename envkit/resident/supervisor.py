@@ -11,14 +11,13 @@ from __future__ import annotations
 import os
 import select
 import sys
-from contextlib import suppress
 from time import monotonic
 
 from envkit._internal.named_tuple import NamedTuple
 from envkit.errors import EnvkitError
 from envkit.resident import lifecycle
 from envkit.resident import signals as sig
-from envkit.resident.child import App, fork_app
+from envkit.resident.child import App, fork_app, send_signal
 from envkit.resident.kernel import adopt_orphans
 from envkit.resident.lifecycle import Action, Do, Phase, State, advance
 from envkit.resident.reaper import Report, reap
@@ -112,7 +111,7 @@ class Supervisor:
         self._adopts = adopt_orphans()
         if not self._adopts:
             self._tell("warning", "if envkit is killed, the app continues: only Linux ends it")
-        self._witness = None if self._own_group else Witness(self._signals)
+        self._witness = None if self._own_group else Witness()
         try:
             self._do(Action(Do.START))
             while self._end is None:
@@ -320,8 +319,7 @@ class Supervisor:
 
     def _stop_command(self) -> None:
         if self._running:
-            with suppress(ProcessLookupError):
-                os.kill(-self._running if self._own_group else self._running, sig.SIGTERM)
+            send_signal(-self._running if self._own_group else self._running, sig.SIGTERM)
 
     def _announce(self, what: str) -> None:
         names = ", ".join(self._changed) or "the environment"
