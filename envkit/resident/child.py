@@ -151,9 +151,12 @@ class App:
             adopted: whether all other descendants count, too, also those that have left the
                 group. Those whose parent ended are children of envkit by now.
         """
-        table = processes()
         found = {self.pid} if self.alive else set()
-        if self.own_group:
+        in_group = self.own_group and send_signal(-self.pid, 0)
+        if not in_group and not adopted:
+            return found  # without a look at every process of the machine
+        table = processes()
+        if in_group:
             found |= self._members(table)
         if adopted:
             own = descendants(table, os.getpid(), self._foreign())
