@@ -11,10 +11,12 @@ import os
 import sys
 
 from envkit import errors
+from envkit._internal.os_errors import reason_of
 from envkit.errors import EnvkitError
 from envkit.launch.exec import replace_process
+from envkit.resident.forked import LIMITS_HINT
 from envkit.resident.kernel import descendants, end_with_parent, processes
-from envkit.resident.signals import Held, SIGCONT, SIGINT, SIGKILL, SIGQUIT, SIGTERM
+from envkit.resident.signals import SIGCONT, SIGINT, SIGKILL, SIGQUIT, SIGTERM, Held
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -50,17 +52,29 @@ def fork_app(
         LimitError, CommandNotFoundError, NotExecutableError: as `replace_process`.
     """
     parent = os.getpid()
-    reading, writing = os.pipe()
     sys.stdout.flush()
     sys.stderr.flush()
-    with Held():
-        pid = os.fork()
-        if pid == 0:
+    reading = writing = -1
+    try:
+        reading, writing = os.pipe()
+        with Held():
+            pid = os.fork()
+            if pid == 0:
+                _become(
+                    *(command, environ, parent, writing, signals),
+                    own_group=own_group,
+                    with_input=with_input,
+                )
+    except OSError as error:
+        if reading >= 0:
             os.close(reading)
-            if not with_input:
-                os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-            _become(command, environ, parent, writing, signals, own_group=own_group)
-    os.close(writing)
+        raise errors.NotExecutableError(
+            f"cannot start {command[0]}: {reason_of(error)}",
+            hint=LIMITS_HINT,
+        ) from None
+    finally:
+        if writing >= 0:
+            os.close(writing)
     if own_group:
         try:  # noqa: SIM105 - contextlib would delay the start of the app
             os.setpgid(pid, pid)
@@ -82,8 +96,11 @@ def _become(
     signals: Signals,
     *,
     own_group: bool,
+    with_input: bool,
 ) -> NoReturn:
     try:
+        if not with_input:
+            os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         if own_group:
             os.setpgid(0, 0)
         end_with_parent(SIGKILL)

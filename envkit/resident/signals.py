@@ -119,7 +119,7 @@ class Signals:
 
 
 class Held:
-    """Blocks all signals around a fork; they arrive afterwards. A child sets its own mask within."""
+    """Blocks all signals around a fork; they arrive afterwards. A child sets a mask within."""
 
     def __enter__(self) -> None:
         self._mask = _signal.pthread_sigmask(_signal.SIG_BLOCK, _signal.valid_signals())

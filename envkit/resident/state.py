@@ -8,7 +8,7 @@ of it.
 from __future__ import annotations
 
 from envkit._internal.named_tuple import NamedTuple
-from envkit._internal.str_enum import StrEnum
+from envkit.resident.str_enum import StrEnum
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

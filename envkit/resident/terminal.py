@@ -172,7 +172,8 @@ class Terminal:
 
         try:
             if self._modes is not None and os.tcgetpgrp(self._descriptor) == os.getpgrp():
-                termios.tcsetattr(self._descriptor, termios.TCSADRAIN, self._modes)
+                # not TCSADRAIN, which waits while Ctrl-S stops the output
+                termios.tcsetattr(self._descriptor, termios.TCSANOW, self._modes)
         except (OSError, termios.error):
             pass
 

@@ -4,7 +4,7 @@ import enum
 
 import pytest
 
-from envkit._internal import str_enum
+from envkit.resident import str_enum
 
 
 @pytest.mark.parametrize("base", [enum.StrEnum, str_enum.StrEnum])
