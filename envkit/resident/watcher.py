@@ -9,7 +9,7 @@
             ...                                   # Changed, Warned, Recovered
 
 What always holds: an environment that is not valid, or that a store failed to give, is never
-announced; stores are asked only in short-lived child processes, so the clients of stores are
+announced; stores other than files are asked only in short-lived child processes, so clients are
 never loaded in this one; values are only in memory and in an anonymous pipe.
 """
 
