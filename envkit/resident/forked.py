@@ -27,7 +27,7 @@ from envkit.resident.str_enum import StrEnum
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
     from typing import Any, NoReturn, TypeAlias
 
     Part: TypeAlias = tuple[Any, ...]  # plain data
@@ -164,6 +164,16 @@ def start_job(work: Callable[[Send], None], seconds: float, *, attached: bool = 
         raise UnavailableError(
             f"cannot start a process that asks the stores: {reason_of(error)}", hint=LIMITS_HINT
         ) from None
+
+
+def all_parts(job: Job) -> Iterator[Part]:
+    """Yield what a job sends until it has ended; end it if the caller stops."""
+    try:
+        while job.state is JobState.RUNNING:
+            wait_readable([job.fileno()], job.late_at)
+            yield from job.receive()
+    finally:
+        job.close()
 
 
 def wait_readable(descriptors: Iterable[int], until: float) -> None:

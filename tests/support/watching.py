@@ -22,14 +22,14 @@ def turn(watcher: Watcher) -> list[Event]:
 
 def until(watcher: Watcher, kind: type[Event]) -> list[Event]:
     """Return what happens up to the first event of a kind, which is among the last."""
-    return until_all(watcher, lambda events: any(isinstance(event, kind) for event in events))
+    return turns(watcher, lambda events: any(isinstance(event, kind) for event in events))
 
 
-def until_all(watcher: Watcher, condition: Callable[[list[Event]], bool]) -> list[Event]:
-    """Return what happens until all of it together meets a condition."""
+def turns(watcher: Watcher, done: Callable[[list[Event]], object]) -> list[Event]:
+    """Do what is due again and again until `done` says so of the events; return all of them."""
     events: list[Event] = []
     end = time.monotonic() + LIMIT_SECONDS
-    while not condition(events):
+    while not done(events):
         assert time.monotonic() < end, events
         events += turn(watcher)
     return events

@@ -15,7 +15,7 @@ from envkit.resolution.resolve import resolve
 from envkit.sources.registry import set_guard
 from envkit.trust.guard import Guard
 from support.process import run_python
-from support.watching import turn, until, until_all
+from support.watching import turn, turns, until
 
 SITE = os.path.dirname(os.path.dirname(envkit.__file__))
 # a store in a file, behind a "network"; the file says how it behaves
@@ -312,7 +312,7 @@ def test_an_environment_that_a_store_does_not_give_is_told_and_read_again(stored
         kinds = [type(event) for event in [*warned, *events]]
         return Changed in kinds and kinds.count(Recovered) == kinds.count(Warned)
 
-    changed = [event for event in until_all(watcher, is_over) if isinstance(event, Changed)]
+    changed = [event for event in turns(watcher, is_over) if isinstance(event, Changed)]
     assert [event.names for event in changed] == [("URL",)]
 
 
