@@ -39,6 +39,7 @@ torture: $(VENV)/.test  ## Kill rotations at every instruction while readers log
 	$(BIN)/python tests/torture/edits.py
 	$(BIN)/python tests/torture/records.py
 	$(BIN)/python tests/torture/answers.py
+	$(BIN)/python tests/torture/survive.py
 
 lint: $(VENV)/.lint  ## Check style, format and types
 	$(BIN)/ruff check

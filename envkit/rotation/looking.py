@@ -76,7 +76,10 @@ class Looks:
         looked = record._replace(evidence=found)
         if now >= record.retire_at and block(looked, self.retirement, now) is None:
             return seen._replace(record=looked)  # the step that retires saves it
-        pace = getattr(context.job.store, "save_pace_seconds", SAVE_PACE_SECONDS)
+        # what a run does not save, the next one does not know: with a short grace period, it
+        # could believe that the last sighting was longer ago than the quiet time
+        pace = min(SAVE_PACE_SECONDS, self.retirement.quiet_seconds / 2)
+        pace = getattr(context.job.store, "save_pace_seconds", pace)
         times = record.promoted_at, record.retire_at
         if worth_saving(record.evidence, found, *times, pace_seconds=pace):
             return context.job.store.save(seen, looked, seen.pending)

@@ -90,6 +90,16 @@ def test_a_session_of_the_grace_period_does_not_delay_the_retirement_after_it(sc
     assert scene.run(after=GRACE).status == OutcomeStatus.ROTATED
 
 
+def test_with_a_short_grace_period_a_run_knows_what_the_run_before_it_saw():
+    scene = Scene()
+    scene.retirement = scene.retirement._replace(quiet_seconds=5.0)
+    scene.run(after=GRACE)
+    scene.run(after=4.0)
+    scene.target.sessions.clear()
+    assert scene.run(after=2.0).status == OutcomeStatus.IN_USE
+    assert scene.run(after=3.0).status == OutcomeStatus.ROTATED
+
+
 @pytest.mark.parametrize(
     ("when", "status"),
     [(RetireWhen.UNUSED, OutcomeStatus.BLOCKED), (RetireWhen.LIMIT, OutcomeStatus.ROTATED)],
