@@ -33,7 +33,7 @@ class Deploy:
         self.project = project
         self.harness = IamHarness(aws)
         target = f'target = {{ user = "{self.harness.user}" }}'
-        lines = ('grace = "1h"', target)
+        lines = ('grace = "1h"', 'retire_when = "grace"', target)
         rotation = table("key", "AWS_SECRET_ACCESS_KEY", *lines, rotator="aws-iam-key")
         project.profile("prod.toml", PROFILE.format(rotation=rotation))
         key = {name: value.reveal() for name, value in self.harness.current().items()}
