@@ -8,6 +8,7 @@ import psycopg
 import pytest
 
 from envkit.errors import DeniedError
+from envkit.rotation.rotators.aws_iam_key import SPAN_SECONDS
 from envkit.rotation.rotators.postgres import change
 from envkit.rotation.rotators.registry import build
 from envkit.rotation_state.evidence import Usage
@@ -56,6 +57,19 @@ class TestPostgres:
         [reader] = usage.readers
         assert (reader.address, usage.not_visible) == ("127.0.0.1", "")
         assert abs(reader.since - begun_at) < 60
+
+    def test_a_replica_that_follows_with_the_old_login_is_a_session(self, alternate):
+        alternate.database.run(f'ALTER ROLE "{alternate.role("app_a")}" REPLICATION')
+        turn = promoted(alternate)
+        replica = psycopg.pq.PGconn.connect(
+            turn.old["url"].reveal().encode() + b"&replication=database&application_name=standby"
+        )
+        assert replica.status == psycopg.pq.ConnStatus.OK, replica.error_message
+        try:
+            [reader] = of(alternate).in_use(turn.old, turn.facts).readers
+        finally:
+            replica.finish()
+        assert (reader.application, reader.sessions) == ("standby", 1)
 
     def test_without_a_session_there_is_no_reader(self, alternate):
         turn = promoted(alternate)
@@ -150,7 +164,9 @@ class TestIamKey:
         assert (reader.user, reader.sessions) == (harness.user, 0)
         assert reader.application.startswith("sts in ")
         assert reader.seen_at > before
-        after = time.time() + 60
+        [reader] = self.rotator(harness, time.time() + 60).in_use(old, {}).readers
+        assert reader.application.endswith(", before the change"), "IAM records one use in 15 min"
+        after = time.time() + SPAN_SECONDS + 60
         assert self.rotator(harness, after).in_use(old, {}) == Usage(), "not since the change"
 
     def test_a_key_that_was_deleted_is_not_in_use(self, harness):

@@ -296,7 +296,7 @@ SELECT coalesce(host(client_addr), ''), coalesce(application_name, ''), count(*)
        bool_or(backend_start IS NULL)
 FROM pg_stat_activity
 WHERE usename = %(user)s AND pid <> pg_backend_pid()
-      AND coalesce(backend_type, 'client backend') = 'client backend'
+      AND coalesce(backend_type, 'client backend') IN ('client backend', 'walsender')
 GROUP BY 1, 2 ORDER BY 3 DESC LIMIT 100
 """
 _HOLDER = """
