@@ -3,6 +3,7 @@
     import envkit
 
     env = envkit.resolve("prod")       # Environment: a Mapping[str, Secret]
+    live = envkit.live("prod")         # Live: values that stay current while the program runs
     envkit.load("prod")                # into os.environ, as load_dotenv does
     envkit.diff("staging", "prod")     # EnvDiff: what differs, without secrets
 
@@ -16,8 +17,10 @@ _EXPORTS = {
     "EnvDiff": "envkit.comparison.model",
     "Environment": "envkit.resolution.environment",
     "EnvkitError": "envkit.errors",
+    "Live": "envkit.resident.live",
     "Secret": "envkit.secret",
     "diff": "envkit.api",
+    "live": "envkit.resident.live",
     "load": "envkit.api",
     "resolve": "envkit.resolution.resolve",
 }
@@ -27,11 +30,22 @@ if TYPE_CHECKING:
     from envkit.api import diff, load
     from envkit.comparison.model import EnvDiff
     from envkit.errors import EnvkitError
+    from envkit.resident.live import Live, live
     from envkit.resolution.environment import Environment
     from envkit.resolution.resolve import resolve
     from envkit.secret import Secret
 
-__all__ = ["EnvDiff", "Environment", "EnvkitError", "Secret", "diff", "load", "resolve"]
+__all__ = [
+    "EnvDiff",
+    "Environment",
+    "EnvkitError",
+    "Live",
+    "Secret",
+    "diff",
+    "live",
+    "load",
+    "resolve",
+]
 
 
 def __getattr__(name: str) -> object:

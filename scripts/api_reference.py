@@ -19,7 +19,9 @@ WIDTH = 96
 
 # the public names, by the module that users import them from; `*` means all public ones
 PUBLIC: dict[str, tuple[str, ...]] = {
-    "envkit": ("resolve", "load", "diff", "Environment", "Secret"),
+    "envkit": ("resolve", "load", "Live", "diff", "Environment", "Secret"),
+    "envkit.resident.live": ("Snapshot",),
+    "envkit.resident.login": ("*",),
     "envkit.env_diff": (
         *("EnvDiff", "Entry", "DiffStatus", "Cell", "CellState", "Finding", "FindingKind", "Place"),
     ),

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 pytest_plugins = (
     "support.aws",
+    "support.cache",
     "support.live_stores",
     "support.openbao",
     "support.plugins",

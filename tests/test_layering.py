@@ -30,6 +30,8 @@ ALLOWED = {
     "notification": "_internal errors profile resolution",
     "rotation_state": "_internal errors notification profile secret sources",
     "launch": "_internal detection dotenv errors resolution secret",
+    "resident": "_internal audit errors launch profile resolution secret sources",
+    "integrations": "_internal errors resident secret",
     "comparison": "_internal detection dotenv errors profile resolution secret sources",
     "editing": "_internal dotenv errors profile resolution rotation_state secret sources",
     "promotion": (
@@ -48,7 +50,7 @@ ALLOWED = {
     "testing": "_internal errors profile rotation rotation_state secret sources",
     "cli": (
         "_internal audit checks comparison detection dotenv editing errors launch profile "
-        "promotion resolution rotation rotation_state scaffold secret sources trust"
+        "promotion resident resolution rotation rotation_state scaffold secret sources trust"
     ),
     "__main__": "cli",
 }

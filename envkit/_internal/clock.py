@@ -1,8 +1,10 @@
-"""The deadline of a command. It is passed to everything that waits."""
+"""The deadline of a command, passed to everything that waits, and the pause after failures."""
 
 from __future__ import annotations
 
 from time import monotonic
+
+FIRST_PAUSE_SECONDS, LAST_PAUSE_SECONDS = 15.0, 3600.0
 
 
 class Deadline:
@@ -31,3 +33,16 @@ class Deadline:
     def expired(self) -> bool:
         """Whether the deadline has passed."""
         return monotonic() >= self._end
+
+
+def pause_seconds(
+    failures: int, *, first: float = FIRST_PAUSE_SECONDS, last: float = LAST_PAUSE_SECONDS
+) -> float:
+    """Return the pause after so many failures in a row: twice the one before, up to a limit.
+
+    Args:
+        failures: 1 or more.
+        first: the pause after one failure, in seconds.
+        last: the longest pause, in seconds.
+    """
+    return min(first * 2.0 ** min(failures - 1, 10), last)

@@ -7,6 +7,7 @@ loading a `.env` profile.
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 from typing import Generic, TypeVar  # every store client imports it anyway
@@ -20,9 +21,34 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 R = TypeVar("R")
 
+
+class ForkSafeLock:
+    """A lock of a module, which is free in the child of a fork.
+
+    Another thread of the parent may have had it; the child does not have that thread.
+    """
+
+    def __init__(self) -> None:
+        self._renew()
+        os.register_at_fork(after_in_child=self._renew)
+
+    def _renew(self) -> None:
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> None:
+        self._lock.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
+
+    def locked(self) -> bool:
+        """Return whether a thread has it."""
+        return self._lock.locked()
+
+
 # Held during the import of a store client. botocore restores the warning filters from before its
 # import, which would remove the filters that requests adds in another thread.
-import_lock = threading.Lock()
+import_lock = ForkSafeLock()
 
 
 # Python's default of 5 ms is longer than most threads compute between waits

@@ -49,6 +49,9 @@ def examine_rotations(
             message = f"{status.rotation} is {status.state}"
             message += f": {status.error}" if status.error else ""
             yield Finding("error", message, rotation.profile.name, status.hint)
+        if status.evidence.not_visible:
+            message = f"{status.rotation}: {status.evidence.not_visible}"
+            yield Finding("note", message, rotation.profile.name)
     found = find_orphans(surveyed, environ=environ, deadline=deadline)
     for orphan in found.orphans:
         if orphan.profile.name in profiles:

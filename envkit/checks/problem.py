@@ -83,6 +83,7 @@ KINDS = {
     ),
     "rotation-stopped": Kind(_ERROR, "A rotation has stopped and needs your decision"),
     "rotation-unreadable": Kind(_ERROR, "The state of a rotation cannot be read"),
+    "rotation-blocked": Kind(_ERROR, "An old value is still in use and cannot be retired"),
     "rotation-failing": Kind(_WARNING, "A rotation failed and will be retried"),
     "rotation-unused": Kind(_WARNING, "No variable uses the secret that is rotated"),
     "rotation-unchecked": Kind(_WARNING, "A rotation needs a package that is not installed"),
@@ -90,6 +91,7 @@ KINDS = {
     "rotation-tools": Kind(_NOTE, "This host lacks a program that a rotation runs"),
     "rotation-orphaned": Kind(_ERROR, "A rotation is unfinished, and no profile declares it"),
     "unknown-passwords": Kind(_WARNING, "A user has passwords that envkit does not know"),
+    "no-overlap": Kind(_WARNING, "Running programs cannot follow a rotation"),
     "short-grace": Kind(_WARNING, "Programs cache a credential for longer than it is valid"),
     # code
     "undefined-variable": Kind(_ERROR, "The code needs a variable that a profile does not define"),

@@ -76,6 +76,8 @@ def _of_status(status: RotationStatus) -> Iterator[Problem]:
         yield Problem("rotation-overdue", f"{name} has been overdue since {since}{why}", hint=hint)
     elif status.state == RotationState.QUARANTINED:
         yield Problem("rotation-quarantined", f"{name} is quarantined{why}", hint=hint)
+    elif status.state == RotationState.BLOCKED:
+        yield Problem("rotation-blocked", f"{name} cannot retire its old value{why}", hint=hint)
     elif status.stopped:
         yield Problem(
             "rotation-stopped", f"{name} has stopped and needs your decision{why}", hint=hint

@@ -20,9 +20,16 @@ from envkit.errors import (
 from envkit.resolution.resolve import DEFAULT_TIMEOUT_SECONDS
 from envkit.rotation.catalog import Rotation, conflict_error
 from envkit.rotation.jobs import open_job
-from envkit.rotation.rotators.registry import build, context_of, rotator_type
+from envkit.rotation.rotators.registry import build, check_evidence, context_of, rotator_type
 from envkit.rotation.tools import missing_tools
 from envkit.rotation_state.policy import policy
+from envkit.rotation_state.retirement import RetireWhen
+
+# how long 'envkit exec --watch' takes at most to notice a change and to stop the program
+_POLL_SECONDS = {"dotenv": 1.0}
+_REMOTE_POLL_SECONDS = 60.0
+_DEBOUNCE_SECONDS, _STOP_SECONDS = 2.0, 10.0
+_MARGIN_SECONDS = 18.0
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -41,6 +48,7 @@ def find(inspection: Inspection, survey: Survey) -> Iterator[Problem]:
             try:
                 written = policy(profile, name)
                 yield from _of_policy(written)
+                yield from _cut_off(profile, written)
                 yield from _without_after(written)
                 yield from _missing_tools(written)
                 _open(inspection, profile, written)
@@ -75,6 +83,7 @@ def _of_policy(policy: Policy) -> Iterator[Problem]:
     field = policy.secret.field or policy.secret.path
     fields = kind.fields(field, policy.target)
     rotator = build(kind, context_of(policy, fields, Deadline(DEFAULT_TIMEOUT_SECONDS)), place_of)
+    check_evidence(kind, policy)
     declared = policy.cache_age_seconds or 0.0
     cached = max(declared, getattr(rotator, "cache_age_seconds", 0.0))
     title = policy.table.title
@@ -94,15 +103,46 @@ def _of_policy(policy: Policy) -> Iterator[Problem]:
         )
 
 
+def _cut_off(profile: Profile, policy: Policy) -> Iterator[Problem]:
+    """Yield a problem if a running program loses access before it can get the new value."""
+    place_of, title = policy.table.place_of, policy.table.title
+    problem = Problem("no-overlap", "", environments=(policy.profile,))
+    kind = rotator_type(policy.rotator, policy.strategy, place_of)
+    if not kind.overlap:
+        yield problem._replace(
+            message=f"{title}: with the rotator '{policy.rotator}' ({policy.strategy}) the old "
+            "value stops working before any program has the new one",
+            hint="use a strategy with two users, or envkit.live in the program",
+        ).at(place_of("strategy"))
+        return
+    if policy.after or policy.cache_age_seconds is not None:
+        return  # programs get the new value in another way
+    grace = policy.timing.grace_seconds
+    needed = _poll_seconds(profile, policy) + _DEBOUNCE_SECONDS + _STOP_SECONDS
+    if policy.retire_when == RetireWhen.GRACE and grace <= needed:
+        yield problem._replace(
+            message=f"{title}: the old value works {_duration(grace)} longer, and 'envkit exec "
+            f"--watch' may need {_duration(needed)} to restart a program",
+            hint=f'write grace = "{_duration(needed + _MARGIN_SECONDS)}", or more',
+        ).at(place_of("grace"))
+
+
+def _poll_seconds(profile: Profile, policy: Policy) -> float:
+    """Return how long a change of a value may go unnoticed."""
+    source = profile.sources[policy.secret.source]
+    return source.poll_seconds or _POLL_SECONDS.get(source.type, _REMOTE_POLL_SECONDS)
+
+
 def _without_after(policy: Policy) -> Iterator[Problem]:
-    """Yield a problem if nothing restarts programs that read the value only when they start."""
-    if not policy.after and policy.cache_age_seconds is None:
+    """Yield a problem if programs that read the value only at their start may be cut off."""
+    waits = policy.retire_when != RetireWhen.GRACE
+    if not (waits or policy.after) and policy.cache_age_seconds is None:
         yield Problem(
             "rotation-without-after",
-            f"{policy.table.title}: nothing restarts the programs that read the value at their "
-            "start, and they fail once the old value is retired",
-            hint='write after = [["systemctl", "restart", "app"]], or cache_age = "5m" if they '
-            "read it again on their own",
+            f"{policy.table.title}: programs that read the value only at their start fail once "
+            "the old value is retired",
+            hint="run them under 'envkit exec --watch' or use envkit.live, and write cache_age = "
+            '"2m"; or write after = [["systemctl", "restart", "app"]]',
             environments=(policy.profile,),
         ).at(policy.place)
 

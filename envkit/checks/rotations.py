@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 # the codes that only the stores can decide
 OF_STORES = (
     *("rotation-overdue", "rotation-quarantined", "rotation-stopped"),
-    *("rotation-unreadable", "rotation-failing", "rotation-orphaned", "unknown-passwords"),
+    *("rotation-unreadable", "rotation-failing", "rotation-blocked"),
+    *("rotation-orphaned", "unknown-passwords"),
 )
 
 

@@ -18,7 +18,8 @@ _RANGE = re.compile(r" +\[\d+<=x<=\d+\]$")  # added by click; our help says it i
 def help_record(parameter: Any, ctx: Any) -> tuple[str, str] | None:
     """Return the two columns for a parameter in the help; None if it is hidden."""
     columns = parameter.get_help_record(ctx)
-    return columns and (columns[0], _RANGE.sub("", columns[1]))
+    # a value that must be behind `=` is not apart from its option
+    return columns and (columns[0].replace(" [=", "[="), _RANGE.sub("", columns[1]))
 
 
 def parameter_sections(command: Any, context: Any) -> dict[str, list[Any]]:

@@ -66,8 +66,19 @@ def _harmless(description: str) -> str:
     return line if len(line) <= DESCRIPTION_LENGTH else line[: DESCRIPTION_LENGTH - 3] + "..."
 
 
+def ways(ctx: Any, args: list[str], incomplete: str) -> list[str]:  # noqa: ARG001
+    """Return the ways of `envkit exec --watch`."""
+    return ["restart", "signal:", "run:"]
+
+
 # by the key of an option
-COMPLETERS = {"env": environments, "format": formats, "only": variables, "except": variables}
+COMPLETERS = {
+    "env": environments,
+    "format": formats,
+    "only": variables,
+    "except": variables,
+    "watch": ways,
+}
 
 
 def _folder(ctx: Any) -> str:

@@ -13,6 +13,9 @@ REFERENCE = "docs/reference/cli.md"
 # the section of `--help` for each option; the others are listed first, under "Options"
 PANELS = {
     "Environment": ("--env", "--profiles", "--only", "--except", "--set", "--pristine"),
+    "Watching": (
+        *("--watch", "--supervise", "--stop-signal", "--stop-timeout", "--debounce", "--splay"),
+    ),
     "Output": ("--format", "--output", "--reveal"),
     "General": (
         *(

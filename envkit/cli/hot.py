@@ -8,14 +8,14 @@ import sys
 from envkit._internal.clock import Deadline
 from envkit.audit.session import Access
 from envkit.cli.boundary import guarded
-from envkit.cli.options import COMMANDS, parse
+from envkit.cli.options import COMMANDS, WATCHING, parse
 from envkit.errors import AbsentError, IncompleteError, UsageError
 from envkit.resolution.prepare import prepare
 from envkit.resolution.resolve import resolve_prepared
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Container, Sequence
     from typing import NoReturn
 
     from envkit.cli.options import Arguments
@@ -49,7 +49,7 @@ def asks_for_help(command: str, arguments: Sequence[str]) -> bool:
             return True
         if word == "--" or (command == "exec" and not word.startswith("-")):
             return False
-        if word in options and options[word].kind != "flag":
+        if word in options and options[word].kind in ("one", "many"):
             next(words, None)
     return False
 
@@ -113,10 +113,12 @@ def _ask_reason(protected: Sequence[str]) -> str:
 
 
 def _exec(given: Arguments) -> int:
+    if any(given.flag(option.key) for option in WATCHING):
+        return _watch_app(given)
     return _dry_run(given) if given.flag("dry-run") else _run_app(given)
 
 
-def _run_app(given: Arguments) -> NoReturn:
+def _command_of(given: Arguments) -> list[str]:
     command = given.rest
     if not command:
         raise IncompleteError(
@@ -127,17 +129,48 @@ def _run_app(given: Arguments) -> NoReturn:
             "the command is empty: your shell expanded a variable before envkit ran",
             hint="let a shell in the environment expand it: envkit exec ... -- sh -c '\"$APP\"'",
         )
+    return command
+
+
+def _run_app(given: Arguments) -> NoReturn:
+    command = _command_of(given)
     from envkit.launch.exec import end_on_signals, overlay, parent_environment, replace_process
 
     if os.getpid() == 1:
         end_on_signals()
     environment = _resolve("exec", given, into="process")
     passed = overlay(environment, parent_environment(), pristine=given.flag("pristine"))
-    if sys.stderr.isatty() and any("$" in argument for argument in command):
-        from envkit.cli.literal_arguments import warn
-
-        warn(command, environment)
+    _warn_of_literals(command, environment)
     replace_process(command, passed)
+
+
+def _warn_of_literals(command: Sequence[str], names: Container[str]) -> None:
+    if sys.stderr.isatty() and any("$" in argument for argument in command):
+        from envkit.cli.exec.literal_arguments import warn
+
+        warn(command, names)
+
+
+def _watch_app(given: Arguments) -> int:
+    """Run the app as `_run_app` does, stay its parent, and end as it does."""
+    from envkit.cli.exec.watching import plan_of, supervise, watcher_of
+    from envkit.launch.exec import end_on_signals
+
+    plan = plan_of(given)
+    if given.flag("dry-run"):
+        return _dry_run(given)
+    command = _command_of(given)
+    if os.getpid() == 1:
+        end_on_signals()
+    watcher = watcher_of(given, command)
+    with Access("exec", reason=given.one("reason"), ask=_ask_reason) as access:
+        prepared = watcher.prepare()
+        _require_loading(prepared, watcher.deadline, lasting=False)
+        access.begin(prepared)
+        first = watcher.first()
+        access.record(first.names, first.versions)
+    _warn_of_literals(command, first.names)
+    return supervise(command, first, watcher, plan, access)
 
 
 def _dry_run(given: Arguments) -> int:

@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 
 
 class Option(NamedTuple):
-    """One option; `kind` is `flag`, `one` (the last wins) or `many`."""
+    """One option; `kind` is `flag`, `one` (the last wins), `many` or `optional`.
+
+    An `optional` one has a value only behind `=`: it never takes the next word.
+    """
 
     flags: tuple[str, ...]
     kind: str
@@ -73,6 +76,46 @@ SET = Option(
     "Set a variable to a literal value. Overrides the profile. Repeatable.",
 )
 
+# `exec` with one of these stays the parent of the app: see `watching`
+WATCHING = (
+    Option(
+        ("--watch",),
+        "optional",
+        "[=HOW]",
+        "When a value changes: restart, signal:NAME or run:COMMAND. Alone: restart.",
+    ),
+    Option(
+        ("--supervise",),
+        "flag",
+        "",
+        "Stay the parent of COMMAND, and report changes without a restart.",
+    ),
+    Option(
+        ("--stop-signal",),
+        "one",
+        "NAME",
+        "Signal that asks COMMAND to stop. [default: TERM]",
+    ),
+    Option(
+        ("--stop-timeout",),
+        "one",
+        "SECONDS",
+        "Time from the stop signal to KILL. [default: 10]",
+    ),
+    Option(
+        ("--debounce",),
+        "one",
+        "SECONDS",
+        "Wait until nothing has changed for this long, at most 10. [default: 2]",
+    ),
+    Option(
+        ("--splay",),
+        "one",
+        "SECONDS",
+        "Delay each change by a random time up to this. [default: 0]",
+    ),
+)
+
 COMMANDS = {
     "exec": Command(
         "envkit exec [OPTIONS] -- COMMAND [ARGS]...",
@@ -95,6 +138,7 @@ COMMANDS = {
                 "",
                 "List the variables and their sources. Does not run COMMAND or contact a store.",
             ),
+            *WATCHING,
             REASON,
             TIMEOUT,
             PROFILES,
@@ -260,6 +304,11 @@ def _take_option(command: str, word: str, queue: list[str], found: Arguments) ->
     if option.kind == "flag":
         if equals:
             raise UsageError(f"{flag} takes no value")
+    elif option.kind == "optional":
+        if equals and not value:
+            raise UsageError(
+                f"{flag}= has no value", hint=f"write {flag}, or a value behind the '='"
+            )
     elif not equals:
         if not queue:
             raise UsageError(f"{flag} needs a value", hint=f"use {flag} {option.metavar}")

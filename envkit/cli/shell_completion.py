@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from typer import _completion_classes, _completion_shared
 
+from envkit.cli.options import COMMANDS
 from envkit.errors import EnvkitError
 
 if TYPE_CHECKING:
@@ -36,6 +37,13 @@ else
 fi
 """
 _SHORT_WITH_VALUE = ("-e", "-f", "-o")
+_OPTIONAL_VALUE = frozenset(
+    flag
+    for command in COMMANDS.values()
+    for option in command.options
+    if option.kind == "optional"
+    for flag in option.flags
+)
 
 
 def complete_words(args: list[str], incomplete: str) -> tuple[list[str], str, str]:
@@ -61,10 +69,12 @@ def complete_words(args: list[str], incomplete: str) -> tuple[list[str], str, st
     return words, incomplete, ""
 
 
-def _without_equals(args: Iterable[str]) -> Iterable[str]:
+def _without_equals(args: list[str]) -> Iterable[str]:
     before = ""
-    for word in args:
-        if word != "=" or not before.startswith("--"):
+    for word, after in zip(args, [*args[1:], ""], strict=False):
+        # typer would take the next word for the value of one that is not followed by `=`
+        alone = word in _OPTIONAL_VALUE and after != "="
+        if not alone and (word != "=" or not before.startswith("--")):
             yield word
         before = word
 

@@ -142,7 +142,7 @@ def replace_process(command: Sequence[str], environ: Mapping[bytes, bytes]) -> N
         raise NotExecutableError(f"cannot run {command[0]}: {reason}", hint=hint) from None
     finally:  # reached only if the program was not replaced; its pipes may close
         for number, handler in pythons:
-            _signals().signal(number, handler)
+            signal_module().signal(number, handler)
 
 
 def _not_found(program: str) -> CommandNotFoundError:
@@ -158,7 +158,7 @@ def end_on_signals() -> None:
     these handlers, a container that waits for a store could not be stopped. They are reset
     to the defaults before the app replaces this process.
     """
-    signals = _signals()
+    signals = signal_module()
     for number in (signals.SIGTERM, signals.SIGINT):
         signals.signal(number, lambda number, _: os._exit(128 + number))
 
@@ -169,7 +169,7 @@ def _restore_signals() -> list[tuple[int, Any]]:
     Returns:
         the previous handlers, by signal.
     """
-    signals = _signals()
+    signals = signal_module()
     numbers = [getattr(signals, name, None) for name in ("SIGPIPE", "SIGXFSZ")]
     return [
         (number, signals.signal(number, signals.SIG_DFL))
@@ -178,7 +178,8 @@ def _restore_signals() -> list[tuple[int, Any]]:
     ]
 
 
-def _signals() -> ModuleType:
+def signal_module() -> ModuleType:
+    """Return the module of signals: `_signal` where it can be had."""
     try:  # without the enums of `signal`, which cost 3 ms
         import _signal as module  # type: ignore[import-not-found]
     except ImportError:

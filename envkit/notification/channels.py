@@ -13,6 +13,7 @@ class EventKind(StrEnum):
     FAILURE = "failure"
     OVERDUE = "overdue"
     QUARANTINE = "quarantine"
+    BLOCKED = "blocked"
 
 
 class ChannelKind(StrEnum):
@@ -28,6 +29,7 @@ _SENTENCES = {
     EventKind.FAILURE: "could not be rotated",
     EventKind.OVERDUE: "is overdue",
     EventKind.QUARANTINE: "is quarantined: envkit no longer retries it",
+    EventKind.BLOCKED: "cannot retire its old value",
 }
 
 

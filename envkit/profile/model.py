@@ -74,20 +74,32 @@ class SourceSpec(NamedTable):
     """One source of a profile: built in, or a table `[sources.NAME]`.
 
     Attributes:
-        type: `vault`, `aws-secrets-manager`, or another type in the registry; it is not
-            part of the settings.
+        type: `vault`, `aws-secrets-manager`, or another type in the registry.
+        poll_seconds: how often a command that watches the source checks it for changes;
+            None for the default. `type` and `poll` are not part of the settings.
     """
 
-    __slots__ = ("type",)
+    __slots__ = ("poll_seconds", "type")
 
     def __init__(self, name: str, type_name: str, location: Location) -> None:
         super().__init__(name, f"[sources.{name}]", location)
         self.type = type_name
+        self.poll_seconds: float | None = None
 
     def update(self, table: Mapping[str, Any], place: Location) -> None:
-        """Merge another table into this one."""
+        """Merge another table into this one.
+
+        Raises:
+            ProfileError: a placeholder is not valid, or `poll` is not a duration.
+        """
         super().update(table, place)
         self.settings.pop("type", None)
+        if "poll" in self.settings:
+            from envkit.profile.poll import poll_seconds
+
+            self.poll_seconds = poll_seconds(
+                self.settings.pop("poll"), self.place_of("poll"), self.title
+            )
 
 
 class Profile:

@@ -283,6 +283,11 @@ class Environment(TypedReader, Mapping[str, "Secret"]):
         """Return the names of the variables whose values must be masked."""
         return frozenset(v.name for v in self._variables.values() if v.secret)
 
+    def refuse_unknown(self, name: str) -> None:
+        """Raise `NoSuchVariableError` if the profile has no such variable, set or not."""
+        if name not in self._variables and self._declaration(name) is None:
+            raise self._missing(name)
+
     def _read(
         self,
         name: str,

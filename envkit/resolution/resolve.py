@@ -65,7 +65,7 @@ def resolve(
         ProfileError: a profile is missing or not valid.
         ResolutionError: required variables have no value; it lists all of them.
     """
-    _check_arguments(environments, overrides or {}, timeout_seconds)
+    check_arguments(environments, overrides or {}, timeout_seconds)
     deadline = Deadline(timeout_seconds)
     from envkit.resolution.selection import globs
 
@@ -85,16 +85,18 @@ def resolve(
         # debug pages and error trackers show the local variables of each frame, and the frames
         # below contain the process environment
         if isinstance(error, UsageError) and error.hint:
-            error.hint = _in_python(error.hint)
+            error.hint = in_python(error.hint)
         raise error.with_traceback(None) from error.__cause__
 
 
-def _in_python(hint: str) -> str:
+def in_python(hint: str) -> str:
     """Return a hint with `resolve` arguments in place of options: `only=['A', 'B']`."""
     import re
 
     if "--env NAME" in hint:
         return hint.replace("use --env NAME", "pass its name")
+    if "--reason TEXT" in hint:
+        return hint.replace("add --reason TEXT", "pass reason='TEXT'")
     options = re.findall(r"--(only|except) ('[^']*'|[^\s?]+)", hint.rpartition(": ")[2])
     if not options:
         return hint
@@ -102,7 +104,7 @@ def _in_python(hint: str) -> str:
     return f"write {argument}={[glob.strip(chr(39)) for _, glob in options]}"
 
 
-def _check_arguments(
+def check_arguments(
     environments: Sequence[object], overrides: Mapping[str, object], timeout_seconds: object
 ) -> None:
     """Check arguments from programs without a type checker: `["prod"]`, or a number to override."""

@@ -12,10 +12,10 @@
 `catalog` finds the rotations of the profiles. `jobs` runs them, with their hooks, audit
 records and notices (`notify`). `engine` advances one rotation: it reads the store, `machine`
 decides the next step without I/O, and `steps` does it. `outcome` describes how a run ended;
-it is the one place where an exception becomes an outcome. `backoff` computes when to retry a
-failure. `status` reads the state of each rotation. `protocols` defines what a rotator does,
-`rotators` has the built-in ones, and plug-ins import `base`. `scheduler` runs rotations when
-they are due, `fleet` shares them between hosts, and `simulate` predicts them.
+it is the one place where an exception becomes an outcome. `status` reads the state of each
+rotation. `protocols` defines what a rotator does, `rotators` has the built-in ones, and
+plug-ins import `base`. `scheduler` runs rotations when they are due, `fleet` shares them
+between hosts, and `simulate` predicts them.
 
 Policy, schedule, record and stores are in `envkit.rotation_state`. Values are saved only in
 the store of the secret.

@@ -16,7 +16,7 @@ the old one.
 
 from __future__ import annotations
 
-from envkit.rotation.protocols import Created, Rotator, RotatorContext
+from envkit.rotation.protocols import Created, Reader, Rotator, RotatorContext, SeesUse, Usage
 from envkit.rotation_state.record import PendingValue
 from envkit.rotation_state.store import RotationStore, Snapshot
 
@@ -35,8 +35,11 @@ __all__ = [
     "Created",
     "Fields",
     "Pending",
+    "Reader",
     "RotationStore",
     "Rotator",
     "RotatorContext",
+    "SeesUse",
     "Snapshot",
+    "Usage",
 ]

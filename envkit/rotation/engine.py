@@ -18,12 +18,12 @@ import socket
 import time
 from contextlib import suppress
 
-from envkit._internal.clock import Deadline
+from envkit._internal.clock import Deadline, pause_seconds
 from envkit._internal.parallel import call_in_time
 from envkit.errors import ConflictError, EnvkitError, RejectedError, RotationError, UnavailableError
-from envkit.rotation.backoff import pause_seconds
+from envkit.rotation.looking import Looks
 from envkit.rotation.machine import PASSIVE, OtherValue, Request, StepKind, decide, observe
-from envkit.rotation.outcome import Outcome, OutcomeStatus, attempt, how_to_begin
+from envkit.rotation.outcome import Outcome, OutcomeStatus, attempt, conclude
 from envkit.rotation.step_context import AnotherTargetError, Job, RunContext, StepContext
 from envkit.rotation.steps import do
 from envkit.rotation_state.record import Phase, Record
@@ -105,6 +105,7 @@ class _Run:
         self.first_id: str | None = None
         self.seen: Snapshot | None = None
         self.step = ""
+        self.looks = Looks(self.job.retirement)
         self.conflicts = 0
         self.changed = self.promoted = False
 
@@ -113,6 +114,13 @@ class _Run:
         known: Snapshot | None = None
         for _ in range(MAX_STEPS):
             seen, known = known or self.read(), None
+            try:
+                seen = self.seen = self.looks.taken(self.context, seen)
+            except ConflictError:
+                self.conflicts += 1
+                if self.conflicts == MAX_CONFLICTS:
+                    raise
+                continue
             decision = self.decide(seen)
             if decision.step == StepKind.REFUSE and refused_at != seen.record_version:
                 # the secret may have been read before another process's step, and the record
@@ -167,7 +175,7 @@ class _Run:
             and record.id != self.first_id
             and record.owner != context.me
             and (
-                context.requested == Request.ROTATE
+                context.requested in (Request.ROTATE, Request.RETIRE)
                 or (context.requested == Request.COMPROMISED and record.compromised)
             )
         ):
@@ -216,7 +224,12 @@ class _Run:
         me, requested, now = self.context.me, self.context.requested, self.context.clock()
         return decide(
             observe(
-                seen, now=now, due_at=self.job.due(seen.record, now), me=me, requested=requested
+                seen,
+                now=now,
+                due_at=self.job.due(seen.record, now),
+                me=me,
+                requested=requested,
+                retirement=self.looks.retirement,
             )
         )
 
@@ -332,31 +345,9 @@ class _Run:
 
     def conclude(self, decision: Decision) -> Outcome:
         """Return the outcome when there is no step to do."""
-        reason = decision.reason
-        record = self.seen.record if self.seen else None
         if decision.step == StepKind.REFUSE:
             self.release()
-            hint = None
-            if record is None or not record.in_progress:
-                hint = _hint_at_rest(self.seen, self.job)
-            if decision.advice:
-                option = "" if decision.advice == Request.ROTATE else f"--{decision.advice} "
-                hint = f"run: envkit rotate {option}{self.job.name}"
-            error = RotationError(f"{self.job.store.location}: {reason}", hint=hint)
-            return self.outcome(OutcomeStatus.REFUSED, reason, error=error)
-        if record is not None and record.phase == Phase.QUARANTINED:
-            error = RotationError(reason, hint=f"run: envkit rotate {self.job.name}")
-            return self.outcome(OutcomeStatus.QUARANTINED, reason, error=error)
-        if decision.step == StepKind.PAUSE:
-            error = RotationError(
-                reason,
-                hint=f"run 'envkit rotate {self.job.name}' to retry now",
-            )
-            return self.outcome(OutcomeStatus.FAILED, reason, until=decision.until, error=error)
-        status = _STATUSES[decision.step]
-        if status == OutcomeStatus.WAITING and record is not None and record.after_promote:
-            status = OutcomeStatus.IN_GRACE
-        return self.outcome(status, reason, until=decision.until)
+        return conclude(self.job, self.seen, decision)
 
     def stop(self) -> Outcome:
         self.release()
@@ -367,17 +358,9 @@ class _Run:
         status: OutcomeStatus,
         reason: str = "",
         *,
-        until: float = 0.0,
         error: EnvkitError | None = None,
     ) -> Outcome:
-        return Outcome(self.job.name, status, reason, until, error=error)
-
-
-_STATUSES = {
-    StepKind.WAIT: OutcomeStatus.WAITING,
-    StepKind.BUSY: OutcomeStatus.BUSY,
-    StepKind.NOTHING: OutcomeStatus.NOT_DUE,
-}
+        return Outcome(self.job.name, status, reason, error=error)
 
 
 def _refuses(store: RotationStore) -> bool:
@@ -387,12 +370,6 @@ def _refuses(store: RotationStore) -> bool:
     except EnvkitError:
         return True
     return False
-
-
-def _hint_at_rest(seen: Snapshot | None, job: Job) -> str:
-    if seen is not None and not seen.current:
-        return how_to_begin(job.name, job.secret)
-    return "run 'envkit rotate status' to see its state"
 
 
 class _TooLateError(UnavailableError):

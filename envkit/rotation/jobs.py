@@ -24,10 +24,11 @@ from envkit.rotation.identity import target_digest
 from envkit.rotation.machine import Request
 from envkit.rotation.notify import notify
 from envkit.rotation.outcome import attempt, failed
-from envkit.rotation.rotators.registry import build, context_of, rotator_type
+from envkit.rotation.rotators.registry import build, check_evidence, context_of, rotator_type
 from envkit.rotation.step_context import AnotherTargetError, Job
 from envkit.rotation.tools import missing_tools
-from envkit.rotation_state.due import next_due
+from envkit.rotation_state.due import next_due, retirement_of
+from envkit.rotation_state.retirement import LOOK_SECONDS
 from envkit.rotation_state.stores.registry import open_store, value_field
 from envkit.sources.registry import current_guard, open_source
 
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from envkit.rotation.catalog import Rotation
     from envkit.rotation.outcome import Outcome
     from envkit.rotation.protocols import Rotator, RotatorContext
+    from envkit.rotation_state.evidence import Sightings
     from envkit.rotation_state.policy import Policy
     from envkit.rotation_state.store import RotationStore
     from envkit.sources.protocols import Source
@@ -63,6 +65,7 @@ def run_rotation(
     stopping: Callable[[], bool] = lambda: False,
     warn: Callable[[EnvkitError], None] = lambda _: None,
     clock: Callable[[], float] = time.time,
+    sightings: Sightings | None = None,
 ) -> Outcome:
     """Advance one rotation as far as possible now, log it, and send its notices.
 
@@ -77,6 +80,7 @@ def run_rotation(
         warn: called with the error of each notice that could not be delivered, and of an
             audit record that could not be written.
         clock: returns seconds since the epoch.
+        sightings: what earlier runs of this process have seen; None for a single run.
 
     Raises:
         UntrustedError: the user has not trusted the commands or channels of the rotation.
@@ -96,6 +100,7 @@ def run_rotation(
         nonlocal job
         try:
             job = open_job(rotation, environ=environ, deadline=deadline)
+            job = job._replace(sightings=sightings)
         except ProfileError:
             if requested != Request.ABORT:
                 raise
@@ -151,6 +156,7 @@ def open_job(
     fields = kind.fields(value_field(source, policy.secret), policy.target)
     context = context_of(policy, fields, deadline)
     build(kind, context, place_of)  # reports invalid settings before any request
+    check_evidence(kind, policy)
     known: list[RotatorContext] = []
 
     def open_rotator(*, deadline: Deadline, **given: Any) -> Rotator:
@@ -174,6 +180,7 @@ def open_job(
         plan=f"{policy.rotator} ({policy.strategy}) of {changed}",
         target=target_digest(policy),
         grace_seconds=policy.timing.grace_seconds,
+        retirement=retirement_of(policy, getattr(kind, "look_seconds", LOOK_SECONDS)),
         overlap=kind.overlap,
         check=lambda: _refuse_missing_tools(policy),
         before=_hook(rotation, "before", policy.before, deadline),

@@ -19,6 +19,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from envkit.rotation_state.record import PendingValue, Phase, Record
+from envkit.rotation_state.retirement import Block, Retirement, block
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -80,6 +81,7 @@ class Request(StrEnum):
     ABORT = "abort"
     RESUME = "resume"  # at once, even if another process seems to work on the rotation
     COMPROMISED = "compromised"  # rotate, and end the old credential without a grace period
+    RETIRE = "retire"  # end the old credential now, although it may be in use
 
 
 MAX_REJECTIONS = 3  # of one value, before another is created
@@ -97,6 +99,7 @@ class Observation(NamedTuple):
         pending: the names of the pending values.
         me: the process that decides, as in `Record.owner`.
         requested: what a person requested; None to run only if it is due.
+        retirement: when the old credential may be retired.
     """
 
     record: Record | None
@@ -106,6 +109,7 @@ class Observation(NamedTuple):
     pending: frozenset[str] = frozenset()
     me: str = ""
     requested: Request | None = None
+    retirement: Retirement = Retirement()
 
 
 class Decision(NamedTuple):
@@ -118,6 +122,7 @@ class Decision(NamedTuple):
         phase: for BEGIN_REVERT, the phase to save.
         then: for BEGIN_REVERT, the phase that follows the revert.
         advice: for REFUSE, a request that would be granted; None if there is none.
+        block: for WAIT, why the old credential is kept after the grace period.
     """
 
     step: StepKind
@@ -126,6 +131,7 @@ class Decision(NamedTuple):
     phase: Phase = Phase.REVERTING
     then: Phase = Phase.IDLE
     advice: Request | None = None
+    block: Block | None = None
 
 
 def published_value(
@@ -138,11 +144,17 @@ def published_value(
 
 
 def observe(
-    seen: Snapshot, *, now: float, due_at: float, me: str = "", requested: Request | None = None
+    seen: Snapshot,
+    *,
+    now: float,
+    due_at: float,
+    me: str = "",
+    requested: Request | None = None,
+    retirement: Retirement = Retirement(),  # noqa: B008 - it cannot be changed
 ) -> Observation:
     """Return the observation for a snapshot of the store."""
-    published = published_value(seen.current, seen.pending)
-    return Observation(seen.record, published, now, due_at, frozenset(seen.pending), me, requested)
+    published, pending = published_value(seen.current, seen.pending), frozenset(seen.pending)
+    return Observation(seen.record, published, now, due_at, pending, me, requested, retirement)
 
 
 def decide(seen: Observation) -> Decision:
@@ -150,6 +162,8 @@ def decide(seen: Observation) -> Decision:
     record = seen.record
     if record is None or not record.in_progress:
         return _at_rest(record, seen)
+    if seen.requested == Request.RETIRE and not record.after_promote:
+        return _nothing_to_retire(record)
     if record.reverting:
         decision = _backward(record, seen)
     elif seen.requested in (Request.ROLLBACK, Request.ABORT):
@@ -165,6 +179,10 @@ def decide(seen: Observation) -> Decision:
 
 def _at_rest(record: Record | None, seen: Observation) -> Decision:
     requested = seen.requested
+    if requested == Request.RETIRE:
+        return Decision(
+            StepKind.REFUSE, "there is no old credential to retire: no rotation is in progress"
+        )
     if requested in (Request.ROLLBACK, Request.ABORT, Request.RESUME):
         return _nothing_in_progress(record, requested)
     if not requested and (decision := _not_now(record, seen)) is not None:
@@ -185,6 +203,15 @@ def _nothing_in_progress(record: Record | None, requested: Request) -> Decision:
             StepKind.REFUSE, f"{reason}: the old value no longer works", advice=Request.ROTATE
         )
     return Decision(StepKind.REFUSE, reason)
+
+
+def _nothing_to_retire(record: Record) -> Decision:
+    why = "the store does not have the new value yet"
+    if record.reverting:
+        why = "the rotation is being rolled back"
+    return Decision(
+        StepKind.REFUSE, f"there is no old credential to retire: {why}", advice=Request.RESUME
+    )
 
 
 def _not_now(record: Record | None, seen: Observation) -> Decision | None:
@@ -250,13 +277,15 @@ def _promoted(record: Record, seen: Observation) -> Decision:
         )
     if record.phase == Phase.PROMOTED:
         return Decision(StepKind.FINISH, "the store has the new value")
-    if seen.now < record.retire_at and not _without_grace(record, seen):
-        return Decision(StepKind.WAIT, "the grace period is not over", record.retire_at)
+    if record.compromised or seen.requested in (Request.COMPROMISED, Request.RETIRE):
+        return Decision(StepKind.BEGIN_RETIRE, "requested")
+    look_at = seen.now + seen.retirement.look_seconds
+    if seen.now < record.retire_at:
+        until = min(look_at, record.retire_at) if seen.retirement.waits else record.retire_at
+        return Decision(StepKind.WAIT, "the grace period is not over", until)
+    if (found := block(record, seen.retirement, seen.now)) is not None:
+        return Decision(StepKind.WAIT, found.reason, look_at, block=found)
     return Decision(StepKind.BEGIN_RETIRE, "the grace period is over")
-
-
-def _without_grace(record: Record, seen: Observation) -> bool:
-    return record.compromised or seen.requested == Request.COMPROMISED
 
 
 def _retiring(record: Record, seen: Observation) -> Decision:  # noqa: ARG001 - one of _FORWARD
@@ -331,7 +360,7 @@ def _unless_busy(record: Record, seen: Observation, decision: Decision) -> Decis
     if decision.step in PASSIVE or (record.owner and record.owner == seen.me):
         return decision
     if seen.now < record.busy_until:
-        if record.owner and seen.requested in (None, "", Request.ROTATE):
+        if record.owner and seen.requested in (None, "", Request.ROTATE, Request.RETIRE):
             return Decision(StepKind.BUSY, f"{record.owner} is running it", record.busy_until)
         if not record.owner and not seen.requested:
             return Decision(

@@ -11,12 +11,12 @@ from __future__ import annotations
 import socket
 
 from envkit._internal.paths import state_folder
-from envkit.errors import ConflictError, EnvkitError
+from envkit.errors import ConflictError, EnvkitError, RotationError
 from envkit.notification.channels import EventKind, Notice
 from envkit.notification.delivery import deliver_all
 from envkit.notification.placeholders import substitute_placeholders
 from envkit.notification.sent_notices import first_today, is_recent
-from envkit.rotation.outcome import OutcomeStatus
+from envkit.rotation.outcome import OutcomeStatus, blocked_hint
 from envkit.rotation_state.due import is_overdue
 from envkit.rotation_state.record import Record
 
@@ -32,6 +32,7 @@ _EVENTS = {
     OutcomeStatus.QUARANTINED: EventKind.QUARANTINE,
     OutcomeStatus.FAILED: EventKind.FAILURE,
     OutcomeStatus.REFUSED: EventKind.FAILURE,
+    OutcomeStatus.BLOCKED: EventKind.BLOCKED,
 }
 
 
@@ -40,6 +41,10 @@ def events(rotation: Rotation, outcome: Outcome, now: float) -> list[EventKind]:
     if outcome.status == OutcomeStatus.ROTATED:
         return [EventKind.SUCCESS]
     found = [_EVENTS[outcome.status]] if outcome.status in _EVENTS else []
+    if outcome.status == OutcomeStatus.IN_USE and outcome.record is not None:
+        evidence = outcome.record.evidence
+        if evidence.in_use or evidence.error:  # else it is only not yet unused for long enough
+            found.append(EventKind.BLOCKED)
     if is_overdue(rotation.policy, outcome.record, now):
         found.append(EventKind.OVERDUE)
     return found
@@ -99,6 +104,8 @@ def notify(
 def _notice(rotation: Rotation, outcome: Outcome, kind: EventKind, now: float) -> Notice:
     policy, record = rotation.policy, outcome.record
     error = outcome.error if kind != EventKind.SUCCESS else None
+    if outcome.status == OutcomeStatus.IN_USE:
+        error = RotationError(outcome.reason, hint=blocked_hint(rotation.full_name, record))
     hint = error.hint if error is not None else None
     if kind == EventKind.OVERDUE and not hint:
         hint = f"run: envkit rotate {rotation.full_name}"

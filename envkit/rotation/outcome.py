@@ -9,12 +9,17 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from envkit.errors import EnvkitError, RotationError
+from envkit.rotation.machine import Request, StepKind
+from envkit.rotation_state.record import Phase
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from envkit.rotation.machine import Decision
+    from envkit.rotation.step_context import Job
     from envkit.rotation_state.record import Record
+    from envkit.rotation_state.store import Snapshot
 
 
 class OutcomeStatus(StrEnum):
@@ -25,6 +30,8 @@ class OutcomeStatus(StrEnum):
     ABORTED = "aborted"
     NOT_DUE = "not-due"
     IN_GRACE = "in-grace"  # readers have the new value, the old one still works
+    IN_USE = "in-use"  # the grace period is over, and the old one is kept while it is in use
+    BLOCKED = "blocked"  # the same, and `grace_limit` is over; a person must act
     WAITING = "waiting"  # until readers have an announced value
     BUSY = "busy"  # another process works on the rotation
     STOPPED = "stopped"  # on request; the next run resumes
@@ -33,7 +40,12 @@ class OutcomeStatus(StrEnum):
     FAILED = "failed"  # a later run retries
 
 
-_ALARMS = (OutcomeStatus.REFUSED, OutcomeStatus.QUARANTINED, OutcomeStatus.FAILED)
+_ALARMS = (
+    OutcomeStatus.REFUSED,
+    OutcomeStatus.QUARANTINED,
+    OutcomeStatus.FAILED,
+    OutcomeStatus.BLOCKED,
+)
 
 
 def how_to_begin(rotation: str, secret: str) -> str:
@@ -96,3 +108,59 @@ def failed(rotation: str, error: Exception) -> Outcome:
     if not isinstance(error, EnvkitError):
         error = RotationError(f"the rotation failed: {type(error).__name__}")
     return Outcome(rotation, OutcomeStatus.FAILED, error.message, error=error)
+
+
+_STATUSES = {
+    StepKind.WAIT: OutcomeStatus.WAITING,
+    StepKind.BUSY: OutcomeStatus.BUSY,
+    StepKind.NOTHING: OutcomeStatus.NOT_DUE,
+}
+
+
+def conclude(job: Job, seen: Snapshot | None, decision: Decision) -> Outcome:
+    """Return the outcome when there is no step to do.
+
+    Args:
+        job: the rotation.
+        seen: the state of the store; None if it was not read.
+        decision: why there is no step.
+    """
+    name, reason, record = job.name, decision.reason, seen.record if seen else None
+    if decision.step == StepKind.REFUSE:
+        hint = None
+        if record is None or not record.in_progress:
+            hint = _hint_at_rest(seen, job)
+        if decision.advice:
+            option = "" if decision.advice == Request.ROTATE else f"--{decision.advice} "
+            hint = f"run: envkit rotate {option}{name}"
+        error = RotationError(f"{job.store.location}: {reason}", hint=hint)
+        return Outcome(name, OutcomeStatus.REFUSED, reason, error=error)
+    if record is not None and record.phase == Phase.QUARANTINED:
+        error = RotationError(reason, hint=f"run: envkit rotate {name}")
+        return Outcome(name, OutcomeStatus.QUARANTINED, reason, error=error)
+    if decision.step == StepKind.PAUSE:
+        error = RotationError(reason, hint=f"run 'envkit rotate {name}' to retry now")
+        return Outcome(name, OutcomeStatus.FAILED, reason, decision.until, error=error)
+    if decision.block is not None:
+        if not decision.block.alarm:
+            return Outcome(name, OutcomeStatus.IN_USE, reason, decision.until)
+        error = RotationError(reason, hint=blocked_hint(name, record))
+        return Outcome(name, OutcomeStatus.BLOCKED, reason, decision.until, error=error)
+    status = _STATUSES[decision.step]
+    if status == OutcomeStatus.WAITING and record is not None and record.after_promote:
+        status = OutcomeStatus.IN_GRACE
+    return Outcome(name, status, reason, decision.until)
+
+
+def blocked_hint(name: str, record: Record | None) -> str:
+    """Return what to do about an old credential that is kept after the grace period."""
+    what = "restart the programs that use it, or retire it although they fail then"
+    if record is not None and (record.evidence.error or not record.evidence.looked_at):
+        what = "fix the reason, or retire it although programs may use it"
+    return f"{what}: run 'envkit rotate --retire {name}'"
+
+
+def _hint_at_rest(seen: Snapshot | None, job: Job) -> str:
+    if seen is not None and not seen.current:
+        return how_to_begin(job.name, job.secret)
+    return "run 'envkit rotate status' to see its state"

@@ -9,12 +9,17 @@ from __future__ import annotations
 
 from typing import NamedTuple, Protocol
 
+from envkit.rotation_state.evidence import Reader, Usage
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from envkit._internal.clock import Deadline
     from envkit.rotation_state.store import Fields
+
+
+__all__ = ["Created", "Reader", "Rotator", "RotatorContext", "SeesUse", "Usage"]
 
 
 class Created(NamedTuple):
@@ -119,6 +124,29 @@ class Rotator(Protocol):
         ...
 
 
+class SeesUse(Protocol):
+    """What a rotator has in addition if its target shows who uses a credential.
+
+    The old credential is then kept while it is in use, if the rotation has
+    `retire_when = "unused"` or `"limit"`.
+
+    Attributes:
+        look_seconds: the time between two looks that suits the target.
+    """
+
+    look_seconds: float
+
+    def in_use(self, fields: Fields, facts: Mapping[str, str]) -> Usage:
+        """Return who uses a credential now, or has used it since `RotatorContext.changed_at`.
+
+        Changes nothing. What envkit itself did with the credential does not count.
+
+        Raises:
+            EnvkitError: the target does not say. That is no evidence that it is unused.
+        """
+        ...
+
+
 def _nothing() -> None:
     pass
 
@@ -151,6 +179,7 @@ class RotatorContext(NamedTuple):
         end_sessions: whether `retire` ends the sessions of the old credential, whatever the
             settings of the target are.
         own_login: whether the target logs in with the rotated secret itself.
+        changed_at: when readers got the new value, seconds since the epoch; 0 before.
     """
 
     rotation: str
@@ -166,6 +195,7 @@ class RotatorContext(NamedTuple):
     issued: tuple[str, ...] = ()
     end_sessions: bool = False
     own_login: bool = False
+    changed_at: float = 0.0
 
     def __repr__(self) -> str:
         return f"RotatorContext({self.rotation!r})"  # `target` may contain an admin's password

@@ -9,8 +9,11 @@ from enum import StrEnum
 from math import inf
 from typing import NamedTuple
 
-from envkit.rotation_state.due import is_overdue, next_due
+from envkit.rotation.outcome import blocked_hint
+from envkit.rotation_state.due import is_overdue, next_due, retirement_of
+from envkit.rotation_state.evidence import Evidence
 from envkit.rotation_state.record import Phase
+from envkit.rotation_state.retirement import is_alarm, last_block
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,6 +30,7 @@ class RotationState(StrEnum):
     QUARANTINED = "quarantined"
     OVERDUE = "overdue"
     FAILING = "failing"  # the last step has failed, or the next one cannot run
+    BLOCKED = "blocked"  # the old value is in use, beyond `grace_limit`
     ORPHANED = "orphaned"  # it has a record, but no profile names it
     DUE = "due"
     IN_PROGRESS = "in-progress"
@@ -39,6 +43,7 @@ ALARMS = (
     RotationState.QUARANTINED,
     RotationState.OVERDUE,
     RotationState.FAILING,
+    RotationState.BLOCKED,
     RotationState.ORPHANED,
 )
 
@@ -64,6 +69,10 @@ class RotationStatus(NamedTuple):
         tries: how often in a row the next step has failed.
         extra_passwords: how many passwords the user had at the target that envkit did not
             create, at the last look.
+        retire_when: the rule for the old value; empty if not known.
+        limit_at: the end of `grace_limit`; 0 while no old value is to be retired.
+        blocked: why the old value was kept after the grace period; empty if it was not.
+        evidence: who uses the old value.
     """
 
     rotation: str
@@ -83,6 +92,10 @@ class RotationStatus(NamedTuple):
     stopped: bool = False
     tries: int = 0
     extra_passwords: int = 0
+    retire_when: str = ""
+    limit_at: float = 0.0
+    blocked: str = ""
+    evidence: Evidence = Evidence()
 
     @property
     def needs_attention(self) -> bool:
@@ -110,6 +123,7 @@ def status_of(rotation: Rotation, record: Record | None, now: float) -> Rotation
         due_at=next_.starts,
         closes_at=next_.closes,
         overdue_at=next_.overdue_at,
+        retire_when=policy.retire_when,
     )
     if record is None:
         return found
@@ -126,9 +140,20 @@ def status_of(rotation: Rotation, record: Record | None, now: float) -> Rotation
         found = found._replace(hint=f"run: envkit rotate {name}")
     if not record.in_progress:
         return found
-    return found._replace(
-        started_at=record.started_at, promoted_at=record.promoted_at, retire_at=record.retire_at
+    found = found._replace(
+        started_at=record.started_at,
+        promoted_at=record.promoted_at,
+        retire_at=record.retire_at,
+        evidence=record.evidence,
     )
+    retirement = retirement_of(policy)
+    if record.retire_at:
+        found = found._replace(limit_at=record.retire_at + retirement.extra_seconds)
+    if (block := last_block(record, retirement)) is not None:
+        found = found._replace(blocked=block.reason)
+        if found.state in (RotationState.OVERDUE, RotationState.BLOCKED) and not found.error:
+            found = found._replace(error=found.blocked, hint=blocked_hint(name, record))
+    return found
 
 
 def unknown_passwords(number: int) -> str:
@@ -154,6 +179,8 @@ def _state(policy: Policy, record: Record | None, due_at: float, now: float) -> 
         return RotationState.OVERDUE
     if record is not None and record.error and record.tries:
         return RotationState.FAILING  # also at rest: the rotation could not even begin
+    if record is not None and is_alarm(record, retirement_of(policy), now):
+        return RotationState.BLOCKED
     if record is None or not record.in_progress:
         return RotationState.DUE if due_at <= now else RotationState.WAITING
     return RotationState.GRACE_PERIOD if record.after_promote else RotationState.IN_PROGRESS

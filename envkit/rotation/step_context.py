@@ -8,6 +8,8 @@ from envkit.errors import ConflictError, RotationError
 from envkit.rotation.identity import mismatch
 from envkit.rotation.machine import OtherValue, Request, published_value
 from envkit.rotation_state.record import Record
+from envkit.rotation_state.retirement import Retirement
+from envkit.sources.poke import poke
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from envkit.rotation.identity import Mismatch
     from envkit.rotation.machine import Decision
     from envkit.rotation.protocols import Rotator
+    from envkit.rotation_state.evidence import Sightings
     from envkit.rotation_state.record import PendingValue
     from envkit.rotation_state.store import Fields, Pending, RotationStore, Snapshot
 
@@ -39,6 +42,7 @@ class RotatorOpener(Protocol):
         id: str,  # noqa: A002 - as in RotatorContext
         issued: tuple[str, ...],
         end_sessions: bool,
+        changed_at: float,
     ) -> Rotator:
         """Resolve the target's placeholders and build; arguments as in `RotatorContext`."""
         ...
@@ -59,12 +63,14 @@ class Job(NamedTuple):
         plan: how the secret is rotated. `target` is a digest of the target as the profile has
             it. Neither may change while a rotation is in progress.
         grace_seconds: how long the old and the new value both work.
+        retirement: when the old one may be retired after that.
         overlap: whether both can work at the same time; otherwise the old one stops working
             once the new one is set.
         check: called before the claim; raises if the rotation lacks something that it needs.
         before: called before the new value is created, and again after a crash; raises to stop.
         after: called once readers get the new value, until it succeeds; None if there is no
             hook.
+        sightings: what this process has seen of old credentials in use; None for one run.
         reopen_store: builds the store for other fields, those of a rotation that started
             before the profile was changed.
         secret: its reference, for hints.
@@ -77,10 +83,12 @@ class Job(NamedTuple):
     plan: str = ""
     target: str = ""
     grace_seconds: float = 0.0
+    retirement: Retirement = Retirement()
     overlap: bool = True
     check: Callable[[], None] = _no_hook
     before: Callable[[], None] = _no_hook
     after: Callable[[], None] | None = None
+    sightings: Sightings | None = None
     reopen_store: Callable[[tuple[str, ...]], RotationStore] | None = None
     secret: str = ""
 
@@ -159,6 +167,7 @@ class StepContext(NamedTuple):
             # if the secret was changed outside envkit, a person must judge our values
             issued=() if record is None or foreign else record.issued,
             end_sessions=self.without_grace,
+            changed_at=record.promoted_at if record is not None and in_progress else 0.0,
         )
         if in_progress and record is not None:
             _refuse_another_target(record, opened.describe_target())
@@ -220,7 +229,9 @@ class StepContext(NamedTuple):
 
     def publish(self, fields: Fields) -> Snapshot:
         """Give readers these fields."""
-        return self.job.store.publish(self.seen, fields)
+        published = self.job.store.publish(self.seen, fields)
+        poke()
+        return published
 
 
 def _refuse_another_target(record: Record, description: str) -> None:

@@ -10,6 +10,7 @@ from uuid import uuid4
 
 from envkit.errors import ConflictError, EnvkitError, RotationError, UnavailableError
 from envkit.rotation.machine import NEW_VALUES, OLD_VALUES, OtherValue, Request, StepKind
+from envkit.rotation_state.evidence import Evidence
 from envkit.rotation_state.record import PendingValue, Phase, Record
 
 TYPE_CHECKING = False
@@ -174,7 +175,7 @@ def _finish(step: StepContext) -> Snapshot:
         step.job.after()
     # the grace period starts now, since the applications that `after` notified have restarted
     finished = record._replace(phase=Phase.GRACE, retire_at=step.run.clock() + grace)
-    if grace:
+    if grace or step.job.retirement.waits:
         return step.release(finished, seen.pending)
     return seen._replace(record=finished)
 
@@ -277,6 +278,7 @@ def _undo(step: StepContext) -> Snapshot:
         facts={},
         rejections=0,
         retire_at=0.0,
+        evidence=Evidence(),
     )
     return step.release(at_rest, {}, error=record.error)
 

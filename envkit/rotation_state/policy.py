@@ -18,11 +18,13 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from envkit._internal.names import is_name
+from envkit._internal.suggestions import did_you_mean
 from envkit.errors import PlaceholderError, ProfileError
 from envkit.notification.channels import Channel, ChannelKind, EventKind
 from envkit.profile.placeholder import OPEN, Reference, parse_reference
 from envkit.profile.toml_file import check_keys
 from envkit.profile.value_types import duration_seconds
+from envkit.rotation_state.retirement import RetireWhen, read_retirement
 from envkit.rotation_state.schedule import Timing, cron_after, shortest_pause
 
 TYPE_CHECKING = False
@@ -45,6 +47,8 @@ _KEYS: dict[str, type | tuple[type, ...]] = {
     "window": str,
     "jitter": str,
     "grace": str,
+    "retire_when": str,
+    "grace_limit": str,
     "cache_age": str,
     "timeout": str,
     "target": dict,
@@ -54,6 +58,7 @@ _KEYS: dict[str, type | tuple[type, ...]] = {
     "generate": dict,
     "notify": (dict, list),
 }
+_MAY_BE_ZERO = ("grace", "grace_limit", "jitter", "cache_age")
 _CHANNEL_KEYS: dict[str, type | tuple[type, ...]] = {
     "webhook": str,
     "slack": str,
@@ -81,6 +86,9 @@ class Policy(NamedTuple):
         rotator: the type of the rotator, such as `postgres`.
         strategy: how the credential is replaced.
         timing: when the secret is rotated.
+        retire_when: when the old credential is retired after the grace period.
+        grace_limit_seconds: how long it may stay in use, counted from the start of the grace
+            period.
         cache_age_seconds: how long programs cache the value before they read it again; None
             if the profile does not set it.
         timeout_seconds: for one run, without the grace period.
@@ -99,6 +107,8 @@ class Policy(NamedTuple):
     rotator: str
     strategy: Strategy
     timing: Timing
+    retire_when: RetireWhen
+    grace_limit_seconds: float
     cache_age_seconds: float | None
     timeout_seconds: float
     target: Mapping[str, Any]
@@ -159,13 +169,21 @@ class _Reader:
         for key, example in (("secret", "vault:db#password"), ("rotator", "random")):
             if key not in self.settings:
                 raise self.error(key, f"'{key}' is missing", f'write {key} = "{example}"')
+        strategy, timing = self.strategy(), self.timing()
         return Policy(
             self.profile.name,
             self.table.name,
             self.secret(),
             self.settings["rotator"],
-            self.strategy(),
-            self.timing(),
+            strategy,
+            timing,
+            *read_retirement(
+                self.settings,
+                strategy,
+                timing.grace_seconds,
+                self.seconds("grace_limit"),
+                self.error,
+            ),
             self.seconds("cache_age"),
             self.seconds("timeout") or DEFAULTS["timeout"],
             self.settings.get("target", {}),
@@ -199,8 +217,6 @@ class _Reader:
         if reference.version is not None or reference.stage is not None:
             raise self.error("secret", "'secret' names a version", "remove the version")
         if reference.source not in self.profile.sources:
-            from envkit._internal.suggestions import did_you_mean
-
             raise self.error(
                 "secret",
                 f"unknown source '{reference.source}'",
@@ -211,13 +227,8 @@ class _Reader:
     def strategy(self) -> Strategy:
         name: str = self.settings.get("strategy", Strategy.ALTERNATE)
         if name not in tuple(Strategy):
-            from envkit._internal.suggestions import did_you_mean
-
-            raise self.error(
-                "strategy",
-                f"unknown strategy '{name}'",
-                did_you_mean(name, Strategy),
-            )
+            hint = did_you_mean(name, Strategy)
+            raise self.error("strategy", f"unknown strategy '{name}'", hint)
         return Strategy(name)
 
     def timing(self) -> Timing:
@@ -293,8 +304,6 @@ class _Reader:
             ZoneInfo(name)
         except (ValueError, OSError, LookupError):
             known = available_timezones()
-            from envkit._internal.suggestions import did_you_mean
-
             raise self.error(
                 "timezone",
                 f"unknown time zone {name!r}",
@@ -311,7 +320,7 @@ class _Reader:
             seconds = duration_seconds(self.settings[key])
         except ValueError:
             seconds = -1.0
-        if seconds < 0 or (seconds == 0 and key not in ("grace", "jitter", "cache_age")):
+        if seconds < 0 or (seconds == 0 and key not in _MAY_BE_ZERO):
             raise self.error(
                 key, f"'{key}' is not a duration", f'write {key} = "15m", or 2h, or 30d'
             )
@@ -376,8 +385,6 @@ class _Reader:
         events = settings.get("on", list(EventKind))
         for event in events:
             if event not in tuple(EventKind):
-                from envkit._internal.suggestions import did_you_mean
-
                 raise self.error(
                     "notify",
                     f"'notify' has an unknown event {event!r}",

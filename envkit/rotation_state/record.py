@@ -1,8 +1,9 @@
 """The rotation record: the state of a rotation, without any value. Pure.
 
 The record is stored beside the secret, and is all that a scheduler knows about a rotation.
-envkit writes version 2. It also reads version 1, which has neither the secret nor the target.
-Any other version is refused, as an envkit that knows only version 1 refuses version 2.
+envkit writes version 3. It also reads versions 1 and 2: version 1 has neither the secret nor the
+target, and neither of them has evidence of use. Any other version is refused, as an older envkit
+refuses version 3.
 """
 
 from __future__ import annotations
@@ -11,13 +12,17 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from envkit.errors import RotationError
+from envkit.rotation_state.evidence import Evidence
+from envkit.rotation_state.evidence import decode as decode_evidence
+from envkit.rotation_state.evidence import encode as encode_evidence
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
-VERSION = 2
+VERSION = 3
+_READ = (1, 2, VERSION)
 MAX_TIME = 1e11  # some three thousand years: a later time is invalid
 
 
@@ -51,6 +56,7 @@ _SINCE_VERSION_2 = frozenset(
         "extra_passwords",
     }
 )
+_SINCE_VERSION_3 = frozenset({"evidence"})
 _AFTER_PROMOTE = (Phase.PROMOTED, Phase.GRACE, Phase.RETIRING)
 
 
@@ -101,6 +107,7 @@ class Record(NamedTuple):
             the target, newest last.
         extra_passwords: how many passwords the user had at the target that envkit did not
             create, at the last look.
+        evidence: who uses the old credential, as far as looks at the target have shown.
         facts: what the rotator needs to know again after a crash, never a value.
         notified: when a notice was last sent, by kind of event. The stored record calls it
             `told`.
@@ -132,6 +139,7 @@ class Record(NamedTuple):
     retired_at: float = 0.0
     issued: tuple[str, ...] = ()
     extra_passwords: int = 0
+    evidence: Evidence = Evidence()
     facts: Mapping[str, str] = {}
     notified: Mapping[str, float] = {}
 
@@ -174,6 +182,7 @@ def encode(record: Record) -> dict[str, object]:
         "phase": str(record.phase),
         "then": str(record.then),
         "issued": list(record.issued),
+        "evidence": encode_evidence(record.evidence),
         "facts": dict(record.facts),
         "notified": dict(record.notified),
     }
@@ -182,7 +191,7 @@ def encode(record: Record) -> dict[str, object]:
 
 
 def decode(data: object) -> Record:
-    """Return the record from the output of `encode`, of version 2 or 1.
+    """Return the record from the output of `encode`, of this version or an earlier one.
 
     Raises:
         RotationError: the data is not a record, or has another version.
@@ -190,16 +199,17 @@ def decode(data: object) -> Record:
     if not isinstance(data, dict):
         raise _broken("is not valid")
     version = data.get("version")
-    if version not in (1, VERSION) or isinstance(version, bool):
+    if version not in _READ or isinstance(version, bool):
         raise RotationError(
-            f"the rotation record has version {version!r}; this version of envkit reads 1 and "
+            f"the rotation record has version {version!r}; this version of envkit reads 1 to "
             f"{VERSION}",
             hint="use the version of envkit that wrote it, or a newer one",
         )
     values = {
         name: _usable(data, name)
         for name in Record._fields
-        if version == VERSION or name not in _SINCE_VERSION_2
+        if not (version == 1 and name in _SINCE_VERSION_2)
+        and (version == VERSION or name not in _SINCE_VERSION_3)
     }
     record = Record(**values)
     return record._replace(phase=_phase(record.phase), then=_then(record))
@@ -214,7 +224,10 @@ def _usable(data: Mapping[str, object], name: str) -> Any:
     default, key = Record._field_defaults.get(name, ""), _STORED_NAMES.get(name, name)
     value: Any = data.get(key)
     usable = False
-    if isinstance(default, bool):
+    if isinstance(default, Evidence):
+        value = decode_evidence(value)
+        usable = value is not None
+    elif isinstance(default, bool):
         usable = isinstance(value, bool)
     elif isinstance(default, float):
         usable, value = _is_time(value), float(value) if _is_time(value) else value

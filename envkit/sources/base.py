@@ -19,13 +19,23 @@ or raises a value. It converts its client's exceptions to `SourceError` in one p
 from __future__ import annotations
 
 from envkit._internal.clock import Deadline
-from envkit.sources.model import WHOLE, Absent, Reading, SourceContext, Version, pick_field
+from envkit.sources.model import (
+    WHOLE,
+    Absent,
+    LoginWarning,
+    Reading,
+    SourceContext,
+    Version,
+    pick_field,
+)
 from envkit.sources.protocols import (
     GroupWrite,
+    LoginState,
     Placed,
     Probe,
     ReadCheck,
     Source,
+    VersionCheck,
     VersionedSource,
     WritableSource,
     WriteCheck,
@@ -36,6 +46,8 @@ __all__ = [
     "Absent",
     "Deadline",
     "GroupWrite",
+    "LoginState",
+    "LoginWarning",
     "Placed",
     "Probe",
     "ReadCheck",
@@ -43,6 +55,7 @@ __all__ = [
     "Source",
     "SourceContext",
     "Version",
+    "VersionCheck",
     "VersionedSource",
     "WritableSource",
     "WriteCheck",

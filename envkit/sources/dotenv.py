@@ -129,14 +129,7 @@ class DotenvSource:
         return outcomes
 
     def write(self, ref: Reference, value: Secret | None, *, expected: str | None) -> str:
-        """Set or remove one variable in the file that has it, or else in the source's last file.
-
-        Raises:
-            ConflictError: the file does not have the version `expected`.
-            LockedError: another process had the lock until the deadline.
-            InvalidValueError: a `.env` file cannot contain the value.
-            SourceError: the file cannot be read or written.
-        """
+        """Set or remove one variable in the file that has it, or in the source's last file."""
         return self.write_group({ref: value}, expected=expected)
 
     def group(self, ref: Reference) -> str:
@@ -201,6 +194,12 @@ class DotenvSource:
         from envkit.sources.dotenv_write import refusals
 
         return refusals({ref: self.file_with(ref) for ref in refs}, self.places)
+
+    def versions(self, refs: Collection[Reference]) -> Mapping[Reference, str | EnvkitError]:
+        """Return texts that change with the files of each reference; see `VersionCheck`."""
+        from envkit.sources.dotenv_versions import versions
+
+        return versions(refs, self._names, self.root, PREVIOUS_SUFFIX)
 
     def history(self, ref: Reference) -> Sequence[Version]:
         """Return the current version and the copy that the last write saved."""

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from envkit.errors import EnvkitError
     from envkit.profile.placeholder import Reference
     from envkit.secret import Secret
-    from envkit.sources.model import Outcome, Version
+    from envkit.sources.model import Absent, LoginWarning, Outcome, Version
 
 
 @runtime_checkable
@@ -153,6 +153,65 @@ class ReadCheck(Protocol):
 
         Raises:
             SourceError: the store failed.
+        """
+        ...
+
+
+@runtime_checkable
+class VersionCheck(Protocol):
+    """Optional: say cheaply whether values may have changed, for commands that watch them.
+
+    Without it, they are read again and compared.
+    """
+
+    def versions(
+        self, refs: Collection[Reference]
+    ) -> Mapping[Reference, str | Absent | EnvkitError]:
+        """Return a text for each reference that is another one once its value has changed.
+
+        The text shows nothing of the value. It may change although the value does not: then
+        the values are read and compared. A local source (`remote = False`) does not block.
+
+        Returns:
+            per reference the text; `Absent` if the store does not have it; an error if only
+            that one failed.
+
+        Raises:
+            SourceError: the store failed as a whole.
+        """
+        ...
+
+
+@runtime_checkable
+class LoginState(Protocol):
+    """Optional: a login that one process passes on to the next, so that it is not repeated.
+
+    A watcher asks stores in short-lived processes. What is passed on stays in memory.
+    """
+
+    def login_state(self) -> Mapping[str, object]:
+        """Return the login: texts, bytes, numbers, None, and lists, tuples and dicts of them.
+
+        `due_at`, on the monotonic clock, is when `renew_login` should be called; it is
+        missing or infinite if the login needs no care.
+        """
+        ...
+
+    def resume_login(self, state: Mapping[str, object]) -> None:
+        """Use what `login_state` of another process returned; do no I/O.
+
+        A login that has expired is repeated as usual.
+        """
+        ...
+
+    def renew_login(self) -> LoginWarning | None:
+        """Do what is due for the login that was resumed: renew it, or log in again.
+
+        Returns:
+            a warning, once, if the login will end and cannot be repeated.
+
+        Raises:
+            SourceError: the store failed; it is called again later.
         """
         ...
 

@@ -90,6 +90,21 @@ def current_guard() -> Guard | None:
     return None if _make_guard is None else _make_guard()
 
 
+def never_ask() -> None:
+    """Make the guard refuse, from now on, what it would ask a person about."""
+    global _make_guard  # noqa: PLW0603 - see `set_guard`
+    make = _make_guard
+    if make is None:
+        return
+
+    def silent() -> Guard:
+        guard = make()
+        guard.stop_asking()
+        return guard
+
+    _make_guard = silent
+
+
 def may_need_trust(profile: Profile, references: Mapping[str, Iterable[Reference]]) -> bool:
     """Return quickly whether reading references may need trust; True can be a false alarm.
 
@@ -164,7 +179,8 @@ def open_source(
     spec = profile.sources[name]
     trusted = _is_trusted(profile, name, environ, locating=locating)
     kind = source_type(spec)
-    check_keys(spec.settings, kind.settings, spec.place_of, owner=f"[sources.{name}]")
+    known = {**kind.settings, "poll": str}  # for a hint; `SourceSpec` has taken it over
+    check_keys(spec.settings, known, spec.place_of, owner=f"[sources.{name}]")
 
     def value_of(placeholder: Placeholder) -> str | None:
         reference = placeholder.operand

@@ -296,6 +296,25 @@ class RotatorContract(RotatorProofs):
     def test_a_closed_port_is_an_outage(self, harness: RotatorHarness, method: str) -> None:
         self._assert_unavailable(harness, harness.unavailable(), method)
 
+    def test_in_use_shows_no_value_and_changes_nothing(self, harness: RotatorHarness) -> None:
+        if not hasattr(harness.kind, "in_use"):
+            return
+        turn, hidden = begun(harness, harness.current()), texts_of(harness, harness.current())
+        before = harness.credentials()
+        try:
+            seen = repr(patiently(lambda: _in_use(built(harness), turn)))
+        except EnvkitError as error:  # some targets do not say, which is no evidence
+            assert_clean_of(error, hidden)
+            seen = ""
+        assert_hidden(seen, hidden)
+        assert harness.credentials() == before
+        assert harness.works(turn.old)
+
+    @needs("unavailable")
+    def test_in_use_of_a_target_that_is_away_is_an_outage(self, harness: RotatorHarness) -> None:
+        if hasattr(harness.kind, "in_use"):
+            self._assert_unavailable(harness, harness.unavailable(), "in_use")
+
     @needs("silent")
     def test_a_target_that_never_answers_times_out_at_the_deadline(
         self, harness: RotatorHarness
@@ -313,6 +332,7 @@ class RotatorContract(RotatorProofs):
             "set": lambda: rotator.set(turn.old, turn.new, turn.facts),
             "retire": lambda: rotator.retire(turn.old, turn.new, turn.facts),
             "is_dead": lambda: rotator.is_dead(turn.old, turn.new, turn.facts),
+            "in_use": lambda: _in_use(rotator, turn),
         }
         with pytest.raises(UnavailableError) as caught:
             patiently(calls[method])
@@ -329,3 +349,7 @@ class RotatorContract(RotatorProofs):
         hidden = texts_of(harness, turn.old, turn.new)
         assert_hidden("\n".join(lines), hidden)
         assert_hidden(printed.out + printed.err, hidden)
+
+
+def _in_use(rotator: object, turn: Turn) -> object:
+    return rotator.in_use(turn.old, turn.facts)  # type: ignore[attr-defined]

@@ -58,6 +58,10 @@ class Guard:
         # the folder of each profile seen so far -> the project's folder, and the profile files
         self._seen: dict[str, tuple[str, set[str]]] = {}
 
+    def stop_asking(self) -> None:
+        """Refuse, from now on, what a person would be asked about."""
+        self._ask = None
+
     # ---------------------------------------------------------------- before anything is done
 
     def before_rotations(

@@ -81,7 +81,10 @@ COMPLETIONS = [
     *((f"envkit {command} --env dev -e s", "staging") for command in WITH_ENVIRONMENTS),
     (
         "envkit exec --",
-        "--env --only --except --pristine --set --dry-run --reason --timeout --profiles --help",
+        (
+            "--env --only --except --pristine --set --dry-run --watch --supervise --stop-signal "
+            "--stop-timeout --debounce --splay --reason --timeout --profiles --help"
+        ),
     ),
     ("envkit get --e", "--env"),
     ("envkit export --format d", "dotenv docker"),
@@ -100,6 +103,9 @@ COMPLETIONS = [
     ("envkit show --except D", "DATABASE_URL"),
     ("envkit promote --from dev --only D", "DATABASE_URL"),
     ("envkit exec -- app --env=d", ""),
+    ("envkit exec --watch = r", "restart run:"),
+    ("envkit exec --watch --env d", "dev"),
+    ("envkit exec --watch = signal --env = d", "dev"),
 ]
 
 
@@ -136,7 +142,7 @@ every = "30d"
         *((f"{command} --env p", "prod") for command in ("status", "simulate", "serve")),
         ("status --format ", "table json html"),
         ("serve --l", "--listen"),
-        ("--r", "--rollback --resume --reason"),
+        ("--r", "--rollback --resume --retire --reason"),
     ],
 )
 def test_bash_completes_the_names_of_rotations(team, complete, typed, offered):

@@ -73,6 +73,18 @@ Environment:
   --profiles DIR    Folder with the profiles. [default: $ENVKIT_PROFILES, or
                     the nearest profiles/]
 
+Watching:
+  --watch[=HOW]           When a value changes: restart, signal:NAME or
+                          run:COMMAND. Alone: restart.
+  --supervise             Stay the parent of COMMAND, and report changes
+                          without a restart.
+  --stop-signal NAME      Signal that asks COMMAND to stop. [default: TERM]
+  --stop-timeout SECONDS  Time from the stop signal to KILL. [default: 10]
+  --debounce SECONDS      Wait until nothing has changed for this long, at
+                          most 10. [default: 2]
+  --splay SECONDS         Delay each change by a random time up to this.
+                          [default: 0]
+
 General:
   --reason TEXT      Reason for the audit log. Required for protected
                      profiles. [default: $ENVKIT_REASON]

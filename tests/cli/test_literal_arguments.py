@@ -2,7 +2,7 @@
 
 import pytest
 
-from envkit.cli.literal_arguments import warn
+from envkit.cli.exec.literal_arguments import warn
 
 NAMES = {"DB_URL": 1, "TOKEN": 1, "_X1": 1}
 

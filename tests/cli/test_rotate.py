@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -15,7 +16,15 @@ from envkit._internal.installation import install_hint
 from envkit.cli.app import run_app
 from support.permissions import as_nobody, folder_of_nobody
 from support.process import run_here
-from support.rotating import DAY, record_file, stands, table, told, values
+from support.rotating import (
+    DAY,
+    record_file,
+    reporting_rotator,
+    stands,
+    table,
+    told,
+    values,
+)
 from support.terminal import run_on_terminal
 from support.vectors import vectors
 
@@ -23,7 +32,7 @@ VECTORS = vectors("cli/rotate")
 
 pytestmark = pytest.mark.usefixtures("trusted")
 
-GRACE = "the store has the new value; apps that read it at start must restart before TIME"
+GRACE = "the store has the new value; the old one works until TIME"
 DONE = "the store has the new value, and the old one no longer works"
 NO_GRACE = ('grace = "0s"', 'target = { previous_field = "" }')
 API_KEY = table("api-key", "API_KEY")
@@ -596,9 +605,9 @@ def test_a_quarantined_rotation_runs_only_by_name(standing):
 def test_rotate_refuses_a_record_of_another_version(shop):
     run(shop, "session")
     path = record_file(shop, "prod", "SESSION")
-    path.write_text(path.read_text().replace('"version": 2', '"version": 9'))
+    path.write_text(path.read_text().replace('"version": 3', '"version": 9'))
     before = path.read_text(), values(shop, "prod")
-    problem = f"the rotation record {path.name} has version 9; this version of envkit reads 1 and 2"
+    problem = f"the rotation record {path.name} has version 9; this version of envkit reads 1 to 3"
     for option in ((), ("--abort",)):
         assert told(run(shop, *option, "session")) == (
             "ROTATION      OUTCOME  WHAT\n"
@@ -716,6 +725,121 @@ def test_two_profiles_that_describe_one_secret_differently_are_reported(shop):
             "[3]\n"
         ), command
     assert values(shop, "prod")["API_KEY"] == "old-1"
+
+
+# ---------------------------------------------------------------- an old value in use
+
+IN_USE = "the old credential is in use, so it still works: 3 sessions of app_a from 10.0.0.5 'web'"
+ADVICE = (
+    "restart the programs that use it, or retire it although they fail then: run "
+    "'envkit rotate --retire prod/session'"
+)
+
+
+@pytest.fixture
+def in_use(shop, tmp_path):
+    """A rotation that has given readers a new value, while a program uses the old one."""
+    target, users = reporting_rotator(tmp_path)
+
+    def declare(limit, when="unused", timeout="5m"):
+        lines = (
+            *('grace = "0s"', f'retire_when = "{when}"\ngrace_limit = "{limit}"'),
+            f'timeout = "{timeout}"',
+            target,
+        )
+        shop.profile("prod.toml", table("session", "SESSION", *lines, rotator="command"))
+
+    declare("1d")
+    shop.users, shop.declare = users, declare
+    return shop
+
+
+def test_an_old_value_in_use_is_kept_and_its_user_is_named(in_use):
+    line = f"prod/session  in-use   {IN_USE}, last seen TIME\n"
+    assert told(run(in_use, "session")) == "ROTATION      OUTCOME  WHAT\n" + line
+    shown = run(in_use, "status")
+    assert (shown.returncode, IN_USE in shown.stdout) == (0, True)
+    page = run(in_use, "status", "--format", "html").stdout
+    assert "3 sessions of app_a from 10.0.0.5" in page
+    one = json.loads(run(in_use, "status", "--format", "json").stdout)["rotations"][0]
+    assert (one["state"], one["blocked"], one["retire_when"]) == ("grace", True, "unused")
+    assert one["in_use"]["readers"][0]["application"] == "web"
+    in_use.users.write_text("[]")
+    assert told(run(in_use, "--env", "prod")).endswith(f"rotated  {DONE}\n")
+
+
+def test_an_old_value_in_use_beyond_the_limit_is_an_alarm(in_use):
+    in_use.declare("0s")
+    done = run(in_use, "session")
+    assert done.returncode == 1
+    assert f"envkit: error: prod/session: {IN_USE} [rotation-failed]\n" in done.stderr
+    assert f"envkit: hint: {ADVICE}\n" in done.stderr
+    shown = run(in_use, "status")
+    assert (shown.returncode, "blocked" in shown.stdout) == (1, True)
+    assert f"prod/session: {IN_USE}\n  {ADVICE}\n" in shown.stdout
+    assert f"prod/session cannot retire its old value: {IN_USE}" in run_here("check").stdout
+
+
+def test_an_old_value_that_the_next_run_retires_at_its_limit_is_no_alarm(in_use):
+    run(in_use, "session")
+    in_use.declare("0s", "limit")
+    assert run(in_use, "status").returncode == 0
+    assert "  retire the old value\n" in run(in_use, "--plan").stdout
+    assert told(run(in_use, "--env", "prod")).endswith(f"rotated  {DONE}\n")
+
+
+def test_a_program_that_does_not_say_who_uses_the_old_value_is_ended(in_use, tmp_path):
+    run(in_use, "session")
+    started = tmp_path / "started"
+    (tmp_path / "rotator").write_text(f"#!/bin/sh\necho $$ > {started}\nexec sleep 1000\n")
+    in_use.declare("1d", timeout="1s")
+    kept = run(in_use, "--env", "prod", "session").stdout
+    assert "cannot see whether the old credential is in use" in kept
+    assert not Path(f"/proc/{int(started.read_text())}").exists()
+
+
+@pytest.mark.parametrize(("answer", "retired"), [("y", True), ("n", False)])
+def test_retire_asks_on_a_terminal(in_use, answer, retired):
+    run(in_use, "session")
+    asked, _ = run_on_terminal(
+        *("rotate", "--retire", "session"),
+        cwd=in_use.root,
+        env={"XDG_STATE_HOME": str(in_use.root / "state"), "ENVKIT_TRUST": "1"},
+        answers=[("Retire it now? [y/N]", f"{answer}\n")],
+    )
+    assert "Last seen in use: 3 sessions of app_a from 10.0.0.5 'web'." in asked
+    phase = json.loads(record_file(in_use, "prod", "SESSION").read_text())["record"]["phase"]
+    assert phase == ("idle" if retired else "grace")
+
+
+def test_an_answer_to_retire_does_not_count_for_the_next_rotation(in_use):
+    run(in_use, "session")
+
+    def rotate_again_meanwhile():
+        run(in_use, "--retire", "--yes", "session")
+        run(in_use, "session")
+        return "y\n"
+
+    asked, status = run_on_terminal(
+        *("rotate", "--retire", "session"),
+        cwd=in_use.root,
+        env={"XDG_STATE_HOME": str(in_use.root / "state"), "ENVKIT_TRUST": "1"},
+        answers=[("Retire it now? [y/N]", rotate_again_meanwhile)],
+    )
+    assert (status, "prod/session has changed meanwhile; nothing was retired" in asked) == (2, True)
+    record = json.loads(record_file(in_use, "prod", "SESSION").read_text())["record"]
+    assert record["phase"] == "grace"
+
+
+def test_retire_needs_yes_without_a_terminal(in_use):
+    run(in_use, "session")
+    refused = told(run(in_use, "--retire", "session"))
+    assert "cannot ask for confirmation: not a terminal" in refused
+    assert told(run(in_use, "--retire", "--yes", "session")).endswith(f"rotated  {DONE}\n")
+    again = told(run(in_use, "--retire", "--yes", "session"))
+    assert "there is no old credential to retire: no rotation is in progress" in again
+    audit = run_here("audit", "show", env={"XDG_STATE_HOME": str(in_use.root / "state")})
+    assert audit.stdout.count("rotate") >= 2
 
 
 # ---------------------------------------------------------------- names and usage

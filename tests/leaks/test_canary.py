@@ -65,6 +65,10 @@ CASES = {
     "exec, and the app is what shows it": Case(
         "exec -e prod -- sh -c 'echo $SECRET'", shows=STDOUT
     ),
+    "exec, and envkit stays": Case("exec -e prod --watch -- true"),
+    "exec, envkit stays, and no such program": Case(
+        "exec -e prod --supervise -- nosuch", status=127, told="nosuch"
+    ),
     "dry run": Case("exec -e prod --dry-run"),
     "get": Case("get SECRET -e prod", shows=STDOUT),
     "get of another one": Case("get OTHER -e prod", variables='OTHER = "x"'),

@@ -8,7 +8,7 @@ import pytest
 from cryptography.fernet import Fernet
 
 from envkit.rotation.outcome import OutcomeStatus
-from envkit.rotation.simulate import read_prices
+from envkit.rotation.scheduler.simulate import read_prices
 from support.fault_proxy import FaultProxy
 from support.rotating import DAY, Rotating, table
 

@@ -127,7 +127,7 @@ class World(Rotating):
         for _ in range(3):
             if outcome.status not in (OutcomeStatus.WAITING, OutcomeStatus.IN_GRACE):
                 break
-            self.now = max(self.now, outcome.until) + 1
+            self.now = max(self.now, outcome.until, outcome.record.retire_at) + 1
             outcome = self.run()
         return outcome
 
@@ -590,7 +590,7 @@ def test_a_changed_secret_of_an_unfinished_rotation_is_a_separate_rotation(world
 @pytest.mark.parametrize("grace", ["1s", "10d"])
 def test_a_changed_grace_period_does_not_apply_to_a_value_in_its_grace_period(world, grace):
     old = world.url
-    promised = world.run().until
+    promised = world.run().record.retire_at
     assert promised == world.now + GRACE
     world.write("postgres", grace=grace)
     world.now = promised - 1
@@ -604,7 +604,7 @@ def test_a_changed_grace_period_does_not_apply_to_a_value_in_its_grace_period(wo
 def test_a_changed_grace_period_applies_before_the_promotion(world):
     old = begun(world)
     world.write("postgres", grace="10s")
-    assert world.run().until == world.now + 10
+    assert world.run().record.retire_at == world.now + 10
     assert world.finish().status == OutcomeStatus.ROTATED
     world.assert_rotated_once(old)
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from support.rotating import table, values
+from support.rotating import reporting_rotator, table, values
 from support.serving import Hook, Serving
 
 pytestmark = pytest.mark.usefixtures("trusted")
@@ -47,6 +47,19 @@ def serving(project, *args, env=None):
 def record(project, key="API_TOKEN"):
     path = project.root / f".env.prod.{key}.envkit-rotation"
     return json.loads(path.read_text())["record"]
+
+
+def test_serve_logs_who_uses_an_old_value_and_retires_it_once_it_is_unused(shop, tmp_path):
+    target, users = reporting_rotator(tmp_path)
+    lines = ('grace = "0s"', 'retire_when = "unused"', target)
+    write(shop, table("token", "API_TOKEN", *lines, rotator="command"))
+    with serving(shop) as running:
+        running.wait_for(
+            r"prod/token: in-use: .*: 3 sessions of app_a from 10\.0\.0\.5 'web', last"
+        )
+        users.write_text("[]")
+        running.wait_for(r"prod/token: rotated")
+    assert running.text.count("in-use") == 1
 
 
 def test_serve_rotates_when_due_until_it_is_stopped(shop):

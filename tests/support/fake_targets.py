@@ -15,7 +15,7 @@ from contextlib import nullcontext
 from types import MappingProxyType
 
 from envkit.errors import RotationError
-from envkit.rotation.protocols import Created
+from envkit.rotation.protocols import Created, Usage
 from envkit.secret import Secret
 
 SETTLE_SECONDS = 50.0
@@ -50,6 +50,7 @@ class Target:
         id: of the rotation that the rotator was opened for.
         given: all arguments that it was opened with.
         description: what the rotator calls its target.
+        sessions: of the old credential, as `in_use` reports them.
         locks: whether the target has a lock, so that nothing happens between `confirm` and
             the change.
     """
@@ -68,6 +69,7 @@ class Target:
         self.fails = {}
         self.id = None
         self.given = {}
+        self.sessions = []
         self.lock = threading.Lock()  # a real target runs one operation at a time
 
     def open(self, *, process=None, **given):
@@ -140,6 +142,11 @@ class Rotator:
 
     def is_dead(self, fields, keep, facts):
         return not (self.target.description and self.probe(fields, facts))
+
+    def in_use(self, fields, facts):
+        self.process.at("look")
+        self.target.called("in_use")
+        return Usage(tuple(self.target.sessions))
 
     def finish(self, old, new, facts):
         self.process.at("finish")

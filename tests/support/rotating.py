@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -78,6 +79,28 @@ def table(name: str, secret: str, *lines: str, rotator: str = "random", when: st
     reference = secret if ":" in secret else f"dotenv:{secret}"
     body = [f'secret = "{reference}"', f'rotator = "{rotator}"', when or 'every = "30d"', *lines]
     return "\n".join([f"[rotation.{name}]", *body, ""])
+
+
+# it never fails, and says who uses the old value as a file does
+_REPORTING = """#!{python}
+import json, sys
+json.load(sys.stdin)
+print(json.dumps({{"in_use": json.load(open({users!r}))}}))
+"""
+
+
+def reporting_rotator(folder: Path) -> tuple[str, Path]:
+    """Return the `target` of a `command` that says who uses the old value, and the file with that.
+
+    At first, 3 sessions of app_a use it.
+    """
+    users, program = folder / "users.json", folder / "rotator"
+    users.write_text(
+        '[{"user": "app_a", "address": "10.0.0.5", "application": "web", "sessions": 3}]'
+    )
+    program.write_text(_REPORTING.format(python=sys.executable, users=str(users)))
+    program.chmod(0o755)
+    return f'target = {{ command = ["{program}"], verify_retired = false }}', users
 
 
 def values(project, environment: str) -> dict[str, str]:

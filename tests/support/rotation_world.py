@@ -21,10 +21,13 @@ from envkit._internal.clock import Deadline
 from envkit.errors import RejectedError, RotationError
 from envkit.rotation.engine import Job, advance
 from envkit.rotation.machine import Request
+from envkit.rotation.protocols import Reader
+from envkit.rotation_state.retirement import Retirement, RetireWhen
 from envkit.rotation_state.stores.memory import MemoryRotationStore, MemoryShelf
 from envkit.secret import Secret
 
 EVERY_SECONDS, GRACE_SECONDS = 1000.0, 100.0
+QUIET_SECONDS, EXTRA_SECONDS = 50.0, 500.0  # without a session; from the grace to its limit
 LONG_SECONDS = 10_000.0  # longer than a process can own a rotation
 MOST_RUNS = 40  # that finish a rotation, each without a deadline
 
@@ -213,6 +216,14 @@ def after_grace(kind):
     """Return a world whose grace period is over, before the old value is retired."""
     world = in_grace(kind)
     world.now = world.record["retire_at"] + 1
+    return world
+
+
+def waiting(kind, when=RetireWhen.UNUSED):
+    """Return a fresh world whose old credential has a session, and is kept while it has one."""
+    world = World(kind)
+    world.job_options["retirement"] = Retirement(when, QUIET_SECONDS, EXTRA_SECONDS)
+    world.target.sessions.append(Reader("app_a", "10.0.0.5", "gunicorn"))
     return world
 
 

@@ -33,6 +33,9 @@ class Valkey(Server):
     Args:
         folder: its own.
         with_acl_file: whether it saves its users in a file.
+
+    Attributes:
+        socket: where it listens beside its port.
     """
 
     not_yet = (redis.ConnectionError,)
@@ -42,10 +45,12 @@ class Valkey(Server):
         self._with_acl_file = with_acl_file
         self.password = secrets.token_urlsafe(12)
         self.acl_file = folder / "users.acl"
+        self.socket = folder / "valkey.sock"
 
     def command(self) -> list[str | Path]:
-        options = ["--port", str(self.port), "--bind", HOST, "--dir", self.folder]
+        options: list[str | Path] = ["--port", str(self.port), "--bind", HOST, "--dir", self.folder]
         options += ["--save", "", "--appendonly", "no", "--protected-mode", "no"]
+        options += ["--unixsocket", self.socket]
         if not self._with_acl_file:
             return [get_binary_path(), *options, "--requirepass", self.password]
         if not self.acl_file.exists():

@@ -26,9 +26,14 @@ ELSEWHERE = {
     "checks.doctor": "cli/test_doctor.py",
     "checks.doctor_stores": "cli/test_doctor.py",
     # real servers
+    "integrations.boto3": "live/test_integration_boto3.py",
     "editing.preflight": "cli/test_file_kinds.py",
+    "integrations.asyncpg": "live/test_pg_pools.py",
+    "integrations.django": "live/test_pg_pools.py",
+    "integrations.django_backend": "live/test_pg_pools.py",
+    "integrations.psycopg": "live/test_pg_pools.py",
+    "integrations.sqlalchemy": "live/test_pg_pools.py",
     "rotation.fleet": "live/test_fleet.py",
-    "rotation.rotators.aws_iam_key": "live/test_aws_iam_rotator.py",
     "rotation.rotators.postgres.alternate": "live/test_postgres_rotator.py",
     "rotation.rotators.postgres.change": "live/test_postgres_proofs.py",
     "rotation.rotators.postgres.connection": "live/test_postgres_rotator.py",
@@ -65,7 +70,13 @@ ELSEWHERE = {
     "sources.dotenv_whole": "unit/sources/test_dotenv.py",
     "profile.model": "unit/profile/test_loader.py",
     "promotion": "unit/promotion/test_decide.py",
+    "resident.asking": "unit/resident/test_watcher.py",
     "resolution": "unit/resolution/test_resolve.py",
+    # a real supervisor: what happens to the app
+    "resident.child": "unit/resident/test_supervisor.py",
+    "resident.kernel": "unit/resident/test_supervisor.py",
+    "resident.reaper": "unit/resident/test_supervisor.py",
+    "resident.signals": "unit/resident/test_supervisor.py",
     "rotation.step_context": "unit/rotation/test_engine.py",
     "rotation.steps": "unit/rotation/test_engine.py",
     "scaffold.profile_draft": "unit/scaffold/test_init_project.py",
@@ -74,6 +85,7 @@ ELSEWHERE = {
 ONLY_NAMES = {
     *("check", "env_diff", "environment", "placeholder", "rotation.base", "sources.base"),
     *("code.found", "comparison.model", "comparison.side"),
+    *("resident.request", "resident.state"),
     *("rotation.protocols", "rotation.rotators.postgres.strategies", "sources.protocols"),
     *("testing.harness", "testing.observe", "testing.rotator_harness"),
 }

@@ -192,7 +192,9 @@ class _Correction:
             flag, equals, value = flag_of(word, flags)
             if flag is None:
                 return None
-            if not flags[flag].takes_value:
+            if flags[flag].optional:
+                line.options.append((flag + equals + self._right(value),))
+            elif not flags[flag].takes_value:
                 if equals:
                     return None
                 line.options.append((flag,))

@@ -40,10 +40,11 @@ ANY = 1_000  # the number of positional words is not limited
 
 
 class Flag(NamedTuple):
-    """An option: whether it takes a value, and the allowed values."""
+    """An option: whether it takes a value, which ones, and whether only after `=`."""
 
     takes_value: bool
     choices: tuple[str, ...] = ()
+    optional: bool = False
 
 
 def below(name: str) -> list[str]:
@@ -56,7 +57,11 @@ def declared(path: Sequence[str]) -> tuple[dict[str, Flag], int]:
     if path[0] in COMMANDS:
         spec = COMMANDS[path[0]]
         hot = {
-            flag: Flag(o.kind != "flag", FORMATS if o.key == "format" else ())
+            flag: Flag(
+                o.kind in ("one", "many"),
+                FORMATS if o.key == "format" else (),
+                optional=o.kind == "optional",
+            )
             for o in spec.options
             for flag in o.flags
         }

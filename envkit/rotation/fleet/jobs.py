@@ -23,8 +23,8 @@ import warnings
 from datetime import UTC, datetime
 from typing import NamedTuple
 
+from envkit._internal.clock import pause_seconds
 from envkit.errors import EnvkitError
-from envkit.rotation.backoff import pause_seconds
 from envkit.rotation.outcome import OutcomeStatus, attempt
 from envkit.rotation.scheduler.timers import next_look
 
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 
     T = TypeVar("T")
 
+_LOOKING = (OutcomeStatus.IN_GRACE, OutcomeStatus.IN_USE, OutcomeStatus.BLOCKED)
 ROTATE, DISCOVER, REVIVE = "envkit.rotate", "envkit.discover", "envkit.revive"
 
 
@@ -58,6 +59,7 @@ class Pace(NamedTuple):
         margin_seconds: how much longer than its timeout a job may take.
         patience_seconds: how long to wait for a database that does not answer, before it
             counts as unreachable.
+        look_seconds: the shortest time between two looks for users of an old credential.
     """
 
     periodic: str = "* * * * *"
@@ -66,6 +68,7 @@ class Pace(NamedTuple):
     gone_seconds: float = 45.0
     margin_seconds: float = 60.0
     patience_seconds: float = 10.0
+    look_seconds: float = 30.0
 
 
 class _RetryLaterError(Exception):
@@ -146,6 +149,8 @@ class FleetJobs:
         for listener in self._listeners:
             listener.ended(found, outcome, time.monotonic() - begun)
         at = next_look(outcome, time.time(), failures=context.job.attempts + 1)
+        if outcome.status in _LOOKING and outcome.record and outcome.record.evidence.tried_at:
+            at = max(at, time.time() + self._pace.look_seconds)
         if outcome.status in (OutcomeStatus.FAILED, OutcomeStatus.STOPPED):
             raise _RetryLaterError(at)
         await self._schedule(context.app, name, at)

@@ -12,9 +12,9 @@ from __future__ import annotations
 import asyncio
 import time
 
+from envkit._internal.clock import pause_seconds
 from envkit._internal.parallel import QuickHandover
 from envkit.errors import EnvkitError, RotationError
-from envkit.rotation.backoff import pause_seconds
 from envkit.rotation.fleet.database import (
     APPLICATION,
     CONNECT_SECONDS,

@@ -12,6 +12,9 @@ The program receives on its standard input
 the values to try for `test`. For `test` and `retire`, `credential` names the credential: `old` or
 `new`. A step that was already done must succeed again.
 
+For `test` of the old credential the program may print `{"in_use": [{"user": "app"}]}`: the users of
+it, optionally with `address`, `application`, `sessions` and `since`; an empty list for none.
+
 The program may print `{"facts": {...}}` for prepare and create: facts are passed to each later
 step, and must not contain a value. It may print `{"values": {...}}` for create, if the target
 creates the value, and `{"error": "..."}`. Its exit status is the result: 0 done, 1 no (for test:
@@ -36,7 +39,7 @@ from typing import ClassVar, NamedTuple
 from envkit._internal.program import ProgramError, passed_on, run_program
 from envkit.errors import ProfileError, RejectedError, RotationError, TargetUnavailableError
 from envkit.profile.placeholder import OPEN
-from envkit.rotation.protocols import Created
+from envkit.rotation.protocols import Created, Reader, Usage
 from envkit.rotation.rotators.generate import generated
 from envkit.secret import Secret
 
@@ -78,6 +81,7 @@ class CommandRotator:
     }
     required = frozenset({"command"})
     overlap = True
+    look_seconds = 60.0
 
     def __init__(self, context: RotatorContext) -> None:
         target = context.target
@@ -208,6 +212,23 @@ class CommandRotator:
             )
         return not self.probe(fields, facts)
 
+    def in_use(self, fields: Fields, facts: Mapping[str, str]) -> Usage:
+        """Return who uses a credential, as the program answers in the step `test`.
+
+        Raises:
+            RotationError: the program does not say who.
+        """
+        answer = self._call("test", facts, fields, credential=_which(fields, facts))
+        if answer.status != NO:
+            self._judge("test", answer, fields)
+        found = answer.printed.get("in_use")
+        if not isinstance(found, list):
+            raise self._no_answer("test", "did not return 'in_use'")
+        readers = [_reader(one) for one in found]
+        if None in readers:
+            raise self._no_answer("test", "returned an invalid entry in 'in_use'")
+        return Usage(tuple(one for one in readers if one is not None))
+
     def _run(
         self, step: str, facts: Mapping[str, str], values: Fields | None = None, **more: str
     ) -> Mapping[str, object]:
@@ -292,6 +313,21 @@ class CommandRotator:
             f"'{self._command[0]}' {what} in step '{step}'",
             hint="see docs/reference/rotators/command.md for what it may print",
         )
+
+
+def _reader(entry: object) -> Reader | None:
+    """Return one entry of `in_use`; None if it is not valid."""
+    if not isinstance(entry, dict):
+        return None
+    user, address, application = (entry.get(key, "") for key in ("user", "address", "application"))
+    sessions, since = entry.get("sessions", 0), entry.get("since", 0.0)
+    if (
+        not all(isinstance(text, str) for text in (user, address, application))
+        or type(sessions) is not int
+        or type(since) not in (int, float)
+    ):
+        return None
+    return Reader(user, address, application, sessions=sessions, since=float(since))
 
 
 def _parsed(output: bytes) -> Mapping[str, object]:

@@ -16,12 +16,13 @@ has the checks before the first change.
 
 from __future__ import annotations
 
+import time
 from contextlib import suppress
 from hashlib import sha256
 from typing import ClassVar
 
 from envkit.errors import ProfileError, RotationError, UnavailableError
-from envkit.rotation.protocols import Created
+from envkit.rotation.protocols import Created, Usage
 from envkit.rotation.rotators.login import USER_FIELDS, Login, StoredLogin
 from envkit.rotation.rotators.redis_address import address_of, names_only_a_password
 from envkit.rotation.rotators.redis_before import (
@@ -37,7 +38,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from envkit.rotation.protocols import RotatorContext
+    from envkit.rotation.protocols import Reader, RotatorContext
     from envkit.rotation.rotators.redis_address import Address
     from envkit.rotation_state.store import Fields
     from envkit.secret import Secret
@@ -61,6 +62,7 @@ class RedisRotator:
     required = frozenset({"url"})
     overlap = True
     looks_beside = USER_FIELDS
+    look_seconds = 5.0
 
     def __init__(self, context: RotatorContext) -> None:
         target = context.target
@@ -215,6 +217,19 @@ class RedisRotator:
                 if fields and node.logs_in(*self._login(fields)):
                     return False
         return True
+
+    def in_use(self, fields: Fields, facts: Mapping[str, str]) -> Usage:  # noqa: ARG002
+        """Return who has connections of the user from before the change, on every node.
+
+        A connection that was opened after it may have come with either password.
+        """
+        user, _ = self._login(fields)
+        changed_seconds_ago = time.time() - self._context.changed_at
+        readers: list[Reader] = []
+        for url in self._urls:
+            with self._node(url, fields) as node:
+                readers += node.readers(user, changed_seconds_ago)
+        return Usage(tuple(readers))
 
     def _removed(self, fields: Fields, keep: Fields) -> tuple[str, frozenset[str]]:
         """Return a user, and the hashes of the passwords to remove.

@@ -15,6 +15,7 @@ Reference: https://valkey.io/topics/acl/
 from __future__ import annotations
 
 import socket
+import time
 from contextlib import suppress
 from typing import NamedTuple
 
@@ -28,11 +29,12 @@ from envkit.errors import (
     SourceError,
     TargetUnavailableError,
 )
+from envkit.rotation.protocols import Reader
 from envkit.rotation.rotators.redis_address import Address
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from typing import Any
 
     from redis import Redis
@@ -164,6 +166,21 @@ class Node:
     def end_connections(self, user: str) -> None:
         """Close all connections of a user, whichever password they used."""
         self._ask("CLIENT KILL", "USER", user)
+
+    def readers(self, user: str, seconds: float) -> Iterator[Reader]:
+        """Yield the programs with connections of a user that are older than so many seconds.
+
+        The server knows ages in whole seconds, and not which password a connection came with.
+        """
+        found: dict[tuple[str, str], list[float]] = {}
+        for one in self._ask("CLIENT LIST"):
+            if one.get("user") == user and float(one.get("age", 0)) > seconds:
+                address = str(one.get("addr", "")).rpartition(":")[0].strip("[]")
+                name = str(one.get("name") or one.get("lib-name") or "")
+                found.setdefault((address, name), []).append(float(one["age"]))
+        now = time.time()
+        for (address, name), ages in found.items():
+            yield Reader(user, address, name, sessions=len(ages), since=now - max(ages))
 
     def logs_in(self, user: str, password: Secret) -> bool:
         """Return whether a login works now."""

@@ -21,6 +21,7 @@ from envkit.profile.toml_file import check_keys
 from envkit.rotation.protocols import RotatorContext
 from envkit.rotation.rotators import generate
 from envkit.rotation_state.policy import Strategy
+from envkit.rotation_state.retirement import RetireWhen
 from envkit.sources.plugins import load_plugin
 from envkit.sources.registry import load_built_in
 
@@ -153,3 +154,19 @@ def build(kind: RotatorType, context: RotatorContext, place_of: Callable[[str], 
         return kind(context)
     except ProfileError as error:
         raise ProfileError(f"{places[table]}: {error.message}", hint=error.hint) from None
+
+
+def check_evidence(kind: RotatorType, policy: Policy) -> None:
+    """Check that a rotator can see who uses a credential, if the policy waits for that.
+
+    Raises:
+        ProfileError: it cannot.
+    """
+    if policy.retire_when == RetireWhen.GRACE or hasattr(kind, "in_use"):
+        return
+    raise ProfileError(
+        f"{policy.table.place_of('retire_when')}: {policy.table.title}: the rotator "
+        f"'{policy.rotator}' ({policy.strategy}) cannot see who uses a credential, so "
+        f"'retire_when' cannot be \"{policy.retire_when}\"",
+        hint='write retire_when = "grace", or remove it',
+    )

@@ -63,6 +63,7 @@ class _StatusNow(NamedTuple):
         return self.seen.record is not None and self.seen.record.in_progress
 
 
+_NEEDS_A_PERSON = (OutcomeStatus.REFUSED, OutcomeStatus.QUARANTINED, OutcomeStatus.BLOCKED)
 _OF_EACH: dict[str, tuple[str, Callable[[_StatusNow], float | None]]] = {
     "last_success_timestamp_seconds": (
         "Unix time of the last successful rotation; 0 if there was none.",
@@ -89,8 +90,8 @@ _OF_EACH: dict[str, tuple[str, Callable[[_StatusNow], float | None]]] = {
         lambda one: float(one.in_progress),
     ),
     "needs_a_person": (
-        "1 if the rotation was refused or quarantined and needs a person to act.",
-        lambda one: float(one.seen.status in (OutcomeStatus.REFUSED, OutcomeStatus.QUARANTINED)),
+        "1 if the rotation was refused, quarantined or blocked and needs a person to act.",
+        lambda one: float(one.seen.status in _NEEDS_A_PERSON),
     ),
     "failures_in_a_row": (
         "Number of consecutive failures of the next step.",
@@ -99,6 +100,14 @@ _OF_EACH: dict[str, tuple[str, Callable[[_StatusNow], float | None]]] = {
     "failing": (
         "1 if the last step failed or the rotation could not start.",
         lambda one: float(one.at.state == RotationState.FAILING or bool(one.seen.failures)),
+    ),
+    "old_credential_sessions": (
+        "Number of sessions of the old credential that the last look at the target has seen.",
+        lambda one: float(one.at.evidence.sessions),
+    ),
+    "retirement_blocked_seconds": (
+        "Seconds since the end of the grace period, while the old credential is in use.",
+        lambda one: max(0.0, one.now - one.at.retire_at) if one.at.blocked else 0.0,
     ),
     "unknown_passwords": (
         "Number of passwords that the user had at the target and that envkit does not know.",

@@ -15,7 +15,7 @@ Nothing here knows whether a rotation is due: the run finds out.
 
 from __future__ import annotations
 
-from envkit.rotation.backoff import pause_seconds
+from envkit._internal.clock import pause_seconds
 from envkit.rotation.outcome import OutcomeStatus
 
 TYPE_CHECKING = False

@@ -67,6 +67,9 @@ class AwsRotationStore:
         fields: of the secret, the rotated value first; only WHOLE for a secret without fields.
     """
 
+    # each save makes a version, and AWS keeps all versions of a day, up to a hundred
+    save_pace_seconds = 3600.0
+
     def __init__(
         self, source: AwsSecretsManagerSource, ref: Reference, fields: tuple[str, ...]
     ) -> None:

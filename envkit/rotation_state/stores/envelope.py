@@ -1,6 +1,6 @@
 """The JSON object in which a store saves the record and the pending values.
 
-    {"record": {"version": 2, ...}, "values": {"old": {"password": "..."}, "new": {...}}}
+    {"record": {"version": 3, ...}, "values": {"old": {"password": "..."}, "new": {...}}}
 
 The record is read first; if its version is unknown, nothing else is read. A phase without the
 values that it needs is refused, and so are values at rest. Unreadable data never crashes envkit:
@@ -15,7 +15,6 @@ from envkit.errors import RotationError
 from envkit.profile.placeholder import Reference
 from envkit.rotation_state.record import (
     AT_REST,
-    VERSION,
     PendingValue,
     Phase,
     Record,
@@ -35,6 +34,7 @@ if TYPE_CHECKING:
 _SPOILED = "\0spoiled"
 _DEEPEST = 16
 _GUARD = "guard"
+_GUARD_VERSION = 2  # the lowest that an envkit refuses which knows only version 1
 _LONGEST_NUMBER = 32
 _OLD_ONLY = frozenset({PendingValue.OLD})
 _OLD_AND_NEW = frozenset({PendingValue.OLD, PendingValue.NEW})
@@ -157,13 +157,15 @@ def guard(reason: str) -> dict[str, object]:
     Args:
         reason: for people who find the record.
     """
-    return {"record": {"version": VERSION, _GUARD: reason}}
+    return {"record": {"version": _GUARD_VERSION, _GUARD: reason}}
 
 
 def is_guard(packed: object) -> bool:
     """Return whether an object is a guard; see `guard`."""
     record = packed.get("record") if isinstance(packed, dict) else None
-    return isinstance(record, dict) and _GUARD in record and record.get("version") == VERSION
+    if not isinstance(record, dict) or _GUARD not in record:
+        return False
+    return record.get("version") == _GUARD_VERSION
 
 
 def is_version_1(packed: object) -> bool:

@@ -10,16 +10,16 @@ Reference: https://openbao.org/docs/concepts/response-wrapping/#response-wrappin
 from __future__ import annotations
 
 import re
-import threading
 from hashlib import sha256
 
+from envkit._internal.parallel import ForkSafeLock
 from envkit.errors import AuthError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from envkit.sources.vault.client import VaultClient
 
-_lock = threading.Lock()
+_lock = ForkSafeLock()
 _unwrapped: dict[bytes, str] = {}  # by the hash of the token
 _LIMIT = 32
 

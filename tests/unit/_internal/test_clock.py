@@ -1,10 +1,10 @@
-"""Deadlines end waiting, and their remaining time never grows."""
+"""Deadlines end waiting, and their remaining time never grows; pauses after failures do."""
 
 from __future__ import annotations
 
 import pytest
 
-from envkit._internal.clock import Deadline
+from envkit._internal.clock import Deadline, pause_seconds
 
 AN_HOUR = 3600.0
 
@@ -29,3 +29,14 @@ def test_a_past_deadline_has_no_time_left(seconds: float) -> None:
     assert deadline.expired
     assert deadline.remaining_seconds() == 0.0
     assert deadline.remaining_seconds(at_most=5.0) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("failures", "seconds"), [(1, 15), (2, 30), (3, 60), (8, 1920), (9, 3600), (10_000, 3600)]
+)
+def test_each_pause_doubles_up_to_a_limit(failures: int, seconds: float) -> None:
+    assert pause_seconds(failures) == seconds
+
+
+def test_a_caller_may_set_the_first_and_last_pause() -> None:
+    assert [pause_seconds(n, first=1, last=3) for n in (1, 2, 3, 4)] == [1, 2, 3, 3]

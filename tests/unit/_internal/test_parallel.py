@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 
 import pytest
 
 from envkit._internal.clock import Deadline
-from envkit._internal.parallel import call_in_time, map_parallel
+from envkit._internal.parallel import ForkSafeLock, call_in_time, map_parallel
 from envkit.errors import UnavailableError
 from support.process import run_python
 
@@ -160,3 +161,13 @@ def test_a_late_call_is_waited_for_within_its_allowance():
     assert late.late
     threading.Timer(0.05, going_on.set).start()
     assert call_in_time(going_on.wait, Deadline(0.01), spare_seconds=30).value is True
+
+
+def test_a_lock_of_a_module_is_free_in_a_child_whatever_a_thread_of_the_parent_had() -> None:
+    lock = ForkSafeLock()
+    with lock:
+        pid = os.fork()
+        if pid == 0:
+            os._exit(lock.locked())
+        assert os.waitpid(pid, 0)[1] == 0
+        assert lock.locked()

@@ -4,6 +4,7 @@ import pytest
 
 from envkit._internal.clock import Deadline
 from envkit.checks.doctor_rotations import examine_rotations
+from envkit.rotation_state.evidence import Evidence
 from support.rotating import stands, table
 
 
@@ -37,6 +38,20 @@ def test_doctor_reports_failing_rotations_and_orphaned_records_as_errors(examine
         ("error", "prod/gone of .env.prod#GONE"),
     ]
     assert examined("staging") == [], "only of the profiles that are looked at"
+
+
+def test_doctor_says_what_a_target_does_not_show(examined, project):
+    evidence = Evidence(looked_at=5.0, tried_at=5.0, not_visible="'envkit' cannot see addresses")
+    stands(
+        *(project, "prod", "key", "KEY"),
+        phase="grace",
+        started_at=-60.0,
+        promoted_at=-50.0,
+        retire_at=800.0,
+        secret="",
+        evidence=evidence,
+    )
+    assert ("note", "prod/key") in examined()
 
 
 def test_doctor_reports_a_missing_program_as_a_warning(examined, project):

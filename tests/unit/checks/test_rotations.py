@@ -32,9 +32,10 @@ def profile(project, *lines, name="prod", table="key", top=VARIABLES):
 
 
 def found(*codes, **arguments):
-    """Return the problems of a check; without `rotation-without-after`, unless it is requested."""
+    """Return the problems of a check; the ones that these tables share only on request."""
     lines = checking.found(*codes, **arguments)
-    return [line for line in lines if codes or "[rotation-without-after" not in line]
+    common = ("[rotation-without-after", "[no-overlap")
+    return [line for line in lines if codes or not any(code in line for code in common)]
 
 
 def offline(*codes, **arguments):
@@ -55,8 +56,41 @@ def test_a_rotation_that_restarts_no_program_is_a_warning(project, lines, wanted
     assert len(found_lines) == wanted
     for line in found_lines:
         assert line.startswith(
-            "profiles/prod.toml:4: [rotation.key]: nothing restarts the programs"
+            "profiles/prod.toml:4: [rotation.key]: programs that read the value only"
         )
+
+
+SINGLE = 'rotator = "postgres"\nstrategy = "single"\ntarget = { dsn = "postgresql://a@db/x" }'
+
+
+@pytest.mark.parametrize(
+    ("table", "told"),
+    [
+        ('grace = "13s"', "the old value works 13s longer, and 'envkit exec --watch' may need 13s"),
+        ('grace = "14s"', None),
+        ('grace = "0s"\nafter = [["true"]]', None),
+        ('grace = "0s"\ncache_age = "0s"', None),
+        (SINGLE, "with the rotator 'postgres' (single) the old value stops working before"),
+    ],
+)
+def test_a_rotation_that_no_running_program_can_follow_is_a_warning(project, table, told):
+    lines = TABLE.replace('rotator = "random"\n', "") if "rotator" in table else TABLE
+    project.profile("prod.toml", f"{VARIABLES}[rotation.key]\n{lines}{table}\n")
+    problems = offline("no-overlap")
+    assert len(problems) == bool(told)
+    assert all(told in line for line in problems)
+
+
+@pytest.mark.parametrize(("poll", "seconds"), [("", 72), ('poll = "10s"\n', 22)])
+def test_the_poll_of_a_source_decides_how_long_a_grace_period_must_be(project, poll, seconds):
+    source = VAULT.replace("[sources.vault]\n", f"[sources.vault]\n{poll}")
+    project.profile(
+        "prod.toml",
+        f'{source}[rotation.key]\n{TABLE}grace = "{seconds}s"\n'.replace(
+            "dotenv:.env#KEY", "vault:app#KEY"
+        ),
+    )
+    assert f"may need {seconds}s to restart" in str(offline("no-overlap"))
 
 
 def test_a_program_that_this_host_lacks_is_a_note(project):
@@ -83,6 +117,10 @@ def test_a_valid_rotation_has_no_problem(project):
         ('target = { x = "1" }', "profiles/prod.toml:7: target: unknown key 'x'"),
         ("generate = { length = 1 }", "profiles/prod.toml:7: 'generate' creates values"),
         ('strategy = "single"', "profiles/prod.toml:7: the rotator 'random' has no strategy"),
+        (
+            'retire_when = "unused"',
+            "profiles/prod.toml:7: [rotation.key]: the rotator 'random' (alternate) cannot see who",
+        ),
     ],
 )
 def test_an_invalid_setting_is_reported_with_its_line(project, line, told):

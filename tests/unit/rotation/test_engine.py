@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from envkit._internal.clock import Deadline
+from envkit._internal.clock import FIRST_PAUSE_SECONDS, LAST_PAUSE_SECONDS, Deadline
 from envkit.errors import (
     ConflictError,
     RejectedError,
@@ -12,7 +12,6 @@ from envkit.errors import (
     UnavailableError,
     WriteRefusedError,
 )
-from envkit.rotation.backoff import FIRST_PAUSE_SECONDS, LAST_PAUSE_SECONDS
 from envkit.rotation.engine import Job, advance, new_owner
 from envkit.rotation.machine import MAX_ATTEMPTS, Request
 from envkit.rotation.outcome import OutcomeStatus

@@ -9,13 +9,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from envkit.rotation import machine, steps
+from envkit.errors import RotationError
+from envkit.rotation import looking, machine, steps
 from envkit.rotation.machine import Request, StepKind
+from envkit.rotation_state.retirement import RetireWhen
 from support.fake_targets import TARGETS, Additive, Alternate, WithoutLock
 from support.rotation_world import (
     EVERY_SECONDS,
+    EXTRA_SECONDS,
     GRACE_SECONDS,
     LONG_SECONDS,
+    QUIET_SECONDS,
     World,
     after_grace,
     fresh,
@@ -23,14 +27,15 @@ from support.rotation_world import (
     overtake,
     overtake_everywhere,
     rejected_or_failed,
+    waiting,
 )
 
-METHODS = ("prepare", "create", "set", "test", "finish", "retire")
+METHODS = ("prepare", "create", "set", "test", "finish", "retire", "in_use")
 
 PLACES = (
     *("read secret", "save", "save done", "publish", "publish done", "rehearse"),
     *("create", "create done", "set", "set done", "test", "probe", "finish"),
-    *("retire", "retire done"),
+    *("retire", "retire done", "look"),
 )
 WHO = st.integers(0, 2)
 EVENTS = st.one_of(
@@ -206,6 +211,76 @@ def test_a_rotation_survives_being_overtaken_anywhere_by_an_abort(kind):
     assert overtake_everywhere(kind, fresh, "", Request.ABORT) > 150
 
 
+def retired(world):
+    """Whether an old credential was, or is being, retired after a rotation."""
+    return world.record.get("phase") == "retiring" or world.record.get("last_rotated_at")
+
+
+class TestOldCredentialInUse:
+    @pytest.mark.parametrize("kind", [Alternate, WithoutLock])
+    @given(events=st.lists(EVENTS, min_size=5, max_size=60))
+    @settings(max_examples=100)
+    def test_an_old_credential_is_not_retired_while_it_has_a_session(self, kind, events):
+        world = waiting(kind)
+        play(world, events)
+        assert not retired(world)
+        world.target.sessions.clear()
+        world.come_to_rest()
+
+    @pytest.mark.parametrize("kind", TARGETS)
+    def test_a_kill_at_any_operation_does_not_retire_an_old_credential_in_use(self, kind):
+        number, ended = 0, False
+        while not ended:
+            number += 1
+            world = waiting(kind)
+            in_grace(world)
+            world.now = world.record["retire_at"] + 1
+            process = world.process()
+            for _ in range(number):
+                process.go_on()
+            ended = process.ended
+            process.kill()
+            assert not retired(world)
+            world.target.sessions.clear()
+            world.now += QUIET_SECONDS
+            world.come_to_rest()
+        assert process.outcome.status == "in-use"
+
+    @pytest.mark.parametrize("requested", ["", Request.RETIRE])
+    @pytest.mark.parametrize("kind", [Alternate, WithoutLock])
+    def test_a_look_does_not_disturb_a_process_that_retires(self, kind, requested):
+        """One process looks and is paused anywhere, another retires at the limit or by request."""
+        number, ended = 0, False
+        while not ended:
+            number += 1
+            world = in_grace(waiting(kind, RetireWhen.LIMIT))
+            world.now = world.record["retire_at"] + 1
+            slow = world.process()
+            for _ in range(number):
+                slow.go_on()
+            ended = slow.ended
+            world.now += 0 if requested else EXTRA_SECONDS
+            assert world.run(requested).status == "rotated"
+            slow.finish()
+            world.check_at_rest()
+        assert number > 3
+
+    @pytest.mark.parametrize("kind", [Alternate, WithoutLock])
+    def test_a_kill_between_a_look_and_the_retirement_loses_nothing(self, kind):
+        number, ended = 0, False
+        while not ended:
+            number += 1
+            world = in_grace(waiting(kind, RetireWhen.LIMIT))
+            world.now = world.record["retire_at"] + EXTRA_SECONDS
+            process = world.process()
+            for _ in range(number):
+                process.go_on()
+            ended = process.ended
+            process.kill()
+            world.come_to_rest()
+        assert process.outcome.status == "rotated"
+
+
 class TestBrokenMachine:
     """The same harness with a faulty machine."""
 
@@ -240,3 +315,15 @@ class TestBrokenMachine:
         back.go_on_until("retire done")
         with pytest.raises(AssertionError, match="no reader can log in"):
             slow.finish()
+
+    def test_this_harness_detects_a_failed_look_that_counts_as_unused(self, monkeypatch):
+        monkeypatch.setattr(
+            looking,
+            "after_failure",
+            lambda before, _error, now, *_: before._replace(looked_at=now, tried_at=now),
+        )
+        world = in_grace(waiting(Alternate))
+        world.target.fails["in_use"] = RotationError("denied")
+        world.now = world.record["retire_at"] + LONG_SECONDS
+        world.run()
+        assert retired(world)

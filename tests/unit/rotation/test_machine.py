@@ -14,12 +14,36 @@ from envkit.rotation.machine import (
     decide,
     published_value,
 )
+from envkit.rotation_state.evidence import Evidence, Reader
 from envkit.rotation_state.record import PendingValue, Phase, Record
+from envkit.rotation_state.retirement import Retirement, RetireWhen
 from envkit.secret import Secret
 
 NOW = 1000.0
 PENDING = frozenset(tuple(PendingValue))
 STEPS = set(StepKind)
+QUIET, EXTRA = 60.0, 600.0
+UNUSED = Retirement(RetireWhen.UNUSED, QUIET, EXTRA)
+LIMIT = Retirement(RetireWhen.LIMIT, QUIET, EXTRA)
+
+
+def seen_in_use(at, *, looked_at=NOW):
+    """Evidence of one session that was last seen at a time."""
+    return Evidence(at, looked_at, looked_at, readers=(Reader("app_a", seen_at=at),))
+
+
+NO_SESSION = Evidence(looked_at=NOW, tried_at=NOW)
+NEVER_LOOKED = Evidence()
+FAILED_LOOK = NO_SESSION._replace(error="denied")
+# how an old credential is retired, who uses it, and whether it is kept when its grace is over
+USES = [
+    (Retirement(), seen_in_use(NOW), False),
+    (UNUSED, NO_SESSION, False),
+    (UNUSED, NEVER_LOOKED, True),
+    (UNUSED, FAILED_LOOK, True),
+    (UNUSED, seen_in_use(NOW), True),
+    (LIMIT, seen_in_use(NOW), True),
+]
 
 
 def record(phase, **fields):
@@ -35,7 +59,7 @@ def step(
 
 def everything():
     """Yield all that may be seen, as far as a decision can depend on it."""
-    for phase, published, requested, due, held, announced, rejections, times in product(
+    for phase, published, requested, due, held, announced, rejections, times, use in product(
         tuple(Phase),
         (*tuple(PendingValue), OtherValue.FOREIGN, OtherValue.MISSING),
         ("", *tuple(Request)),
@@ -44,7 +68,11 @@ def everything():
         (False, True),
         (0, machine.MAX_REJECTIONS),
         (NOW - 1, NOW + 1),
+        USES,
     ):
+        retirement, evidence, _ = use
+        if phase != Phase.GRACE and use is not USES[0]:
+            continue
         owner, _, when = held.partition(", ")
         yield Observation(
             Record(
@@ -58,6 +86,7 @@ def everything():
                 busy_until=NOW + 60 if when == "a moment ago" or held == "other" else NOW - 60,
                 settle_until=times,
                 retire_at=times,
+                evidence=evidence,
             ),
             published,
             NOW,
@@ -65,6 +94,7 @@ def everything():
             frozenset(tuple(PendingValue) if announced else (PendingValue.OLD, PendingValue.NEW)),
             "me",
             requested,
+            retirement,
         )
 
 
@@ -72,7 +102,7 @@ EVERYTHING = [(seen, decide(seen)) for seen in everything()]
 
 
 def test_every_situation_has_a_decision():
-    assert len(EVERYTHING) == 11 * 6 * 6 * 2 * 5 * 2 * 2 * 2
+    assert len(EVERYTHING) == (10 + len(USES)) * 6 * 7 * 2 * 5 * 2 * 2 * 2
     assert all(isinstance(d, Decision) and d.step in STEPS and d.reason for _, d in EVERYTHING)
 
 
@@ -97,8 +127,64 @@ def test_the_old_credential_is_removed_only_when_decided_and_without_readers():
 def test_retiring_is_decided_only_after_the_grace_period_and_with_the_new_value_current():
     for seen, _ in that(StepKind.BEGIN_RETIRE):
         assert seen.record.phase == "grace"
-        assert seen.record.retire_at <= seen.now or seen.requested == Request.COMPROMISED
+        at_once = seen.requested in (Request.COMPROMISED, Request.RETIRE)
+        assert seen.record.retire_at <= seen.now or at_once
         assert seen.published in (PendingValue.NEW, PendingValue.FINAL)
+
+
+def test_a_credential_in_use_is_retired_only_on_request():
+    kept = [(retirement, evidence) for retirement, evidence, keeps in USES if keeps]
+    for seen, decision in EVERYTHING:
+        if (seen.retirement, seen.record.evidence) in kept and not seen.requested:
+            assert decision.step != StepKind.BEGIN_RETIRE
+            assert seen.record.phase == "grace"
+    for seen, decision in EVERYTHING:
+        if decision.block is not None:
+            assert (seen.retirement, seen.record.evidence) in kept
+            assert (decision.step, decision.until > seen.now) == (StepKind.WAIT, True)
+
+
+@pytest.mark.parametrize(
+    ("retirement", "evidence", "after", "wanted"),
+    [
+        *((retirement, evidence, 0, keeps) for retirement, evidence, keeps in USES),
+        (UNUSED, seen_in_use(NOW - QUIET + 1), 0, True),
+        (UNUSED, seen_in_use(NOW - QUIET), 0, False),
+        (UNUSED, seen_in_use(NOW - QUIET, looked_at=NOW - QUIET), 0, True),
+        (UNUSED, NO_SESSION._replace(looked_at=NOW - QUIET - 1), 0, True),
+        (UNUSED, seen_in_use(NOW), EXTRA, "alarm"),
+        (UNUSED, NEVER_LOOKED, EXTRA, "alarm"),
+        (UNUSED, NO_SESSION, EXTRA, False),
+        (LIMIT, seen_in_use(NOW), EXTRA - 1, True),
+        (LIMIT, seen_in_use(NOW), EXTRA, False),
+        (LIMIT, NEVER_LOOKED, EXTRA, False),
+    ],
+)
+def test_an_old_credential_is_kept_after_its_grace_period_while_it_is_in_use(
+    retirement, evidence, after, wanted
+):
+    graced = record("grace", retire_at=NOW - after, evidence=evidence)
+    seen = Observation(graced, PendingValue.NEW, NOW, 0.0, me="me", retirement=retirement)
+    decision = decide(seen)
+    assert (decision.step == StepKind.WAIT) == bool(wanted)
+    assert decision.block is None or decision.block.alarm == (wanted == "alarm")
+    at_once = decide(seen._replace(requested=Request.RETIRE))
+    assert at_once.step == StepKind.BEGIN_RETIRE
+
+
+def test_a_target_is_looked_at_repeatedly_in_the_grace_period():
+    graced = Observation(record("grace", retire_at=NOW + 100), PendingValue.NEW, NOW, 0.0)
+    assert decide(graced).until == NOW + 100
+    assert decide(graced._replace(retirement=UNUSED)).until == NOW + UNUSED.look_seconds
+
+
+@pytest.mark.parametrize("phase", sorted(set(Phase) - {"promoted", "grace", "retiring"}))
+def test_there_is_nothing_to_retire_before_the_store_has_the_new_value(phase):
+    decision = decide(
+        Observation(record(phase), PendingValue.OLD, NOW, 0.0, requested=Request.RETIRE)
+    )
+    assert decision.step == StepKind.REFUSE
+    assert decision.reason.startswith("there is no old credential to retire")
 
 
 def test_the_new_credential_is_removed_only_when_decided_and_without_readers():
@@ -126,6 +212,9 @@ def test_a_rollback_is_decided_at_once_only_when_no_other_process_can_promote():
 def test_a_decided_rollback_is_finished_whatever_is_requested():
     for seen, decision in EVERYTHING:
         if seen.record.phase in ("reverting", "reverted") and seen.record.owner == "me":
+            if seen.requested == Request.RETIRE:
+                assert decision.step == StepKind.REFUSE
+                continue
             assert decision.step in (
                 StepKind.RESTORE,
                 StepKind.NOTE_REVERTED,
@@ -147,7 +236,15 @@ def test_a_foreign_value_is_not_overwritten():
 def test_a_foreign_value_stops_the_rotation_until_an_abort():
     for seen, decision in EVERYTHING:
         before = seen.record.phase in ("claimed", "staged", "set", "tested", "promoted", "grace")
-        if seen.published == OtherValue.FOREIGN and before and seen.requested != "abort":
+        if (
+            seen.published == OtherValue.FOREIGN
+            and before
+            and seen.requested
+            not in (
+                Request.ABORT,
+                Request.RETIRE,
+            )
+        ):
             assert decision.step == StepKind.REFUSE
             assert decision.advice == "abort"
 

@@ -8,6 +8,7 @@ import pytest
 from envkit.errors import RotationError
 from envkit.rotation.notify import events, notify
 from envkit.rotation.outcome import Outcome, OutcomeStatus
+from envkit.rotation_state.evidence import Evidence, Reader
 from envkit.rotation_state.record import Record
 from envkit.rotation_state.stores.memory import MemoryRotationStore, MemoryShelf
 from envkit.secret import Secret
@@ -65,11 +66,27 @@ def world(project, tmp_path):
 @pytest.mark.parametrize("status", OutcomeStatus)
 def test_each_outcome_has_its_events(world, status):
     told = {"rotated": ["success"], "failed": ["failure"], "refused": ["failure"]}
-    told["quarantined"] = ["quarantine"]
+    told |= {"quarantined": ["quarantine"], "blocked": ["blocked"]}
     assert events(world.rotation, Outcome(NAME, status), NOW) == told.get(status, [])
     more = [] if status == "rotated" else ["overdue"]
     late = Outcome(NAME, status, record=LATE)
     assert events(world.rotation, late, NOW) == told.get(status, []) + more
+
+
+@pytest.mark.parametrize(
+    ("evidence", "told"),
+    [
+        (Evidence(NOW, NOW, NOW, readers=(Reader("app_a", seen_at=NOW),)), ["blocked"]),
+        (Evidence(NOW - 60, NOW, NOW), []),
+        (Evidence(tried_at=NOW, error="denied"), ["blocked"]),
+    ],
+)
+def test_an_old_value_in_use_is_told_once_a_day(world, evidence, told):
+    record = Record(NAME, phase="grace", promoted_at=NOW - 60, retire_at=NOW, evidence=evidence)
+    assert world.tell_with_store("in-use", record=record) == told
+    assert world.tell_with_store("in-use", record=record) == []
+    world.now += 86_400
+    assert world.tell_with_store("in-use", record=record) == told
 
 
 # ---------------------------------------------------------------- how often, and by whom
@@ -156,7 +173,7 @@ def test_a_clock_that_jumped_does_not_silence_notices_permanently(world):
 
 def test_a_notice_for_a_record_of_another_version_is_remembered_in_the_file(world):
     world.store.save(world.store.read(), LATE, {})
-    world.shelf.envelope = world.shelf.envelope.replace('"version": 2', '"version": 9')
+    world.shelf.envelope = world.shelf.envelope.replace('"version": 3', '"version": 9')
     assert world.tell_with_store("failed") == ["failure"]
     assert world.tell_with_store("failed") == []
     assert '"version": 9' in world.shelf.envelope, "it is not written over"

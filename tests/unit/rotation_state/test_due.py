@@ -3,18 +3,27 @@
 import pytest
 
 from envkit.rotation_state.due import is_overdue, next_due
+from envkit.rotation_state.evidence import Evidence
 from envkit.rotation_state.record import Phase, Record
+from envkit.rotation_state.retirement import RetireWhen
 from support.rotating import DAY, one_rotation, table
 
 NOW = 1_795_577_472.0
 LATENESS = 3600.0 + 900.0  # an hour and the grace period
 LATE = Record("prod/key", id="1", last_rotated_at=NOW - 40 * DAY)
+# its old value is in use since the last rotation
+BLOCKED = LATE._replace(
+    phase=Phase.GRACE,
+    promoted_at=NOW - 40 * DAY,
+    retire_at=NOW - 39 * DAY,
+    evidence=Evidence(tried_at=NOW),
+)
 
 
 @pytest.fixture
 def policy(project):
     project.profile("prod.toml", table("key", "KEY"))
-    return one_rotation(project.profiles).policy
+    return one_rotation(project.profiles).policy._replace(retire_when=RetireWhen.UNUSED)
 
 
 @pytest.mark.parametrize(
@@ -25,6 +34,9 @@ def policy(project):
         (LATE, True),
         (LATE._replace(phase=Phase.TESTED, started_at=NOW), True),
         (LATE._replace(phase=Phase.GRACE, promoted_at=NOW), False),
+        (BLOCKED, True),
+        (BLOCKED._replace(promoted_at=NOW - DAY), False),
+        (BLOCKED._replace(evidence=Evidence()), False),
         (LATE._replace(phase=Phase.RETIRING, promoted_at=NOW - 40 * DAY), False),
         (LATE._replace(phase=Phase.REVERTING, promoted_at=NOW), True),
         (LATE._replace(given_up_at=NOW), True),

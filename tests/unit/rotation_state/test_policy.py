@@ -8,6 +8,7 @@ from envkit.profile.placeholder import Reference
 from envkit.rotation_state.policy import policy as read_policy
 from envkit.rotation_state.schedule import Timing
 
+DAY = 86_400.0
 MINIMAL = 'secret = "dotenv:KEY"\nrotator = "random"\nevery = "30d"\n'
 
 
@@ -59,7 +60,7 @@ notify = [
     assert policy.after == (("systemctl", "reload", "app"), ("true",))
     assert [channel.kind for channel in policy.notify] == ["webhook", "command"]
     assert policy.notify[0].on == ("failure",)
-    assert policy.notify[1].on == ("success", "failure", "overdue", "quarantine")
+    assert policy.notify[1].on == ("success", "failure", "overdue", "quarantine", "blocked")
     assert str(policy.place).endswith("prod.toml:3")
 
 
@@ -71,6 +72,26 @@ def test_a_minimal_rotation_table_gets_its_defaults(project):
     assert policy.cache_age_seconds is None, "the cache age is unknown"
     scheduled = MINIMAL.replace('every = "30d"', 'schedule = "0 3 * * SUN"')
     assert read(project, f"[rotation.key]\n{scheduled}")["key"].timing.window_seconds == 3600.0
+
+
+@pytest.mark.parametrize(
+    ("rotator", "lines", "wanted"),
+    [
+        ("postgres", "", ("unused", DAY)),
+        ("postgres", 'grace = "3h"', ("unused", 30 * 3600)),
+        ("postgres", 'grace = "3h"\ngrace_limit = "3h"', ("unused", 3 * 3600)),
+        ("postgres", 'strategy = "single"', ("grace", DAY)),
+        ("postgres", 'retire_when = "grace"', ("grace", DAY)),
+        ("aws-iam-key", "", ("unused", DAY)),
+        ("redis", "", ("grace", DAY)),
+        ("redis", 'retire_when = "limit"\ngrace_limit = "2d"', ("limit", 2 * DAY)),
+        ("random", "", ("grace", DAY)),
+    ],
+)
+def test_the_retirement_of_an_old_value_depends_on_the_rotator(project, rotator, lines, wanted):
+    body = MINIMAL.replace("random", rotator)
+    policy = read(project, f"[rotation.key]\n{body}{lines}")["key"]
+    assert (policy.retire_when, policy.grace_limit_seconds) == wanted
 
 
 def test_a_grace_period_of_zero_is_accepted(project):
@@ -121,6 +142,13 @@ def test_the_repr_of_a_policy_shows_no_setting(project):
         (f'{MINIMAL}schedule = "0 3 * * *"', "prod.toml:5: [rotation.db]: both"),
         (f"{MINIMAL}grace = 15", "prod.toml:5: [rotation.db]: 'grace' must be a string"),
         (f'{MINIMAL}grace = "15 minutes"', "prod.toml:5: [rotation.db]: 'grace' is not a"),
+        (f'{MINIMAL}retire_when = "unusd"', "'unusd' of 'retire_when' (did you mean 'unused'?)"),
+        (f'{MINIMAL}grace_limit = "1d"', "prod.toml:5: [rotation.db]: 'grace_limit' has no effect"),
+        (
+            f'{MINIMAL}retire_when = "unused"\ngrace_limit = "5m"',
+            "prod.toml:6: [rotation.db]: 'grace_limit' is shorter than 'grace'",
+        ),
+        (f'{MINIMAL}grace_limit = "soon"', "'grace_limit' is not a duration"),
         (f'{MINIMAL}timeout = "0s"', "'timeout' is not a duration"),
         (f'{MINIMAL}grace = "30d"', "before the grace period of the last one ends"),
         (f'{MINIMAL}strategy = "alternating"', "'alternating' (did you mean 'alternate'?)"),

@@ -10,6 +10,7 @@ from envkit.checks.problem import listed
 from envkit.cli.interaction.prompt import ask_reason, confirm, is_interactive
 from envkit.errors import UsageError
 from envkit.rotation.status_reading import read_statuses
+from envkit.rotation_state.evidence import describe
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from envkit._internal.clock import Deadline
     from envkit.profile.model import Profile
     from envkit.rotation.catalog import Rotation
+    from envkit.rotation.status import RotationStatus
 
 
 def ask_reason_for(
@@ -56,6 +58,44 @@ def confirm_compromised(rotation: Rotation, *, yes: bool) -> None:
     )
     if not confirm(question, yes=yes):
         raise UsageError("nothing was rotated")
+
+
+def confirm_retire(
+    rotations: Sequence[Rotation], *, environ: Mapping[str, str], deadline: Deadline, yes: bool
+) -> None:
+    """Ask before old values are retired that programs may still use.
+
+    Where there is no old value, the run says so, and nothing is asked. An answer counts only for
+    the old value that it was given for: the next rotation may have begun meanwhile.
+
+    Raises:
+        UsageError: the person said no, or cannot be asked; or the rotation has changed.
+    """
+    if yes:
+        return
+
+    def read() -> list[RotationStatus]:
+        deadline.restart()
+        return read_statuses(rotations, environ=environ, now=time.time(), deadline=deadline)
+
+    found = read()
+    for one in found:
+        if not one.promoted_at:
+            continue
+        users = describe(one.evidence)
+        seen = f"Last seen in use: {users}." if users else "No session was seen."
+        question = (
+            f"The old value of {one.rotation} stops working. {seen} Programs that still use it "
+            "fail at their next login. Retire it now?"
+        )
+        if not confirm(question, yes=False):
+            raise UsageError("nothing was retired")
+    for before, after in zip(found, read(), strict=True):
+        if before.promoted_at != after.promoted_at:
+            raise UsageError(
+                f"{after.rotation} has changed meanwhile; nothing was retired",
+                hint="run 'envkit rotate status' to see its state",
+            )
 
 
 def confirm_protected(

@@ -18,6 +18,7 @@ from envkit.cli.commands.rotate.asking import (
     ask_reason_for,
     confirm_compromised,
     confirm_protected,
+    confirm_retire,
     require_one,
 )
 from envkit.cli.commands.rotate.orphaned import finish_all, named
@@ -110,6 +111,13 @@ def now(  # noqa: PLR0917 - typer names them
             "one NAME and --reason.",
         ),
     ] = False,
+    retire: Annotated[
+        bool,
+        typer.Option(
+            "--retire",
+            help="Retire the old value now, although programs may use it. Needs a NAME.",
+        ),
+    ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")] = False,
     format_: Formatted = Format.TEXT,
     reason: Reason = None,
@@ -128,6 +136,7 @@ def now(  # noqa: PLR0917 - typer names them
         abort=abort,
         resume=resume,
         compromised=compromised,
+        retire=retire,
         plan=plan,
     )
     environ = os.environ
@@ -174,6 +183,8 @@ def now(  # noqa: PLR0917 - typer names them
         chosen = [one for one in chosen if one.full_name in open_]
     if compromised:
         confirm_compromised(chosen[0], yes=yes)
+    elif retire:
+        confirm_retire(chosen, environ=environ, deadline=deadline, yes=yes)
     elif requested is None and not env:
         confirm_protected(chosen, environ=environ, deadline=deadline, yes=yes)
     reason = ask_reason_for([one.profile for one in chosen], reason, environ)
@@ -215,6 +226,7 @@ def _requested(
     abort: bool,
     resume: bool,
     compromised: bool,
+    retire: bool,
     plan: bool,
 ) -> Request | None:
     flags = [
@@ -225,6 +237,7 @@ def _requested(
             (abort, Request.ABORT, "--abort"),
             (resume, Request.RESUME, "--resume"),
             (compromised, Request.COMPROMISED, "--compromised"),
+            (retire, Request.RETIRE, "--retire"),
         )
         if given
     ]
@@ -239,7 +252,7 @@ def _requested(
         )
     if everything and names:
         raise UsageError("cannot combine --all and a name", hint="leave one of them out")
-    if (rollback or abort) and not names:
+    if (rollback or abort or retire) and not names:
         raise UsageError(
             f"{flags[0][1]} needs a name", hint=f"run: envkit rotate {flags[0][1]} db-password"
         )

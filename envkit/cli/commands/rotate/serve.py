@@ -26,6 +26,7 @@ from envkit.rotation.scheduler.endpoint import Endpoint
 from envkit.rotation.scheduler.loop import TICK_SECONDS, Scheduler
 from envkit.rotation.scheduler.metrics import SchedulerMetrics
 from envkit.rotation.scheduler.orphan_search import OrphanSearch
+from envkit.rotation_state.evidence import Sightings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -100,6 +101,7 @@ def serve(
         return 0
     catalog = CatalogWatcher(profiles_folder(profiles, os.environ), env or (), environ=os.environ)
     _allow(catalog.read(), reason)
+    sightings = Sightings()
     log, metrics = Log(), SchedulerMetrics() if listen else None
     listeners: list[Listener] = [log]
     if metrics is not None:  # the metrics count the same events
@@ -107,7 +109,12 @@ def serve(
 
     def run_one(rotation: Rotation, stopping: Callable[[], bool]) -> Outcome:
         return run_rotation(
-            rotation, environ=os.environ, reason=reason, stopping=stopping, warn=log.error_occurred
+            rotation,
+            environ=os.environ,
+            reason=reason,
+            stopping=stopping,
+            warn=log.error_occurred,
+            sightings=sightings,
         )
 
     scheduler: Scheduler | FleetWorker

@@ -36,7 +36,7 @@ def simulate(
     profiles: Profiles = None,
 ) -> int:
     """Show when rotations would run, and what they would cost. Does not contact stores."""
-    from envkit.rotation.simulate import Simulated, read_prices, run_simulation
+    from envkit.rotation.scheduler.simulate import Simulated, read_prices, run_simulation
 
     collected = collected_from(env, profiles, os.environ, Deadline(timeout_seconds(None)))
     found = run_simulation(

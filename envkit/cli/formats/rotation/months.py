@@ -16,7 +16,12 @@ if TYPE_CHECKING:
 
 MONTHS = 4  # the previous month, this one, and the next two
 # the classes of a day and their meanings
-LEGEND = {"done": "rotated", "coming": "due", "late": "overdue or failing", "today": "today"}
+LEGEND = {
+    "done": "rotated",
+    "coming": "due",
+    "late": "overdue, failing or blocked",
+    "today": "today",
+}
 
 
 class Day(NamedTuple):

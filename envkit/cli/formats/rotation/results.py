@@ -9,7 +9,7 @@ from envkit.cli.error_text import print_error
 from envkit.cli.formats.rotation.moments import before, iso, moment, since
 from envkit.cli.output import Cell, on_terminal, print_table
 from envkit.errors import RotationError
-from envkit.rotation.outcome import OutcomeStatus
+from envkit.rotation.outcome import OutcomeStatus, blocked_hint
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -28,17 +28,21 @@ _STYLES = {
     OutcomeStatus.REFUSED: "red",
     OutcomeStatus.QUARANTINED: "red",
     OutcomeStatus.FAILED: "red",
+    OutcomeStatus.BLOCKED: "red",
+    OutcomeStatus.IN_USE: "yellow",
 }
 _SENTENCES = {
     OutcomeStatus.ROTATED: "the store has the new value, and the old one no longer works",
     OutcomeStatus.ROLLED_BACK: "the new value no longer works",
     OutcomeStatus.ABORTED: "the new value was discarded",
 }
+_KEPT = (OutcomeStatus.IN_USE, OutcomeStatus.BLOCKED)
 _QUIET = (
     OutcomeStatus.NOT_DUE,
     OutcomeStatus.BUSY,
     OutcomeStatus.WAITING,
     OutcomeStatus.IN_GRACE,
+    OutcomeStatus.IN_USE,
 )
 
 
@@ -97,8 +101,12 @@ def show(report: Report) -> None:
             print_error(one.error, message=f"{one.rotation}: {one.error.message}")
     for name, error in report.broken.items():
         print_error(error, message=f"{name}: {error.message}")
+    kept = {one.rotation: one.record for one in report.outcomes if one.status in _KEPT}
     for name in sorted(report.overdue):
-        print_error(OverdueError(f"{name} is overdue", hint=f"run: envkit rotate {name}"))
+        hint = f"run: envkit rotate {name}"
+        if name in kept:
+            hint = blocked_hint(name, kept[name])
+        print_error(OverdueError(f"{name} is overdue", hint=hint))
 
 
 def what(outcome: Outcome, now: float) -> str:
@@ -108,9 +116,10 @@ def what(outcome: Outcome, now: float) -> str:
         return outcome.reason or _SENTENCES[outcome.status]
     if outcome.status == OutcomeStatus.IN_GRACE and record is not None:
         return (
-            "the store has the new value; apps that read it at start must restart before "
-            f"{before(record.retire_at, now)}"
+            f"the store has the new value; the old one works until {before(record.retire_at, now)}"
         )
+    if outcome.status in _KEPT and record is not None and record.evidence.seen_at:
+        return f"{outcome.reason}, last seen {before(record.evidence.seen_at, now)}"
     if outcome.status == OutcomeStatus.NOT_DUE and outcome.until:
         return f"due {moment(outcome.until)}, {since(outcome.until, now)}"
     if outcome.status == OutcomeStatus.FAILED and outcome.until:

@@ -10,7 +10,7 @@ from envkit.cli.output import print_table
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from envkit.rotation.simulate import Beginning, Simulation
+    from envkit.rotation.scheduler.simulate import Beginning, Simulation
 
 SHOWN_CLASHES = 10
 _BAR_WIDTH = 40

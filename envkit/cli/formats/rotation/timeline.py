@@ -26,6 +26,7 @@ WORDS = {
     RotationState.QUARANTINED: "quarantined",
     RotationState.OVERDUE: "overdue",
     RotationState.FAILING: "failing",
+    RotationState.BLOCKED: "blocked",
     RotationState.ORPHANED: "orphaned",
     RotationState.DUE: "due",
     RotationState.IN_PROGRESS: "in progress",

@@ -38,7 +38,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from envkit.rotation.protocols import RotatorContext
+    from envkit.rotation.protocols import RotatorContext, Usage
     from envkit.rotation.rotators.login import Login
     from envkit.rotation.rotators.postgres.change import Role
     from envkit.rotation_state.store import Fields
@@ -56,6 +56,7 @@ class AlternateRotator:
     required = frozenset({"dsn", "users", "owner"})
     overlap = True
     looks_beside = USER_FIELDS
+    look_seconds = 5.0
 
     def __init__(self, context: RotatorContext) -> None:
         target = context.target
@@ -166,6 +167,12 @@ class AlternateRotator:
     def is_dead(self, fields: Fields, keep: Fields, facts: Mapping[str, str]) -> bool:  # noqa: ARG002
         """Return whether the server refuses a login for good."""
         return not fields or self._server.is_dead(self._stored.read(fields))
+
+    def in_use(self, fields: Fields, facts: Mapping[str, str]) -> Usage:  # noqa: ARG002
+        """Return who has sessions of a user: each fails at its next login once it is retired."""
+        login = self._stored.read(fields)
+        with self._server.admin(None) as change:
+            return change.usage(login.user)
 
     def _is_of_another(self, login: Login, role: Role) -> bool:
         """Return whether the user is known to have another password by now."""

@@ -20,6 +20,7 @@ from hashlib import sha256
 from typing import NamedTuple
 
 from envkit.errors import TargetUnavailableError
+from envkit.rotation.protocols import Reader, Usage
 from envkit.rotation.rotators.postgres.connection import SILENCE_SECONDS, read_only
 
 TYPE_CHECKING = False
@@ -184,6 +185,34 @@ class Change:
         """End every session that a user has logged in to, in all databases, except this one."""
         self._connection.execute(_END, {"user": user})
 
+    def usage(self, user: str) -> Usage:
+        """Return who has sessions of a user, in all databases of the server.
+
+        If there is none at first, look a few more times, because an app that connects for each
+        request often has no session at a given moment.
+
+        Without pg_read_all_stats the server shows the number and the application name of
+        sessions, but neither address nor start.
+        """
+        found = self._connection.execute(_USAGE, {"user": user}).fetchall()
+        for _ in range(_MORE_LOOKS):
+            if found:
+                break
+            self._connection.execute(_PAUSE)
+            found = self._connection.execute(_USAGE, {"user": user}).fetchall()
+        readers = tuple(
+            Reader(user, address, application, sessions=number, since=since)
+            for address, application, number, since, _ in found
+        )
+        if not any(row[-1] for row in found):
+            return Usage(readers)
+        admin = self._connection.info.user
+        return Usage(
+            readers,
+            f"'{admin}' cannot see the client addresses of sessions at the PostgreSQL server; run: "
+            f'GRANT pg_read_all_stats TO "{admin}"',
+        )
+
     def _held(self, key: int) -> TargetUnavailableError:
         """Return the error that names the session with the lock."""
         found = self._connection.execute(_HOLDER, {"key": key}).fetchone()
@@ -258,6 +287,17 @@ FROM pg_roles me WHERE me.rolname = current_user
 _END = """
 SELECT pg_terminate_backend(pid) FROM pg_stat_activity
 WHERE usename = %(user)s AND pid <> pg_backend_pid()
+"""
+_MORE_LOOKS = 10  # for sessions
+_PAUSE = "SELECT pg_stat_clear_snapshot(), pg_sleep(0.02)"  # the snapshot lasts for a transaction
+_USAGE = """
+SELECT coalesce(host(client_addr), ''), coalesce(application_name, ''), count(*)::int,
+       coalesce(extract(epoch FROM min(backend_start)), 0)::float8,
+       bool_or(backend_start IS NULL)
+FROM pg_stat_activity
+WHERE usename = %(user)s AND pid <> pg_backend_pid()
+      AND coalesce(backend_type, 'client backend') IN ('client backend', 'walsender')
+GROUP BY 1, 2 ORDER BY 3 DESC LIMIT 100
 """
 _HOLDER = """
 SELECT a.pid, a.application_name, host(a.client_addr),

@@ -15,6 +15,7 @@ from envkit.rotation.outcome import Outcome, OutcomeStatus
 from envkit.rotation.scheduler.catalog_watcher import CatalogWatcher
 from envkit.rotation.scheduler.endpoint import Endpoint, listen_address
 from envkit.rotation.scheduler.metrics import SchedulerMetrics
+from envkit.rotation_state.evidence import Evidence, Reader
 from envkit.rotation_state.record import Phase, Record
 from support.process import run_python
 
@@ -36,6 +37,7 @@ def catalog(project):
         '[variables]\nA = "1"\n'
         + "".join(
             f'[rotation.{name}]\nsecret = "dotenv:{name}"\nrotator = "random"\nevery = "30d"\n'
+            'retire_when = "unused"\n'
             for name in ("db", "cache")
         ),
     )
@@ -99,6 +101,28 @@ def test_age_and_overdue_advance_without_another_run(board, catalog, clock):
     clock[0] = NOW + 21 * DAY
     assert samples(board)[f"envkit_rotation_overdue {NAME}"] == 1
     assert samples(board)[f"envkit_rotation_age_seconds {NAME}"] == 31 * DAY
+
+
+def test_sessions_of_the_old_credential_and_a_blocked_retirement_are_measured(
+    board, catalog, clock
+):
+    users = (Reader("app_a", sessions=3, seen_at=NOW), Reader("app_a", "gone", seen_at=NOW - 60))
+    record = Record(
+        NAME,
+        "id",
+        Phase.GRACE,
+        promoted_at=NOW - 900,
+        retire_at=NOW,
+        evidence=Evidence(NOW, NOW, NOW, readers=users),
+    )
+    run(board, catalog, Outcome(NAME, OutcomeStatus.IN_USE, record=record))
+    clock[0] = NOW + 120
+    found = samples(board)
+    assert found[f"envkit_rotation_old_credential_sessions {NAME}"] == 3
+    assert found[f"envkit_rotation_retirement_blocked_seconds {NAME}"] == 120
+    record = record._replace(retire_at=NOW + 60)
+    run(board, catalog, Outcome(NAME, OutcomeStatus.IN_GRACE, record=record))
+    assert samples(board)[f"envkit_rotation_retirement_blocked_seconds {NAME}"] == 0
 
 
 def test_a_rotation_that_was_never_done_has_no_age(board, catalog):

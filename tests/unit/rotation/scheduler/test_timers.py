@@ -2,7 +2,7 @@
 
 import pytest
 
-from envkit.rotation.backoff import FIRST_PAUSE_SECONDS
+from envkit._internal.clock import FIRST_PAUSE_SECONDS
 from envkit.rotation.outcome import Outcome, OutcomeStatus
 from envkit.rotation.scheduler.timers import (
     LOOK_AGAIN_SECONDS,

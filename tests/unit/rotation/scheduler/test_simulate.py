@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from envkit.profile.loader import load
-from envkit.rotation.simulate import CONCURRENCY, Simulated, read_prices, run_simulation
+from envkit.rotation.scheduler.simulate import CONCURRENCY, Simulated, read_prices, run_simulation
 from envkit.rotation_state.policy import policies
 from support.rotating import DAY, table
 

@@ -2,7 +2,8 @@
 
 Every rotation is assumed to begin when it is due and to take its whole `timeout`. At most
 CONCURRENCY rotations run at once; a rotation that could not begin within its window is a clash.
-Prices are list prices from `prices.toml`, which also has their date.
+No old value is assumed to be in use after its grace period. Prices are list prices from
+`prices.toml`, which also has their date.
 """
 
 from __future__ import annotations

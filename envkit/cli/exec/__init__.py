@@ -1,0 +1,1 @@
+"""What `envkit exec` needs besides becoming the app: warnings, and staying its parent."""

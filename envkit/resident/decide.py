@@ -1,0 +1,270 @@
+"""What a watcher does next: a function of the state and the time, without I/O or a clock.
+
+    state = watching(settings, base, now)
+    action = decide(state, settings, now)                      # Look, Read, Announce or Wait
+    state, notices = after(state, settings, LookBegun(...), now)
+
+What always holds:
+
+- Only a read that gave a valid environment with another value is announced, at least
+  `min_interval_seconds` after the last one, and after the tokens have been quiet for the
+  debounce, or have changed again and again for its fivefold.
+- A source is looked at once per poll, which varies by a tenth, and less often while it fails. A
+  poke brings the next look forward, to one second after the last at the earliest.
+- All sources are read only after a token differs from the base, and then once; a read that
+  fails is repeated after longer and longer pauses.
+- One notice when an outage begins, and one when it ends.
+"""
+
+from __future__ import annotations
+
+from envkit._internal.clock import pause_seconds
+from envkit._internal.named_tuple import NamedTuple
+from envkit.resident.state import (
+    NEVER,
+    Announced,
+    Began,
+    Ended,
+    LookBegun,
+    Looked,
+    Poked,
+    Prepared,
+    Problem,
+    ReadBegun,
+    ReadRefused,
+    ReadValid,
+    State,
+    Watched,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import TypeAlias
+
+    from envkit.resident.state import Event, Notice, Settings, Tokens
+
+JITTER = 0.1  # of a poll, either way
+POKE_SECONDS = 1.0  # between two looks, whatever is poked
+LONGEST_POLL_SECONDS = 300.0  # while a source fails, unless its own poll is longer
+FIRST_RETRY_SECONDS = {Problem.FAILED: 5.0, Problem.INVALID: 60.0}
+LAST_RETRY_SECONDS = {Problem.FAILED: 300.0, Problem.INVALID: 3600.0}
+
+
+class Look(NamedTuple):
+    """Ask these sources whether they have changed; then report `LookBegun` and `Looked`."""
+
+    sources: frozenset[str]
+
+
+class Read(NamedTuple):
+    """Read the environment; then report `ReadBegun`, and `ReadValid` or `ReadRefused`."""
+
+
+class Announce(NamedTuple):
+    """Hand over the environment that was read; then report `Announced`."""
+
+
+class Wait(NamedTuple):
+    """Nothing is due until then; infinite if only an event in progress is waited for."""
+
+    until: float
+
+
+if TYPE_CHECKING:
+    Action: TypeAlias = Look | Read | Announce | Wait
+
+
+def watching(settings: Settings, base: Mapping[str, Tokens], now: float) -> State:
+    """Return the state after the first environment was announced.
+
+    Args:
+        settings: with the sources.
+        base: tokens of some sources that were seen before it was read.
+        now: the time.
+    """
+    sources = {
+        name: Watched(now + poll, base.get(name, {})) for name, poll in settings.polls.items()
+    }
+    return State(sources, base, announced_at=now)
+
+
+def decide(state: State, settings: Settings, now: float) -> Action:
+    """Return what is done next."""
+    if state.ready:
+        return Announce()
+    idle = {name: one.next_look for name, one in state.sources.items() if not one.looking}
+    due = frozenset(name for name, at in idle.items() if at <= now)
+    if due:
+        return Look(due)
+    read_at = _read_at(state, settings)
+    if read_at is not None and read_at <= now:
+        return Read()
+    times = [*idle.values(), *([] if read_at is None else [read_at])]
+    return Wait(min(times, default=float("inf")))
+
+
+def _read_at(state: State, settings: Settings) -> float | None:
+    """Return when the environment is read; None if there is no reason to."""
+    if state.changed_at is None or state.reading is not None:
+        return None
+    settled = min(
+        state.last_change + settings.debounce_seconds,
+        state.changed_at + settings.longest_debounce_seconds,
+    )
+    apart = max(settings.min_interval_seconds, settings.debounce_seconds)
+    return max(settled, state.announced_at + apart, state.retry_at)
+
+
+def after(state: State, settings: Settings, event: Event, now: float) -> tuple[State, list[Notice]]:
+    """Return the state after an event, and what a person is told of it."""
+    match event:
+        case Looked():
+            return _looked(state, settings, event, now)
+        case ReadValid():
+            return _read_valid(state, event)
+        case ReadRefused():
+            return _read_refused(state, event, now)
+        case LookBegun():
+            state = _look_begun(state, settings, event, now)
+        case Poked():
+            state = _poked(state, now)
+        case ReadBegun():
+            state = state._replace(reading=state.tokens())
+        case Announced():
+            state = state._replace(ready=False, announced_at=now)
+        case Prepared():
+            state = _prepared(state, settings, now)
+    return state, []
+
+
+def _look_begun(state: State, settings: Settings, event: LookBegun, now: float) -> State:
+    sources = dict(state.sources)
+    for name, spread in event.spread.items():
+        poll = settings.polls[name] * (1 + JITTER * spread)
+        sources[name] = sources[name]._replace(next_look=now + poll, last_look=now, looking=True)
+    return state._replace(sources=sources)
+
+
+def _looked(
+    state: State, settings: Settings, event: Looked, now: float
+) -> tuple[State, list[Notice]]:
+    before = state.sources.get(event.source)
+    if before is None:
+        return state, []  # the profiles no longer have it
+    notices: list[Notice] = []
+    if event.error is None:
+        source = before._replace(looking=False, tokens=event.tokens, failures=0)
+        if before.failures:
+            notices = [Ended(event.source, Problem.FAILED)]
+            if state.problem is Problem.FAILED:  # which was the reason, perhaps
+                soon = now + settings.debounce_seconds
+                state = state._replace(retry_at=min(state.retry_at, soon))
+    else:
+        source = before._replace(
+            looking=False,
+            tokens={**before.tokens, **event.tokens},
+            failures=before.failures + 1,
+        )
+        pause = _failing_poll(settings.polls[event.source], source.failures, event.spread)
+        source = source._replace(next_look=max(source.next_look, now + pause))
+        if not before.failures:
+            notices = [Began(event.source, Problem.FAILED, event.error)]
+    state = state._replace(sources={**state.sources, event.source: source})
+    if source.tokens == before.tokens:
+        return state, notices
+    return _compared(state, now, notices)
+
+
+def _compared(state: State, now: float, notices: list[Notice]) -> tuple[State, list[Notice]]:
+    """Return the state after tokens have changed."""
+    if not state.differs:
+        ended = [Ended(None, state.problem or Problem.FAILED)] if state.warned else []
+        quiet = state._replace(
+            changed_at=None, problem=None, warned="", retry_at=NEVER, read_failures=0
+        )
+        return quiet, [*notices, *ended]
+    state = state._replace(last_change=now)
+    if state.problem is Problem.INVALID:  # it may be fixed now
+        return state._replace(changed_at=now, retry_at=NEVER), notices
+    return state._replace(changed_at=now if state.changed_at is None else state.changed_at), notices
+
+
+def _failing_poll(poll: float, failures: int, spread: float) -> float:
+    """Return the pause after failed looks: twice as long each time, and up to half shorter."""
+    last = max(poll, min(LONGEST_POLL_SECONDS, 30 * poll))
+    pause = pause_seconds(failures + 1, first=poll, last=last)
+    return max(poll * (1 - JITTER), _shortened(pause, spread))
+
+
+def _shortened(pause: float, spread: float) -> float:
+    return pause * (3 + spread) / 4
+
+
+def _poked(state: State, now: float) -> State:
+    return state._replace(
+        sources={
+            name: one._replace(next_look=min(one.next_look, max(now, one.last_look + POKE_SECONDS)))
+            for name, one in state.sources.items()
+        }
+    )
+
+
+def _read_valid(state: State, event: ReadValid) -> tuple[State, list[Notice]]:
+    assert state.reading is not None  # noqa: S101 - it has begun
+    notices: list[Notice] = []
+    if state.warned:
+        notices.append(Ended(None, state.problem or Problem.FAILED))
+    state = state._replace(
+        base=state.reading,
+        reading=None,
+        ready=event.changed,
+        retry_at=NEVER,
+        read_failures=0,
+        problem=None,
+        warned="",
+    )
+    return state._replace(changed_at=state.last_change if state.differs else None), notices
+
+
+def _read_refused(state: State, event: ReadRefused, now: float) -> tuple[State, list[Notice]]:
+    assert state.reading is not None  # noqa: S101 - it has begun
+    changed_meanwhile = state.reading != state.tokens()
+    same = event.problem is state.problem
+    failures = state.read_failures + 1 if same else 1
+    pause = pause_seconds(
+        failures,
+        first=FIRST_RETRY_SECONDS[event.problem],
+        last=LAST_RETRY_SECONDS[event.problem],
+    )
+    state = state._replace(
+        reading=None,
+        problem=event.problem,
+        read_failures=failures,
+        retry_at=now + _shortened(pause, event.spread),
+    )
+    if changed_meanwhile and event.problem is Problem.INVALID:
+        state = state._replace(changed_at=state.last_change, retry_at=NEVER)
+    if not state.differs:  # undone meanwhile
+        return _compared(state, now, [])
+    known = any(source.failures for source in state.sources.values())
+    if event.problem is Problem.FAILED:
+        told = bool(state.warned) or known
+    else:
+        told = state.warned == event.error.message
+    if told:
+        return state, []
+    return state._replace(warned=event.error.message), [Began(None, event.problem, event.error)]
+
+
+def _prepared(state: State, settings: Settings, now: float) -> State:
+    sources = {
+        name: state.sources.get(name) or Watched(now + poll, {})
+        for name, poll in settings.polls.items()
+    }
+    return state._replace(
+        sources={
+            name: one._replace(next_look=min(one.next_look, now + settings.polls[name]))
+            for name, one in sources.items()
+        }
+    )

@@ -1,0 +1,150 @@
+"""Read one environment again and again, each time from its profile files and its stores.
+
+What always holds: which environment it is, and in which folder, is decided at the first read,
+so that a later `chdir` or a changed `ENVKIT_ENV` leads to no other one; every read opens its
+sources anew, so that a read that was too late disturbs no later one; a login is shared by all
+reads of the process. Reads are for one thread at a time.
+"""
+
+from __future__ import annotations
+
+import os
+
+from envkit._internal.clock import Deadline
+from envkit._internal.named_tuple import NamedTuple
+from envkit.audit import log
+from envkit.audit.session import Access
+from envkit.errors import EnvkitError, ReasonMissingError, UsageError
+from envkit.profile.discovery import profiles_folder
+from envkit.resident.in_process.logins import Logins
+from envkit.resident.in_process.looking import PROFILES, Watched
+from envkit.resident.noticing import look, look_at_files, watched_sources
+from envkit.resolution.prepare import named, prepare
+from envkit.resolution.resolve import check_arguments, in_python, resolve_prepared
+from envkit.resolution.selection import globs
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from envkit.resolution.environment import Environment
+    from envkit.resolution.prepare import PreparedProfile
+    from envkit.sources.protocols import Source
+
+
+class Read(NamedTuple):
+    """One read of an environment.
+
+    Attributes:
+        environment: every required variable has a value.
+        watched: what says whether it is still the same.
+        access: records in the audit log which of its variables have changed.
+    """
+
+    environment: Environment
+    watched: Watched
+    access: Access
+
+    def record(self, names: Sequence[str]) -> None:
+        """Record that the values of `names` are new to this program.
+
+        Raises:
+            AuditError: a profile is protected, and the log cannot be written.
+        """
+        known = self.environment
+        variables = (known.variable(name) for name in names if name in known)
+        self.access.record(names, log.versions_of(variables))
+
+
+class Reader:
+    """See the module's docstring. `Live` describes the arguments.
+
+    Attributes:
+        name: of the environment; empty until it is known.
+        logins: of its sources.
+    """
+
+    def __init__(
+        self,
+        environments: Sequence[str],
+        *,
+        profiles: str | None,
+        only: Sequence[str],
+        exclude: Sequence[str],
+        timeout_seconds: float,
+        sources: Mapping[str, Source] | None,
+        reason: str | None,
+    ) -> None:
+        check_arguments(environments, {}, timeout_seconds)
+        self.name = "+".join(environments)
+        self.logins = Logins()
+        self._environments = tuple(environments)
+        self._profiles = None if profiles is None else os.path.abspath(profiles)
+        self._only, self._exclude = tuple(globs(only)), tuple(globs(exclude))
+        self._timeout_seconds = timeout_seconds
+        self._sources = dict(sources or {})
+        self._reason = reason
+
+    def first(self) -> Read:
+        """Read the environment, and record that this program begins to use it.
+
+        Raises:
+            EnvkitError: it cannot be read, may not be read without a reason, or cannot be
+                recorded though a profile is protected.
+        """
+        with Access("live", reason=self._reason) as access:
+            read = self._read(access)
+            access.succeed(read.environment.variables())
+        return read
+
+    def again(self) -> Read:
+        """Read the environment; what has changed is for the caller to record.
+
+        Raises:
+            EnvkitError: it cannot be read now, or is not valid.
+        """
+        return self._read(Access("live", reason=self._reason))
+
+    def _read(self, access: Access) -> Read:
+        try:
+            deadline = Deadline(self._timeout_seconds)
+            prepared = self._prepare(deadline)
+            access.begin(prepared)
+            # before the values are read: what changes meanwhile is read once more
+            watched = _watched(prepared, deadline)
+            environment = resolve_prepared(prepared, deadline)
+            for name, one in watched.sources.items():
+                self.logins.store(name, one.source)
+        except EnvkitError as error:
+            if isinstance(error, UsageError | ReasonMissingError) and error.hint:
+                error.hint = in_python(error.hint)
+            # frames below have the process environment in their variables; see `resolve`
+            raise error.with_traceback(None) from error.__cause__
+        self.name = environment.name
+        return Read(environment, watched, access)
+
+    def _prepare(self, deadline: Deadline) -> list[PreparedProfile]:
+        self._environments = tuple(named(self._environments, os.environ))
+        self._profiles = profiles_folder(self._profiles, os.environ)
+        prepared = prepare(
+            self._environments,
+            profiles=self._profiles,
+            only=self._only,
+            exclude=self._exclude,
+            environ=os.environ,
+            deadline=deadline,
+            sources=self._sources,
+        )
+        for one in prepared:
+            for name, source in one.sources.items():
+                if name not in self._sources:
+                    self.logins.resume(f"{one.profile.name}/{name}", source)
+        return prepared
+
+
+def _watched(prepared: Sequence[PreparedProfile], deadline: Deadline) -> Watched:
+    sources = watched_sources(prepared)
+    files = [path for one in prepared for path in one.profile.files]
+    quick = (one for one in sources.values() if one.is_quick)
+    base = {PROFILES: look_at_files(files).tokens, **{one.name: look(one).tokens for one in quick}}
+    return Watched(sources, files, deadline, base)
