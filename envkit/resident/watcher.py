@@ -25,6 +25,8 @@ from envkit.errors import EnvkitError, UnavailableError
 from envkit.resident import asking
 from envkit.resident.decide import Announce, Look, Read, Wait, after, decide, watching
 from envkit.resident.forked import Job, JobState
+from envkit.resident.holding import HoldingFile
+from envkit.resident.logins import LOGIN, Logins
 from envkit.resident.noticing import look, watched_sources
 from envkit.resident.request import WatchRequest
 from envkit.resident.state import (
@@ -41,6 +43,7 @@ from envkit.resident.state import (
     Settings,
     State,
 )
+from envkit.sources.poke import last_poke
 from envkit.sources.registry import never_ask
 
 TYPE_CHECKING = False
@@ -115,7 +118,9 @@ class Watcher:
         self._watched: Mapping[str, WatchedSource] = {}
         self._settings = Settings({})
         self._state = State({}, {}, announced_at=0.0)
-        self._logins: dict[str, dict[str, object]] = {}
+        self._logins = Logins()
+        self._poke: object = None  # the last that was seen
+        self._file = HoldingFile()
         self._looks: dict[Job, set[str]] = {}  # and the sources that each has not sent yet
         self._reading: Job | None = None
         self._answer: tuple[Any, ...] | None = None  # what the reading child has sent
@@ -150,6 +155,7 @@ class Watcher:
             EnvkitError: what `exec` would raise.
         """
         never_ask()
+        self._poke = last_poke()
         quick = [PROFILES, *(name for name, one in self._watched.items() if one.is_quick)]
         base = {name: self._look_here(name).tokens for name in quick}
         job = Job(
@@ -169,6 +175,7 @@ class Watcher:
             raise found.error
         now = monotonic()
         self._current = found
+        self._file.hold(found.names, found.versions, found.names)
         self._state = watching(self._settings, base, now)
         self._until = now
         return found
@@ -183,7 +190,7 @@ class Watcher:
 
     def next_time(self) -> float:
         """Return when `step` must be called even if nothing is readable, on `monotonic`."""
-        return min([self._until, *(job.late_at for job in self._jobs())])
+        return min([self._until, self._logins.next_time(), *(job.late_at for job in self._jobs())])
 
     def step(self, now: float) -> list[Event]:
         """Do what is due, without blocking, and return what has happened.
@@ -196,6 +203,8 @@ class Watcher:
             self._receive_looks(job, now, events)
         if self._reading is not None:
             self._receive_read(self._reading, now, events)
+        for text, hint in self._logins.step(self._watched, self._deadline):
+            events.append(Warned(text, (hint,)))
         while True:
             action = decide(self._state, self._settings, now)
             match action:
@@ -204,12 +213,13 @@ class Watcher:
                 case Read():
                     self._after(ReadBegun(), now, events)
                     self._answer = None
-                    work = asking.read_again(self._request, self._logins)
+                    work = asking.read_again(self._request, self._logins.states)
                     self._reading = Job(work, seconds=self._request.timeout_seconds)
                 case Announce():
                     self._after(Announced(), now, events)
                     events.append(self._announced())
                 case Wait():
+                    self._file.write(self._state, self._watched, now)
                     self._until = action.until
                     return events
 
@@ -223,6 +233,8 @@ class Watcher:
         """End the child processes. It may be called at any time, and more than once."""
         for job in self._jobs():
             job.close()
+        self._logins.close()
+        self._file.remove()
         self._looks.clear()
         self._reading = None
 
@@ -233,11 +245,14 @@ class Watcher:
         # files are looked at together; the looks of many machines at a server drift apart
         spread = {name: 0.0 if name in quick else _spread() for name in names}
         self._after(LookBegun(spread), now, events)
+        if PROFILES in names and (poke := last_poke()) != self._poke:
+            self._poke = poke
+            self._after(Poked(), now, events)
         for name in sorted(quick):
             self._after(self._look_here(name), now, events)
         asked = [self._watched[name] for name in sorted(names - quick)]
         if asked:
-            work = asking.look_at(asked, self._deadline, self._logins)
+            work = asking.look_at(asked, self._deadline, self._logins.states)
             job = Job(work, seconds=self._request.timeout_seconds)
             self._looks[job] = {one.name for one in asked}
 
@@ -282,9 +297,8 @@ class Watcher:
         self._prepare_again(now, events)
 
     def _keep(self, part: tuple[Any, ...]) -> None:
-        if part[0] == asking.LOGIN:
-            _, name, login = part
-            self._logins[name] = login
+        if part[0] == LOGIN:
+            self._logins.store(*part[1:])
         else:
             self._answer = part
 
@@ -314,6 +328,7 @@ class Watcher:
             for name in dict.fromkeys((*after_.names, *before.names))
             if before.environ.get(name.encode()) != after_.environ.get(name.encode())
         ]
+        self._file.hold(after_.names, after_.versions, names)
         return after_._replace(names=tuple(names))
 
     # ---------------------------------------------------------------- profiles
@@ -342,9 +357,10 @@ class Watcher:
     # ---------------------------------------------------------------- both
 
     def _jobs(self) -> list[Job]:
-        return [*self._looks, *([] if self._reading is None else [self._reading])]
+        return [*self._looks, *(job for job in (self._reading, self._logins.job) if job)]
 
     def _after(self, event: states.Event, now: float, events: list[Event]) -> None:
+        self._file.note(event)
         self._state, notices = after(self._state, self._settings, event, now)
         for one in notices:
             if isinstance(one, Began):

@@ -72,6 +72,13 @@ def values_of(environ: Mapping[str, str]) -> Mapping[str, str]:
     }
 
 
+class LoginWarning(NamedTuple):
+    """Why a login will end, and cannot be repeated; for people, without any value."""
+
+    text: str
+    hint: str
+
+
 class SourceContext:
     """The input for building a source.
 
