@@ -107,6 +107,12 @@ class InvalidReferenceError(EnvkitError):
     exit_status = 3
 
 
+class LeaseNeededError(InvalidReferenceError):
+    """A dynamic secret was read by a command that does not renew and revoke its lease."""
+
+    code = "lease-needed"
+
+
 class UnchangeableError(EnvkitError):
     """A variable has no single place that envkit can write."""
 

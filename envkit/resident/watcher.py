@@ -23,10 +23,18 @@ from envkit._internal.clock import Deadline
 from envkit._internal.named_tuple import NamedTuple
 from envkit.errors import EnvkitError, UnavailableError
 from envkit.resident import asking
-from envkit.resident.decide import Announce, Look, Read, Wait, after, decide, watching
+from envkit.resident.decide import Announce, Look, Read, Renew, Wait, after, decide, watching
 from envkit.resident.forked import Job, JobState
 from envkit.resident.holding import HoldingFile
-from envkit.resident.logins import LOGIN, Logins
+from envkit.resident.logins import (
+    LOGIN,
+    RELEASE_SECONDS,
+    WARNING,
+    Logins,
+    has_leases,
+    release,
+    renewal,
+)
 from envkit.resident.noticing import look, watched_sources
 from envkit.resident.request import WatchRequest
 from envkit.resident.state import (
@@ -40,6 +48,8 @@ from envkit.resident.state import (
     ReadBegun,
     ReadRefused,
     ReadValid,
+    RenewBegun,
+    RenewEnded,
     Settings,
     State,
 )
@@ -113,6 +123,7 @@ class Watcher:
 
     def __init__(self, request: WatchRequest) -> None:
         self._request = request
+        self._pid = os.getpid()
         self._deadline = Deadline(request.timeout_seconds)
         self._prepared: Sequence[PreparedProfile] = ()
         self._watched: Mapping[str, WatchedSource] = {}
@@ -122,6 +133,7 @@ class Watcher:
         self._poke: object = None  # the last that was seen
         self._file = HoldingFile()
         self._looks: dict[Job, set[str]] = {}  # and the sources that each has not sent yet
+        self._renewals: dict[Job, frozenset[str]] = {}
         self._reading: Job | None = None
         self._answer: tuple[Any, ...] | None = None  # what the reading child has sent
         self._current = Changed({}, (), {})  # with all names
@@ -142,7 +154,7 @@ class Watcher:
             EnvkitError: as `resolution.prepare.prepare`.
         """
         self._deadline = Deadline(self._request.timeout_seconds)
-        self._take_over(asking.prepare_request(self._request, self._deadline))
+        self._take_over(asking.prepare_request(self._request, self._deadline, os.getpid()))
         return self._prepared
 
     def first(self) -> Changed:
@@ -154,6 +166,13 @@ class Watcher:
         Raises:
             EnvkitError: what `exec` would raise.
         """
+        try:
+            return self._first()
+        except BaseException:
+            self.close()
+            raise
+
+    def _first(self) -> Changed:
         never_ask()
         self._poke = last_poke()
         quick = [PROFILES, *(name for name, one in self._watched.items() if one.is_quick)]
@@ -167,7 +186,7 @@ class Watcher:
             while job.state is JobState.RUNNING:
                 select([job], [], [], max(0.0, job.late_at - monotonic()))
                 for part in job.receive():
-                    self._keep(part)
+                    self._keep(part, monotonic(), [])
         finally:
             job.close()
         found = self._found(job)
@@ -177,6 +196,8 @@ class Watcher:
         self._current = found
         self._file.hold(found.names, found.versions, found.names)
         self._state = watching(self._settings, base, now)
+        for name in self._logins.states:
+            self._after(self._logins.leased(name), now, [])
         self._until = now
         return found
 
@@ -190,7 +211,7 @@ class Watcher:
 
     def next_time(self) -> float:
         """Return when `step` must be called even if nothing is readable, on `monotonic`."""
-        return min([self._until, self._logins.next_time(), *(job.late_at for job in self._jobs())])
+        return min([self._until, *(job.late_at for job in self._jobs())])
 
     def step(self, now: float) -> list[Event]:
         """Do what is due, without blocking, and return what has happened.
@@ -203,13 +224,15 @@ class Watcher:
             self._receive_looks(job, now, events)
         if self._reading is not None:
             self._receive_read(self._reading, now, events)
-        for text, hint in self._logins.step(self._watched, self._deadline):
-            events.append(Warned(text, (hint,)))
+        for job in list(self._renewals):
+            self._receive_renewals(job, now, events)
         while True:
             action = decide(self._state, self._settings, now)
             match action:
                 case Look():
                     self._look(action.sources, now, events)
+                case Renew():
+                    self._renew(action.sources, now, events)
                 case Read():
                     self._after(ReadBegun(), now, events)
                     self._answer = None
@@ -230,13 +253,24 @@ class Watcher:
         self._until = now
 
     def close(self) -> None:
-        """End the child processes. It may be called at any time, and more than once."""
+        """End the child processes, and revoke what was leased; that takes a few seconds at most.
+
+        It may be called at any time, and more than once.
+        """
         for job in self._jobs():
             job.close()
-        self._logins.close()
         self._file.remove()
         self._looks.clear()
+        self._renewals.clear()
         self._reading = None
+        leasing = self._logins.leasing()
+        if leasing and os.getpid() == self._pid:
+            work = release(leasing, self._deadline, self._logins.states)
+            job = Job(work, seconds=RELEASE_SECONDS)
+            while job.state is JobState.RUNNING:
+                select([job], [], [], max(0.0, job.late_at - monotonic()))
+                job.receive()
+        self._logins.states.clear()
 
     # ---------------------------------------------------------------- looks
 
@@ -268,7 +302,7 @@ class Watcher:
         waiting = self._looks[job]
         for part in job.receive():
             if part[0] != asking.LOOKED:
-                self._keep(part)
+                self._keep_looked(part, now, events)
                 continue
             _, name, tokens, error = part
             waiting.discard(name)
@@ -283,7 +317,7 @@ class Watcher:
 
     def _receive_read(self, job: Job, now: float, events: list[Event]) -> None:
         for part in job.receive():
-            self._keep(part)
+            self._keep(part, now, events)
         if job.state is JobState.RUNNING:
             return
         self._reading = None
@@ -296,11 +330,41 @@ class Watcher:
         self._after(ReadValid(changed=changed), now, events)
         self._prepare_again(now, events)
 
-    def _keep(self, part: tuple[Any, ...]) -> None:
+    def _keep(self, part: tuple[Any, ...], now: float, events: list[Event]) -> None:
+        """Take over what a read or a renewal has sent."""
         if part[0] == LOGIN:
             self._logins.store(*part[1:])
+            self._after(self._logins.leased(part[1]), now, events)
+        elif part[0] == WARNING:
+            events.append(Warned(part[1], (part[2],)))
         else:
             self._answer = part
+
+    def _keep_looked(self, part: tuple[Any, ...], now: float, events: list[Event]) -> None:
+        """Take over a login that a look has sent, unless it may know less than the last read."""
+        name = part[1]
+        if has_leases(self._logins.states.get(name, {})) or name in self._renewing():
+            return
+        self._keep(part, now, events)
+
+    # ---------------------------------------------------------------- renewals
+
+    def _renew(self, names: frozenset[str], now: float, events: list[Event]) -> None:
+        self._after(RenewBegun(names), now, events)
+        work = renewal(
+            [self._watched[name] for name in sorted(names)], self._deadline, self._logins.states
+        )
+        self._renewals[Job(work, seconds=self._request.timeout_seconds)] = names
+
+    def _receive_renewals(self, job: Job, now: float, events: list[Event]) -> None:
+        for part in job.receive():
+            self._keep(part, now, events)
+        if job.state is not JobState.RUNNING:
+            for name in sorted(self._renewals.pop(job)):
+                self._after(RenewEnded(name, _spread()), now, events)
+
+    def _renewing(self) -> frozenset[str]:
+        return frozenset().union(*self._renewals.values())
 
     def _found(self, job: Job) -> Changed | ReadRefused:
         """Return what a child that has ended says of the environment."""
@@ -337,7 +401,7 @@ class Watcher:
         """Follow the profiles and settings with which the environment was just read."""
         deadline = Deadline(self._request.timeout_seconds)
         try:
-            prepared = asking.prepare_request(self._request, deadline)
+            prepared = asking.prepare_request(self._request, deadline, os.getpid())
         except EnvkitError:
             return  # they have changed again, which is seen at the next look
         self._deadline = deadline
@@ -347,6 +411,7 @@ class Watcher:
     def _take_over(self, prepared: Sequence[PreparedProfile]) -> None:
         self._prepared = prepared
         self._watched = watched_sources(prepared)
+        self._logins.watch(self._watched)
         polls = {name: one.poll_seconds for name, one in self._watched.items()}
         self._settings = Settings(
             {PROFILES: PROFILES_POLL_SECONDS, **polls},
@@ -357,7 +422,8 @@ class Watcher:
     # ---------------------------------------------------------------- both
 
     def _jobs(self) -> list[Job]:
-        return [*self._looks, *(job for job in (self._reading, self._logins.job) if job)]
+        reading = [] if self._reading is None else [self._reading]
+        return [*self._looks, *self._renewals, *reading]
 
     def _after(self, event: states.Event, now: float, events: list[Event]) -> None:
         self._file.note(event)

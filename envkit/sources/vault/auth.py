@@ -145,7 +145,7 @@ def log_in(client: VaultClient, auth: Auth, context: SourceContext) -> Lease | N
     if odd_character(token):
         raise client.unexpected("a token that is not valid")
     client.set_token(token)
-    return _granted_lease(granted)
+    return granted_lease(granted)
 
 
 def login_key(auth: Auth, context: SourceContext, token: str = "") -> bytes:
@@ -201,7 +201,7 @@ def renew(client: VaultClient, lease: Lease, until: Deadline) -> Lease:
         return lease
     increment = f"{ceil(needed + MARGIN_SECONDS)}s"
     answer = client.call(lambda hvac_client: hvac_client.auth.token.renew_self(increment=increment))
-    return _granted_lease(_object(client, answer.body, "auth")) if answer.ok else lease
+    return granted_lease(_object(client, answer.body, "auth")) if answer.ok else lease
 
 
 def renew_whole(client: VaultClient) -> Lease | None:
@@ -212,7 +212,7 @@ def renew_whole(client: VaultClient) -> Lease | None:
     """
     # an increment could shorten its life
     answer = client.call(lambda hvac_client: hvac_client.auth.token.renew_self())
-    return _granted_lease(_object(client, answer.body, "auth")) if answer.ok else None
+    return granted_lease(_object(client, answer.body, "auth")) if answer.ok else None
 
 
 def rejected(client: VaultClient) -> AuthError:
@@ -357,7 +357,7 @@ def _object(client: VaultClient, body: Mapping[str, Any], key: str) -> Mapping[s
     raise client.unexpected(f"no '{key}'")
 
 
-def _granted_lease(granted: Mapping[str, Any]) -> Lease:
+def granted_lease(granted: Mapping[str, Any]) -> Lease:
     seconds = granted.get("lease_duration")
     return _lease(seconds, granted.get("renewable")) if seconds else Lease(None, renewable=False)
 

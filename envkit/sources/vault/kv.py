@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 
 _DATA = "data/"
 _KEY_VALUE = ("kv", "generic")  # `generic` is version 1 on very old servers
+# other engines that create nothing for a read; `ns_system` is that of a namespace
+_STATIC = frozenset(
+    ("cubbyhole", "identity", "keymgmt", "kmip", "ns_system", "pki", "ssh", "system", "totp")
+) | {"transform", "transit"}
 
 
 class Engine(NamedTuple):
@@ -36,6 +40,11 @@ class Engine(NamedTuple):
     mount: str
     version: int | None
     type: str = "kv"
+
+    @property
+    def is_dynamic(self) -> bool:
+        """Whether a read creates a secret with a lease, as far as the type says."""
+        return self.type not in _KEY_VALUE and self.type not in _STATIC
 
     def serves(self, path: str) -> bool:
         """Whether an absolute path is below the mount."""

@@ -51,6 +51,7 @@ class Session:
     def __init__(self, context: SourceContext, auth: Auth, *, concurrency: int, mount: str) -> None:
         self.engines: list[Engine] = []
         self.reads_metadata = True
+        self._pid = os.getpid()
         self._context = context
         self._auth = auth
         self._concurrency = concurrency
@@ -73,6 +74,8 @@ class Session:
             SourceError: the server failed.
         """
         if not self._sharing:
+            if self._pid != os.getpid():
+                self._leave_parent()
             self._adopt_resumed()
             return self._prepare(paths)
         shared = self._shared = self._shared or self._find_shared()
@@ -219,7 +222,7 @@ class Session:
         """Use what `state` of another process returned; that is checked when it is needed."""
         from envkit.sources.vault.resumed import Resumed
 
-        if state:
+        if "token" in state:
             self._resumed = Resumed.of_state(state)
             self.reads_metadata = self._resumed.reads_metadata
 
@@ -257,6 +260,8 @@ class Session:
         """
         shared = self._shared
         if shared is None:
+            if self._pid != os.getpid():
+                self._leave_parent()
             self._adopt_resumed()
             return self._renew()
         with shared.lock:
@@ -305,6 +310,62 @@ class Session:
         self._life = before._replace(due_at=life.NEVER)
         left = before.ends_at - monotonic()
         return ending(self._context.name, left, reason)
+
+    def _leave_parent(self) -> None:
+        """After a fork, go on with the login, but not with the connections of the parent."""
+        self._pid = os.getpid()
+        if self._client is not None:
+            self.resume(self.state())
+            self._client = None
+
+    # ---------------------------------------------------------------- for leases
+
+    @property
+    def token(self) -> str:
+        """The token in use; empty if there is none."""
+        return "" if self._client is None else self._client.token
+
+    @property
+    def obtained(self) -> bool:
+        """Whether envkit obtains the token by a login, so that it is no other program's."""
+        return self._auth.method != "token"
+
+    @property
+    def ends_at(self) -> float:
+        """When the token ends, on the monotonic clock, as far as is known."""
+        return self._living().ends_at
+
+    def identity(self) -> str:
+        """Return what differs for each server and kind of login, and contains no credential."""
+        from hashlib import sha256
+
+        from envkit.sources.vault.address import find_address
+
+        address, auth = find_address(self._context), self._auth
+        public = [auth.values.get(key) for key in ("role_id", "role", "username", "mount")]
+        known = (address.url, address.namespace, auth.method, public)
+        return sha256(repr(known).encode()).hexdigest()
+
+    def call(self, function: Callable[[VaultClient], R], token: str = "") -> R:
+        """Return what a function returns for a client with a token; default: the one in use.
+
+        Raises:
+            SourceError: the server failed.
+        """
+        client = self._client
+        if client is None or token:
+            client = self._new_client(None)
+            client.set_token(token)
+        return function(client)
+
+    def log_in_again(self) -> None:
+        """Replace the login, while the one before still works.
+
+        Raises:
+            AuthError: it cannot log in.
+            SourceError: the server failed.
+        """
+        self._client, self._lease = self.in_time(self.log_in)
 
     # ---------------------------------------------------------------- logging in
 
