@@ -87,6 +87,16 @@ class Leased:
         """Create a policy that allows reads of the secret, and `more`."""
         return self.bao.policy({self.path: ["read"], **more})
 
+    def accessor(self) -> str:
+        """Return the accessor of the token that has logged in last."""
+        found = self.bao.ask("LIST", "auth/token/accessors")["data"]["keys"]
+        mine = []
+        for accessor in found:
+            data = self.bao.ask("POST", "auth/token/lookup-accessor", {"accessor": accessor})
+            if data["data"]["path"].startswith(f"auth/{self._auth}/"):
+                mine.append((data["data"]["creation_time"], accessor))
+        return max(mine)[1]
+
     def approle(self, policy: str = "", **options: Any) -> dict[str, str]:
         """Return an AppRole: its `role_id`, `secret_id` and `mount`.
 
@@ -102,7 +112,12 @@ class Leased:
         return {"role_id": role_id, "secret_id": secret_id, "mount": self._auth}
 
     def profile(
-        self, project: Any, environ: Any, login: dict[str, str] | str = "", more: str = ""
+        self,
+        project: Any,
+        environ: Any,
+        login: dict[str, str] | str = "",
+        more: str = "",
+        address: str = "",
     ) -> None:
         """Write the profile `prod`.
 
@@ -111,9 +126,10 @@ class Leased:
             environ: gets the address, and the token or the secret_id.
             login: an AppRole, or a token; default: a new AppRole.
             more: lines of the profile's variables.
+            address: of a proxy before the server.
         """
         login = login or self.approle()
-        environ["VAULT_ADDR"] = self.bao.address
+        environ["VAULT_ADDR"] = address or self.bao.address
         settings = ""
         if isinstance(login, str):
             environ["VAULT_TOKEN"] = login

@@ -99,12 +99,13 @@ class Engine:
         """
         current, looking = self.current, self._looking
         if current is None or looking is None:
-            return self._read_now()
-        if monotonic() >= looking.next_at and not self._closed:
+            current = self._read_now()
+        elif monotonic() >= looking.next_at and not self._closed:
             self._work(looking, slow=False)
+            current = self.current or current
         if self._follower is None and self.reader.logins.have_leases:
             self.start_following()  # leases are renewed even if no value is used
-        return self.current or current
+        return current
 
     def newer(self, refused: Snapshot, names: Sequence[str]) -> Iterator[Snapshot]:
         """Yield a snapshot with another value of one of `names`, if there is one in a second."""

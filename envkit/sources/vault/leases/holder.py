@@ -13,7 +13,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from envkit._internal.json_text import loads
-from envkit.errors import InvalidReferenceError, SourceError
+from envkit.errors import DeniedError, InvalidReferenceError, SourceError
 from envkit.secret import Secret
 from envkit.sources.model import Absent, Reading, pick_field
 from envkit.sources.vault.leases import requests
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
     from typing import TypeAlias
 
+    from envkit._internal.parallel import Result
     from envkit.profile.placeholder import Reference
     from envkit.sources.model import Outcome
     from envkit.sources.vault.client import VaultClient
@@ -141,7 +142,7 @@ class Holder:
             answers = self._session.ask(self._asking(requests.lives), known) if known else []
             found: dict[Target, str | Absent] = dict.fromkeys(wanted, Absent("no lease"))
             for one, answer in zip(known, answers, strict=True):
-                lives = self._session.value(answer) and self._held[one].life.ends_at > monotonic()
+                lives = self._exists(answer) and self._held[one].life.ends_at > monotonic()
                 found[one] = fingerprint(self._held[one].lease_id) if lives else "ended"
         return found
 
@@ -152,10 +153,16 @@ class Holder:
         if target not in self._checked:
             (answer,) = self._session.ask(self._asking(requests.lives), [target])
             self._follow_login()
-            if not self._session.value(answer):
+            if not self._exists(answer):
                 return False
             self._checked.add(target)
         return self._is_current(target)
+
+    def _exists(self, answer: Result[bool]) -> bool:
+        try:
+            return self._session.value(answer)
+        except DeniedError:
+            return True  # as far as this token may know
 
     def _is_current(self, target: Target) -> bool:
         held, now = self._held.get(target), monotonic()
@@ -193,8 +200,13 @@ class Holder:
             answers = self._session.ask(self._asking(_renewed), due) if due else []
             self._follow_login()
             for target, answer in zip(due, answers, strict=True):
-                if self._held[target].life.renewable:
+                held = self._held[target]
+                if not held.life.renewable:
+                    continue  # the login has changed
+                try:
                     self._held[target] = self._session.value(answer)
+                except DeniedError:
+                    self._held[target] = held.not_renewed(now)
 
     # ---------------------------------------------------------------- the login
 

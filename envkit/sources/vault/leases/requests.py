@@ -11,7 +11,7 @@ import os
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from envkit.errors import InvalidReferenceError
+from envkit.errors import DeniedError, InvalidReferenceError
 from envkit.sources.vault.auth import granted_lease
 from envkit.sources.vault.kv import denied
 from envkit.sources.vault.leases.lease import Held, granted
@@ -54,9 +54,10 @@ def read(client: VaultClient, wanted: Target) -> Held:
 
 
 def renew(client: VaultClient, held: Held) -> Lease | None:
-    """Renew a lease; return what the server granted, or None if it refuses.
+    """Renew a lease; return what the server granted, or None if there is no more to grant.
 
     Raises:
+        DeniedError: the token may not renew leases, or has ended.
         SourceError: the request failed.
     """
     answer = _leases(client, "renew", held.lease_id)
@@ -65,9 +66,10 @@ def renew(client: VaultClient, held: Held) -> Lease | None:
 
 
 def lives(client: VaultClient, held: Held) -> bool:
-    """Return whether a lease still exists; True if the token may not know.
+    """Return whether a lease still exists.
 
     Raises:
+        DeniedError: the token may not ask, or has ended.
         SourceError: the request failed.
     """
     return _leases(client, "lookup", held.lease_id).status != 400
@@ -125,6 +127,12 @@ def spread() -> float:
 
 def _leases(client: VaultClient, what: str, lease_id: str) -> Answer:
     url = f"/v1/sys/leases/{what}"
-    return client.call(
+    answer = client.call(
         lambda hvac_client: hvac_client.adapter.put(url, json={"lease_id": lease_id})
     )
+    if answer.denied:
+        raise DeniedError(
+            f"cannot {what} a lease at {client.server}: permission denied",
+            hint=f"allow 'update' on 'sys/leases/{what}' in the token's policy",
+        )
+    return answer
