@@ -20,10 +20,10 @@ from select import select
 from time import monotonic
 
 from envkit._internal.clock import Deadline
-from envkit._internal.named_tuple import NamedTuple
 from envkit.errors import EnvkitError, UnavailableError
 from envkit.resident import asking
 from envkit.resident.decide import Announce, Look, Read, Renew, Wait, after, decide, watching
+from envkit.resident.events import Changed, Recovered, Warned, event_of
 from envkit.resident.forked import Job, JobState
 from envkit.resident.holding import HoldingFile
 from envkit.resident.logins import (
@@ -35,11 +35,10 @@ from envkit.resident.logins import (
     release,
     renewal,
 )
-from envkit.resident.noticing import look, watched_sources
+from envkit.resident.noticing import look, look_at_files, watched_sources
 from envkit.resident.request import WatchRequest
 from envkit.resident.state import (
     Announced,
-    Began,
     LookBegun,
     Looked,
     Poked,
@@ -58,10 +57,11 @@ from envkit.sources.registry import never_ask
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Mapping, Sequence
-    from typing import Any, TypeAlias
+    from collections.abc import Mapping, Sequence
+    from typing import Any
 
     from envkit.resident import state as states
+    from envkit.resident.events import Event
     from envkit.resident.noticing import WatchedSource
     from envkit.resolution.prepare import PreparedProfile
 
@@ -69,50 +69,6 @@ __all__ = ["Changed", "Recovered", "Warned", "WatchRequest", "Watcher"]
 
 PROFILES = "profiles"  # the name under which their files are looked at
 PROFILES_POLL_SECONDS = 1.0
-
-
-class Changed(NamedTuple):
-    """A new environment, complete and valid.
-
-    Attributes:
-        environ: all variables for the app, as `overlay` returns them.
-        names: the profile's variables whose value is new, and those that are gone; for the
-            first environment all of them.
-        versions: per variable the versions of the secrets that it was made from, for audit.
-    """
-
-    environ: dict[bytes, bytes]
-    names: tuple[str, ...]
-    versions: dict[str, list[str]]
-
-    def __repr__(self) -> str:
-        return f"Changed(names={self.names!r})"
-
-
-class Warned(NamedTuple):
-    """A store has begun to fail, or the environment is no longer valid; once per outage.
-
-    Attributes:
-        text: for people, without values.
-        hints: what to do about it, in the imperative.
-    """
-
-    text: str
-    hints: tuple[str, ...] = ()
-
-
-class Recovered(NamedTuple):
-    """What a `Warned` said is over.
-
-    Attributes:
-        text: for people, without values.
-    """
-
-    text: str
-
-
-if TYPE_CHECKING:
-    Event: TypeAlias = Changed | Warned | Recovered
 
 
 class Watcher:
@@ -293,8 +249,7 @@ class Watcher:
     def _look_here(self, name: str) -> Looked:
         if name == PROFILES:
             paths = [path for one in self._prepared for path in one.profile.files]
-            tokens: dict[Hashable, Hashable] = {path: _state_of(path) for path in paths}
-            return Looked(name, tokens)
+            return Looked(name, look_at_files(paths).tokens)
         found = look(self._watched[name])
         return Looked(name, found.tokens, found.error, _spread())
 
@@ -428,35 +383,7 @@ class Watcher:
     def _after(self, event: states.Event, now: float, events: list[Event]) -> None:
         self._file.note(event)
         self._state, notices = after(self._state, self._settings, event, now)
-        for one in notices:
-            if isinstance(one, Began):
-                events.append(Warned(_text(one), tuple(one.error.hints())))
-            else:
-                events.append(Recovered(_text(one)))
-
-
-def _text(notice: states.Notice) -> str:
-    if notice.source is not None:
-        profile, _, source = notice.source.partition("/")
-        which = f"source '{source}' of {profile}"
-        if isinstance(notice, Began):
-            return f"cannot look for changes in {which}: {notice.error.message}"
-        return f"{which} answers again"
-    if notice.problem is Problem.INVALID:
-        if isinstance(notice, Began):
-            return f"the changed environment is not valid, and not used: {notice.error.message}"
-        return "the environment is valid again"
-    if isinstance(notice, Began):
-        return f"cannot read the changed environment: {notice.error.message}"
-    return "the environment can be read again"
-
-
-def _state_of(path: str) -> tuple[int, ...] | int | None:
-    try:
-        found = os.stat(path)
-    except OSError as error:
-        return error.errno
-    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+        events += map(event_of, notices)
 
 
 def _spread() -> float:

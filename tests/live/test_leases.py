@@ -145,9 +145,7 @@ def test_the_fields_of_one_secret_in_two_profiles_are_of_one_user(started, lease
 # ---------------------------------------------------------------- tokens of others
 
 
-def test_a_token_that_is_not_envkits_is_never_revoked_and_the_lease_ends_by_itself(
-    started, leased
-):
+def test_a_token_that_is_not_envkits_is_never_revoked_and_the_lease_ends_by_itself(started, leased):
     token = leased.bao.token(leased.policy())
     watcher, environ = started(token, ttl=4, max_ttl=60)
     watcher.close()

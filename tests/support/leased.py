@@ -1,9 +1,9 @@
 """The database engine of OpenBao, which creates users of a real PostgreSQL.
 
-    def test_something(leased):
-        leased.role(ttl=3, max_ttl=9)                # the role `app`
-        leased.profile(project, monkeypatch)         # `prod`, with DB_USER and DB_PASSWORD
-        leased.users()                               # those that live now
+def test_something(leased):
+    leased.role(ttl=3, max_ttl=9)                # the role `app`
+    leased.profile(project, monkeypatch)         # `prod`, with DB_USER and DB_PASSWORD
+    leased.users()                               # those that live now
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class Leased:
         body = {
             "db_name": "db",
             # the users of this mount are told apart by their names
-            "creation_statements": [CREATE, f'COMMENT ON ROLE "{{{{name}}}}" IS \'{self._tag}\''],
+            "creation_statements": [CREATE, f"COMMENT ON ROLE \"{{{{name}}}}\" IS '{self._tag}'"],
             "revocation_statements": [REVOKE],
             "default_ttl": ttl,
             "max_ttl": max_ttl,

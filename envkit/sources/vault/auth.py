@@ -168,6 +168,16 @@ def login_key(auth: Auth, context: SourceContext, token: str = "") -> bytes:
     return sha256(repr((auth.method, sorted(auth.values.items()), token)).encode()).digest()
 
 
+def login_kind(auth: Auth, context: SourceContext) -> str:
+    """Return what differs for each server and kind of login, and contains no credential."""
+    from hashlib import sha256
+
+    address = find_address(context)
+    public = [auth.values.get(key) for key in ("role_id", "role", "username", "mount")]
+    known = (address.url, address.namespace, auth.method, public)
+    return sha256(repr(known).encode()).hexdigest()
+
+
 def look_up(client: VaultClient) -> Lease | None:
     """Return the lifetime of the client's token; None if the server does not reveal it.
 

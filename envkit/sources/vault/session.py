@@ -10,11 +10,11 @@ import os
 from functools import partial
 from time import monotonic
 
-from envkit._internal.parallel import call_in_time, map_parallel
 from envkit.errors import AuthError, DeniedError
 from envkit.sources.vault import auth as vault_auth
 from envkit.sources.vault import kv as vault_kv
-from envkit.sources.vault.client import VaultClient, too_late
+from envkit.sources.vault.client import VaultClient
+from envkit.sources.vault.in_time import InTime
 from envkit.sources.vault.kv import Engine
 
 TYPE_CHECKING = False
@@ -30,11 +30,10 @@ if TYPE_CHECKING:
     from envkit.sources.vault.resumed import Resumed
     from envkit.sources.vault.shared import SharedLogin
 
-    T = TypeVar("T")
     R = TypeVar("R")
 
 
-class Session:
+class Session(InTime):
     """The login of one source, which begins with its first request.
 
     Args:
@@ -52,6 +51,7 @@ class Session:
         self.engines: list[Engine] = []
         self.reads_metadata = True
         self._pid = os.getpid()
+        super().__init__(context, concurrency)
         self._context = context
         self._auth = auth
         self._concurrency = concurrency
@@ -131,26 +131,6 @@ class Session:
             self._client = self._lease = self._life = None
             return True
         return False
-
-    def parallel(self, function: Callable[[T], R], items: Collection[T]) -> list[Result[R]]:
-        """Return the result of `function` for each item, in a pool, until the deadline."""
-        return map_parallel(
-            function, items, workers=self._concurrency, deadline=self._context.deadline
-        )
-
-    def in_time(self, call: Callable[[], R]) -> R:
-        """Return what `call` returns, or give it up when the deadline passes."""
-        return self.value(call_in_time(call, self._context.deadline))
-
-    def value(self, result: Result[R]) -> R:
-        """Return the value of a result, or raise its error.
-
-        Raises:
-            UnavailableError: it was late.
-        """
-        if result.late:
-            raise too_late(f"'{self._context.name}'", self._context.deadline)
-        return result.value
 
     # ---------------------------------------------------------------- sharing
 
@@ -337,14 +317,7 @@ class Session:
 
     def identity(self) -> str:
         """Return what differs for each server and kind of login, and contains no credential."""
-        from hashlib import sha256
-
-        from envkit.sources.vault.address import find_address
-
-        address, auth = find_address(self._context), self._auth
-        public = [auth.values.get(key) for key in ("role_id", "role", "username", "mount")]
-        known = (address.url, address.namespace, auth.method, public)
-        return sha256(repr(known).encode()).hexdigest()
+        return vault_auth.login_kind(self._auth, self._context)
 
     def call(self, function: Callable[[VaultClient], R], token: str = "") -> R:
         """Return what a function returns for a client with a token; default: the one in use.
@@ -416,27 +389,12 @@ class Session:
         return client, lease
 
     def _find_engines(self, client: VaultClient, paths: set[str]) -> dict[str, Engine]:
-        """Ask for one path of each first segment, until every path has its engine.
+        find = partial(vault_kv.find_engine, client, mount=self._mount)
 
-        If the server reveals no engine, nested mounts may differ, so each path is queried.
-        """
-        found: dict[str, Engine] = {}
-        every = False
-        while True:
-            for engine in self.engines:
-                found.update((path, engine) for path in paths if engine.serves(path))
-            unknown = sorted(paths - found.keys())
-            if not unknown:
-                return found
-            asked = unknown if every else list({p.partition("/")[0]: p for p in unknown}.values())
-            find = partial(vault_kv.find_engine, client, mount=self._mount)
-            for path, answer in zip(asked, self.parallel(find, asked), strict=True):
-                engine = self.value(answer)
-                if engine.version is not None or engine.mount == self._mount:
-                    self.engines.append(engine)
-                else:
-                    found[path] = engine
-                    every = True
+        def ask(asked: Collection[str]) -> list[Engine]:
+            return [self.value(answer) for answer in self.parallel(find, asked)]
+
+        return vault_kv.find_engines(paths, self.engines, ask, mount=self._mount)
 
 
 def _spread() -> float:
