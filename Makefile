@@ -17,7 +17,7 @@ PACKAGE := pyproject.toml README.md $(shell find envkit -name __pycache__ -prune
 help:  ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' $(firstword $(MAKEFILE_LIST)) | expand -t 22
 
-demo: $(VENV)/.installed  ## Run an app in two environments: no server, no account
+demo: $(VENV)/.installed  ## Run apps, and rotate a secret of one: no server, no account
 	@PATH="$(abspath $(BIN)):$$PATH" sh scripts/demo.sh
 
 # three at once even on two cores: tests mostly wait for servers

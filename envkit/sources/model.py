@@ -167,7 +167,7 @@ def pick_field(ref: Reference, fields: Mapping[str, object]) -> str | Absent:
     if field is None:
         if len(fields) != 1:
             raise InvalidReferenceError(
-                f"{ref} names no field, and the secret has {len(fields)}: {_names(fields)}",
+                f"{ref} names no field, but the secret has {len(fields)}: {_names(fields)}",
                 hint="add '#FIELD', or '#*' for the whole secret as JSON",
             )
         field = next(iter(fields))

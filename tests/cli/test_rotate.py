@@ -31,7 +31,7 @@ VECTORS = vectors("cli/rotate")
 
 pytestmark = pytest.mark.usefixtures("trusted")
 
-GRACE = "the store has the new value; apps that read it at start must restart before TIME"
+GRACE = "the store has the new value; the old one works until TIME"
 DONE = "the store has the new value, and the old one no longer works"
 NO_GRACE = ('grace = "0s"', 'target = { previous_field = "" }')
 API_KEY = table("api-key", "API_KEY")
@@ -225,7 +225,7 @@ def test_rotate_plan_shows_a_rotation_that_waits_for_a_decision(standing):
     standing.dotenv("prod", "AT_WORK=of somebody else\n")
     seen = told(run(standing, "--plan", "at-work"))
     assert "failing" in seen
-    assert "  nothing: it waits for your decision\n" in seen
+    assert "  nothing: it needs your decision\n" in seen
     assert seen.endswith("  run: envkit rotate --abort prod/at-work\n[1]\n")
 
 
@@ -268,9 +268,9 @@ def test_rollback_in_the_grace_period_restores_the_old_value(shop):
     assert values(shop, "prod") == {"API_KEY": "old-1", "SESSION": "old-2"}
     assert told(run(shop, "--rollback", "prod/api-key")) == (
         "ROTATION      OUTCOME  WHAT\n"
-        "prod/api-key  refused  there is no unfinished rotation to be rolled back\n"
+        "prod/api-key  refused  there is no unfinished rotation to roll back\n"
         "2> envkit: error: prod/api-key: .env.prod#API_KEY: "
-        "there is no unfinished rotation to be rolled back [rotation-failed]\n"
+        "there is no unfinished rotation to roll back [rotation-failed]\n"
         "2> envkit: hint: run 'envkit rotate status' to see its state\n"
         "[1]\n"
     )
@@ -282,7 +282,7 @@ def test_rollback_is_refused_once_the_old_value_is_retired(shop):
     after = values(shop, "prod")
     assert told(run(shop, "--rollback", "session")).endswith(
         "2> envkit: error: prod/session: .env.prod#SESSION: "
-        "there is no unfinished rotation to be rolled back: the old value no longer works "
+        "there is no unfinished rotation to roll back: the old value no longer works "
         "[rotation-failed]\n"
         "2> envkit: hint: run: envkit rotate prod/session\n"
         "[1]\n"
@@ -309,7 +309,7 @@ def test_abort_drops_a_new_value_that_the_store_does_not_have(shop):
     ), "it is not tried every second"
     assert "'false' exited" in told(run(shop, "prod/api-key")), "unless a person asks"
     assert told(run(shop, "--abort", "prod/api-key")) == (
-        "ROTATION      OUTCOME  WHAT\nprod/api-key  aborted  the new value is dropped\n"
+        "ROTATION      OUTCOME  WHAT\nprod/api-key  aborted  the new value was discarded\n"
     )
     assert told(run(shop, "--abort", "prod/api-key")).endswith("[1]\n")
     assert values(shop, "prod")["API_KEY"] == "old-1"
@@ -334,7 +334,7 @@ def test_resume_continues_only_unfinished_rotations(shop):
     assert told(run(shop, "--resume")).splitlines()[1:] == [f"prod/api-key  in-grace  {GRACE}"]
     assert values(shop, "prod")["SESSION"] == "old-2"
     assert told(run(shop, "--resume", "session")).endswith(
-        "there is no unfinished rotation to be resumed [rotation-failed]\n"
+        "there is no unfinished rotation to resume [rotation-failed]\n"
         "2> envkit: hint: run 'envkit rotate status' to see its state\n"
         "[1]\n"
     )
@@ -457,7 +457,7 @@ def test_a_rotation_removed_from_its_profile_in_the_grace_period_can_be_finished
         "[1]\n"
     )
     assert "prod/api-key" not in told(run(shop, "status", "--env", "staging"))
-    assert "nothing: it waits for your decision" in told(run(shop, "--plan"))
+    assert "nothing: it needs your decision" in told(run(shop, "--plan"))
     refused = told(run(shop, "--abort", "prod/api-key", "--reason", "tidy up"))
     assert ".env.prod#API_KEY already has the new value" in refused
     assert told(run(shop, "--resume", "prod/api-key")).endswith("[6]\n"), "it takes a reason"

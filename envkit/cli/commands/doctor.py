@@ -33,7 +33,8 @@ def doctor(
     watchers: Annotated[
         bool,
         typer.Option(
-            "--watchers", help="Show what each running 'exec --watch' holds, without values."
+            "--watchers",
+            help="List each running 'exec --watch' with its variables and versions.",
         ),
     ] = False,
 ) -> int:

@@ -88,6 +88,7 @@ def supervise(
         access: records each change in the audit log.
     """
     set_leaving(_may_leave)
+    gc.freeze()  # what exists now stays: neither a collection nor a child touches it
     gc.enable()  # `main` disables it for short lives
 
     def record(change: Changed) -> None:
@@ -115,6 +116,8 @@ def _way(given: Arguments) -> tuple[Do, int, str]:
     """Return what to do on a change, with the signal or the command for it."""
     if not given.flag("watch"):
         return Do.TELL, 0, ""
+    if not given.one("watch") and given.rest[1:2] == ["--"]:
+        _refuse_separate(given.rest[0])
     text = given.one("watch") or "restart"
     way, _, rest = text.partition(":")
     if text == "restart":
@@ -129,9 +132,18 @@ def _way(given: Arguments) -> tuple[Do, int, str]:
         example = "signal:HUP" if way == "signal" else "run:'make reload'"
         raise UsageError(f"--watch={way} needs more", hint=f"write --watch={example}")
     raise UsageError(
-        f"--watch has no way '{way}'",
+        f"--watch: unknown action '{way}'",
         hint=did_you_mean(way, WAYS),
     )
+
+
+def _refuse_separate(word: str) -> None:
+    """Refuse `--watch restart -- COMMAND`, where `restart` would be the command."""
+    if word.partition(":")[0] in WAYS:
+        import shlex
+
+        hint = f"write --watch={shlex.quote(word)}"
+        raise UsageError("--watch takes a value only behind '='", hint=hint)
 
 
 def _signal(option: str, name: str) -> int:

@@ -310,7 +310,7 @@ class AwsIamKeyRotator:
     def _meaning(self, error: Any, doing: str, parameters: Mapping[str, str]) -> Exception:
         if error.aws_code == "LimitExceeded":
             # a key was created but the response was lost, or a deleted key still counts
-            return TargetUnavailableError(f"{doing}: it has two (LimitExceeded)")
+            return TargetUnavailableError(f"{doing}: it already has two (LimitExceeded)")
         if error.aws_code == "NoSuchEntity" and not parameters:
             return RotationError(
                 f"there is no IAM user '{self._user}'", hint="correct 'target.user'"

@@ -161,12 +161,12 @@ class AwsSecretsManagerSource:
             self.check(ref)
             if ref.version is not None or ref.stage is not None:
                 raise InvalidReferenceError(
-                    f"{ref} is pinned, and an old version cannot be changed",
+                    f"{ref} is pinned, but an old version cannot be changed",
                     hint="remove '?' and what follows it",
                 )
             if ref.field == WHOLE:
                 raise InvalidReferenceError(
-                    f"{ref} is a whole secret, and one value is written at a time",
+                    f"{ref} is a whole secret, but envkit writes one value at a time",
                     hint="name a field, or remove '#*' if the secret is not a JSON object",
                 )
         change = self._change(next(iter(values)))

@@ -97,7 +97,7 @@ def parse_auth(source: str, table: Mapping[str, object]) -> Auth:
                 hint=did_you_mean(key, (*needed, *optional)),
             )
         if not isinstance(value, str) or not value:
-            raise ProfileError(f"'{key}' of {place} must be a string that is not empty")
+            raise ProfileError(f"'{key}' of {place} must be a non-empty string")
         values[key] = value
     missing = [key for key in needed if key not in values]
     if method in ("jwt", "oidc") and ("jwt" in values) == ("jwt_file" in values):

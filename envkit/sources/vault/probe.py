@@ -34,7 +34,7 @@ _UNUSED = {
 def unused(context: SourceContext) -> list[str]:
     """Return a warning for each variable that the Vault CLI supports and envkit does not."""
     return [
-        f"{place_of(context, '', name)} is set, and envkit does not use it: {instead}"
+        f"{place_of(context, '', name)} is set, but envkit does not use it: {instead}"
         for name, instead in _UNUSED.items()
         if environ_of(context, name)
     ]

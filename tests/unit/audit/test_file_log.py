@@ -98,7 +98,7 @@ def test_the_oldest_of_too_many_full_files_is_removed(log):
     assert numbers == list(range(4, audit_file.MAX_FULL_FILES + 4))
     verdict = verify(str(log))
     assert verdict.problems == ()
-    assert verdict.notes == ("records before 4 were removed by rotation",)
+    assert verdict.notes == ("records before 4 were removed by log rotation",)
 
 
 def test_other_files_in_the_folder_are_not_part_of_the_log(log):

@@ -34,7 +34,7 @@ _STYLES = {
 _SENTENCES = {
     OutcomeStatus.ROTATED: "the store has the new value, and the old one no longer works",
     OutcomeStatus.ROLLED_BACK: "the new value no longer works",
-    OutcomeStatus.ABORTED: "the new value is dropped",
+    OutcomeStatus.ABORTED: "the new value was discarded",
 }
 _KEPT = (OutcomeStatus.IN_USE, OutcomeStatus.BLOCKED)
 _QUIET = (
@@ -114,8 +114,7 @@ def what(outcome: Outcome, now: float) -> str:
         return outcome.reason or _SENTENCES[outcome.status]
     if outcome.status == OutcomeStatus.IN_GRACE and record is not None:
         return (
-            "the store has the new value; apps that read it at start must restart before "
-            f"{before(record.retire_at, now)}"
+            f"the store has the new value; the old one works until {before(record.retire_at, now)}"
         )
     if outcome.status in _KEPT and record is not None and record.evidence.seen_at:
         return f"{outcome.reason}, last seen {before(record.evidence.seen_at, now)}"

@@ -145,7 +145,7 @@ def planned(one: RotationStatus, now: float, *, asked: bool) -> str:
         asked: whether the rotation is named or `--all` is given, so that it need not be due.
     """
     if one.stopped or one.state in _PLANS:
-        return "nothing: it waits for your decision" if one.stopped else _PLANS[one.state]
+        return "nothing: it needs your decision" if one.stopped else _PLANS[one.state]
     if one.state == RotationState.QUARANTINED and not asked:
         return "nothing, unless you name it"
     if one.state == RotationState.GRACE_PERIOD:
