@@ -163,13 +163,8 @@ def after(state: State, settings: Settings, event: Event, now: float) -> tuple[S
             state = state._replace(reading=state.tokens())
         case Announced():
             state = state._replace(ready=False, announced_at=now)
-        case Leased():
-            lease = Lease(event.renew_at, event.replace_at)
-            state = state._replace(leases={**state.leases, event.source: lease})
-        case RenewBegun():
-            state = _renew_begun(state, event)
-        case RenewEnded():
-            state = _renew_ended(state, event, now)
+        case Leased() | RenewBegun() | RenewEnded():
+            state = state._replace(leases=_leases_after(state.leases, event, now))
         case Prepared():
             state = _prepared(state, settings, now)
     return state, []
@@ -259,23 +254,23 @@ def _poked(state: State, now: float) -> State:
     )
 
 
-def _renew_begun(state: State, event: RenewBegun) -> State:
-    leases = dict(state.leases)
-    for name in event.sources:
-        leases[name] = leases[name]._replace(renewing=True)
-    return state._replace(leases=leases)
-
-
-def _renew_ended(state: State, event: RenewEnded, now: float) -> State:
-    lease = state.leases.get(event.source)
-    if lease is None or not lease.renewing:
-        return state  # it has succeeded
-    failures = lease.failures + 1
-    pause = pause_seconds(failures, first=FIRST_RENEWAL_SECONDS, last=LAST_RENEWAL_SECONDS)
-    failed = lease._replace(
-        renew_at=now + _shortened(pause, event.spread), renewing=False, failures=failures
-    )
-    return state._replace(leases={**state.leases, event.source: failed})
+def _leases_after(
+    leases: Mapping[str, Lease], event: Leased | RenewBegun | RenewEnded, now: float
+) -> Mapping[str, Lease]:
+    match event:
+        case Leased():
+            return {**leases, event.source: Lease(event.renew_at, event.replace_at)}
+        case RenewBegun():
+            begun = {name: leases[name]._replace(renewing=True) for name in event.sources}
+            return {**leases, **begun}
+        case RenewEnded():
+            lease = leases.get(event.source)
+            if lease is None or not lease.renewing:
+                return leases  # it has succeeded
+            failures = lease.failures + 1
+            pause = pause_seconds(failures, first=FIRST_RENEWAL_SECONDS, last=LAST_RENEWAL_SECONDS)
+            retry_at = now + _shortened(pause, event.spread)
+            return {**leases, event.source: Lease(retry_at, lease.replace_at, failures=failures)}
 
 
 def _read_valid(

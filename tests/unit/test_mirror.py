@@ -75,6 +75,7 @@ ELSEWHERE = {
     "resolution": "unit/resolution/test_resolve.py",
     # a real supervisor: what happens to the app
     "resident.child": "unit/resident/test_supervisor.py",
+    "resident.events": "unit/resident/test_watcher.py",
     "resident.kernel": "unit/resident/test_supervisor.py",
     "resident.reaper": "unit/resident/test_supervisor.py",
     "resident.signals": "unit/resident/test_supervisor.py",

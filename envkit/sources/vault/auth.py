@@ -368,6 +368,7 @@ def _object(client: VaultClient, body: Mapping[str, Any], key: str) -> Mapping[s
 
 
 def granted_lease(granted: Mapping[str, Any]) -> Lease:
+    """Return the lifetime that a server granted to a token or a secret."""
     seconds = granted.get("lease_duration")
     return _lease(seconds, granted.get("renewable")) if seconds else Lease(None, renewable=False)
 

@@ -10,11 +10,11 @@ import os
 from functools import partial
 from time import monotonic
 
+from envkit._internal.parallel import InTime
 from envkit.errors import AuthError, DeniedError
 from envkit.sources.vault import auth as vault_auth
 from envkit.sources.vault import kv as vault_kv
-from envkit.sources.vault.client import VaultClient
-from envkit.sources.vault.in_time import InTime
+from envkit.sources.vault.client import VaultClient, too_late
 from envkit.sources.vault.kv import Engine
 
 TYPE_CHECKING = False
@@ -51,7 +51,8 @@ class Session(InTime):
         self.engines: list[Engine] = []
         self.reads_metadata = True
         self._pid = os.getpid()
-        super().__init__(context, concurrency)
+        deadline = context.deadline
+        super().__init__(deadline, concurrency, lambda: too_late(f"'{context.name}'", deadline))
         self._context = context
         self._auth = auth
         self._concurrency = concurrency
@@ -74,8 +75,6 @@ class Session(InTime):
             SourceError: the server failed.
         """
         if not self._sharing:
-            if self._pid != os.getpid():
-                self._leave_parent()
             self._adopt_resumed()
             return self._prepare(paths)
         shared = self._shared = self._shared or self._find_shared()
@@ -208,6 +207,7 @@ class Session(InTime):
 
     def _adopt_resumed(self) -> None:
         """Begin with the login of another process, if it is of the same server and credential."""
+        self._leave_parent()
         resumed = self._resumed
         if resumed is None or self._client is not None:
             return
@@ -240,8 +240,6 @@ class Session(InTime):
         """
         shared = self._shared
         if shared is None:
-            if self._pid != os.getpid():
-                self._leave_parent()
             self._adopt_resumed()
             return self._renew()
         with shared.lock:
@@ -293,10 +291,10 @@ class Session(InTime):
 
     def _leave_parent(self) -> None:
         """After a fork, go on with the login, but not with the connections of the parent."""
-        self._pid = os.getpid()
-        if self._client is not None:
+        if self._client is not None and self._pid != os.getpid():
             self.resume(self.state())
             self._client = None
+        self._pid = os.getpid()
 
     # ---------------------------------------------------------------- for leases
 
@@ -390,11 +388,9 @@ class Session(InTime):
 
     def _find_engines(self, client: VaultClient, paths: set[str]) -> dict[str, Engine]:
         find = partial(vault_kv.find_engine, client, mount=self._mount)
-
-        def ask(asked: Collection[str]) -> list[Engine]:
-            return [self.value(answer) for answer in self.parallel(find, asked)]
-
-        return vault_kv.find_engines(paths, self.engines, ask, mount=self._mount)
+        return vault_kv.find_engines(
+            paths, self.engines, lambda asked: self.values(find, asked), mount=self._mount
+        )
 
 
 def _spread() -> float:

@@ -47,7 +47,7 @@ def read(client: VaultClient, wanted: Target) -> Held:
         raise client.unexpected(f"status {answer.status} for {wanted.locate()}")
     if not isinstance(lease_id, str) or not lease_id:
         raise InvalidReferenceError(
-            f"cannot use {wanted.locate()}: the '{wanted.engine.type}' engine gives no lease for it",
+            f"cannot use {wanted.locate()}: the '{wanted.engine.type}' engine gives it no lease",
             hint="name a path with a lease, such as database/creds/ROLE",
         )
     return granted(wanted, lease_id, dumps(data), granted_lease(answer.body), spread())
