@@ -14,8 +14,7 @@ import time
 from time import monotonic
 
 from envkit._internal.named_tuple import NamedTuple
-from envkit._internal.paths import state_folder
-from envkit._internal.process_name import host_name, process_name
+from envkit._internal.paths import host_name, process_name, state_folder
 from envkit.errors import EnvkitError
 from envkit.resident.state import Announced, Looked, ReadRefused, ReadValid
 

@@ -201,6 +201,34 @@ def test_a_command_that_does_not_last_says_which_one_does(leased, project, comma
     assert leased.users() == []
 
 
+@pytest.mark.parametrize(
+    ("command", "status", "said"),
+    [
+        (("check",), 0, "is a dynamic secret"),
+        (("diff", "prod", "dev"), 3, "is a dynamic secret"),
+        (("doctor", "--env", "prod"), 0, "may read 2 of 2 values"),
+        (("show", "--env", "prod"), 3, "is a dynamic secret"),
+        (("exec", "--env", "prod", "--dry-run", "--", "app"), 0, "creds/app#password"),
+    ],
+)
+def test_a_command_that_only_looks_creates_no_user(leased, project, command, status, said):
+    leased.profile(project, project.environ)
+    project.profile("dev.toml", '[variables]\nDB_USER = "app"\nDB_PASSWORD = "none"\n')
+    project.environ["ENVKIT_TRUST"] = "1"
+    done = project.run(*command)
+    assert said in done.stdout + done.stderr
+    assert done.returncode == status, done
+    assert leased.users() == []
+
+
+def test_doctor_says_of_which_token_the_leases_are_not_revoked(leased, project):
+    for login, count in ((leased.bao.token(leased.policy()), 1), (leased.approle(), 0)):
+        leased.profile(project, project.environ, login)
+        project.environ["ENVKIT_TRUST"] = "1"
+        shown = project.run("doctor", "--env", "prod").stdout
+        assert " ".join(shown.split()).count("are not revoked when an app ends") == count, shown
+
+
 # ---------------------------------------------------------------- exec
 
 

@@ -240,10 +240,13 @@ class VaultSource:
 
     @property
     def warnings(self) -> Sequence[str]:
-        """Settings in the environment that the Vault CLI supports and envkit does not."""
-        from envkit.sources.vault.probe import unused
+        """Settings in the environment that envkit does not use, and leases that it cannot end."""
+        from envkit.sources.vault.probe import not_revoked, unused
 
-        return unused(self._context)
+        warnings = unused(self._context)
+        if not self._session.obtained:
+            warnings += not_revoked(self.name, self._session.engines)
+        return warnings
 
     def probe(self) -> Sequence[str]:
         """Return the server and the identity of the token; see `Probe`."""

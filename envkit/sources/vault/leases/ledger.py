@@ -16,8 +16,7 @@ import os
 import stat
 from typing import TYPE_CHECKING, NamedTuple
 
-from envkit._internal.paths import state_folder
-from envkit._internal.process_name import host_name, process_name
+from envkit._internal.paths import host_name, process_name, state_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
