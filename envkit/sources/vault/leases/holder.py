@@ -309,7 +309,7 @@ class Holder:
                         break  # not allowed: each ends by itself
             self._held.clear()
             self._spent.clear()
-            self._ledger.remove()
+            self._ledger.remove(session.identity())
 
 
 def _field(ref: Reference, found: Held | Refused) -> Outcome:

@@ -64,9 +64,18 @@ class Ledger:
         except OSError:
             return
 
-    def remove(self) -> None:
-        """Remove the file: everything in it is revoked."""
-        _remove(self._path)
+    def remove(self, server: str) -> None:
+        """Remove the lines of one server, where everything is revoked."""
+        try:
+            descriptor = _open(self._path)
+        except OSError:
+            return
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            lines = _lines(os.read(descriptor, MAX_BYTES))
+            _keep(self._path, descriptor, [one for _, one in lines if one.server != server])
+        finally:
+            os.close(descriptor)
 
 
 def sweep(server: str, revoke: Callable[[Entry], bool]) -> None:
@@ -105,11 +114,8 @@ def _sweep_one(path: str, server: str, revoke: Callable[[Entry], bool]) -> None:
             for entry in own:
                 if entry.lease:
                     revoke(entry)
-        left = [entry for _, entry in lines if entry.server != server]
-        if not left:
-            _remove(path)
-        elif own:
-            _rewrite(descriptor, left)
+        if own or not lines:
+            _keep(path, descriptor, [entry for _, entry in lines if entry.server != server])
     except BlockingIOError:
         return  # another process sweeps it
     finally:
@@ -125,7 +131,11 @@ def _append(path: str, data: bytes) -> None:
         os.close(descriptor)
 
 
-def _rewrite(descriptor: int, entries: Sequence[Entry]) -> None:
+def _keep(path: str, descriptor: int, entries: Sequence[Entry]) -> None:
+    """Leave only some lines of a locked file; remove it if there are none."""
+    if not entries:
+        _remove(path)
+        return
     text = "".join(json.dumps({"host": host_name(), **one._asdict()}) + "\n" for one in entries)
     os.ftruncate(descriptor, 0)
     os.pwrite(descriptor, text.encode(), 0)

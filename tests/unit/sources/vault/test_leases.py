@@ -129,12 +129,14 @@ def swept(server="s", allowed=lambda _: True):
 def test_the_ledger_is_private_and_is_removed_when_all_is_revoked(folder):
     ledger = Ledger(os.getpid())
     ledger.add(Entry("s", accessor="a"))
-    ledger.add(Entry("s", lease="l"))
+    ledger.add(Entry("t", lease="l"))
     (file,) = folder.iterdir()
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     assert len(file.read_text().splitlines()) == 2
-    ledger.remove()
+    ledger.remove("s")
+    assert len(file.read_text().splitlines()) == 1
+    ledger.remove("t")
     assert list(folder.iterdir()) == []
 
 
@@ -204,5 +206,5 @@ def test_a_ledger_that_cannot_be_written_stops_nothing(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "file"))
     ledger = Ledger(os.getpid())
     ledger.add(Entry("s", accessor="a"))
-    ledger.remove()
+    ledger.remove("s")
     assert swept() == []
