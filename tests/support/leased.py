@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from support.openbao import RefusedError
+from support.supervised import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -82,6 +83,10 @@ class Leased:
             f"WHERE description = '{self._tag}' ORDER BY rolname"
         )
         return [name for (name,) in rows]
+
+    def all_dropped(self) -> bool:
+        """Wait until there is no user left: the server drops them after it has answered."""
+        return bool(wait_until(lambda: not self.users(), "a user is left"))
 
     def policy(self, **more: list[str]) -> str:
         """Create a policy that allows reads of the secret, and `more`."""
