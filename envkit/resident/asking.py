@@ -149,9 +149,9 @@ def _read(
             check_limits([os.fsencode(word) for word in command], environ)
         send(_of(environment, environ))
     except EnvkitError as error:
-        send((REFUSED, problem_of(error).value, pickled(error)))
+        send((REFUSED, str(problem_of(error)), pickled(error)))
     except Exception as bug:  # noqa: BLE001 - its message might quote a value
-        send((REFUSED, Problem.FAILED.value, pickled(_internal_error(bug))))
+        send((REFUSED, str(Problem.FAILED), pickled(_internal_error(bug))))
     for source in watched:
         send_login(source, send)
 

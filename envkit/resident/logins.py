@@ -6,16 +6,17 @@ is never stopped because something ends.
 
 from __future__ import annotations
 
-from envkit.errors import EnvkitError
+from envkit.errors import EnvkitError, UnavailableError
+from envkit.resident.forked import all_parts, start_job
 from envkit.resident.state import FOREVER, Leased
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from typing import Any
 
     from envkit._internal.clock import Deadline
-    from envkit.resident.forked import Send
+    from envkit.resident.forked import Job, Send
     from envkit.resident.noticing import WatchedSource
     from envkit.resolution.prepare import PreparedProfile
     from envkit.sources.model import LoginWarning
@@ -50,10 +51,26 @@ class Logins:
         """Return what `decide` must know of a source."""
         return leased(name, self.states[name])
 
-    def leasing(self) -> list[WatchedSource]:
-        """Return the sources that hold leases."""
+    def renew(self, names: Iterable[str], deadline: Deadline) -> Job:
+        """Start a child that renews what these sources have.
+
+        Raises:
+            UnavailableError: no process can be started.
+        """
+        asked = [self._sources[name] for name in sorted(names)]
+        return start_job(renewal(asked, deadline, self.states), deadline.timeout_seconds)
+
+    def release(self, deadline: Deadline) -> None:
+        """Revoke all leases, and forget what the sources have; this takes a few seconds at most."""
         names = [name for name, state in self.states.items() if has_leases(state)]
-        return [self._sources[name] for name in names if name in self._sources]
+        leasing = [self._sources[name] for name in names if name in self._sources]
+        try:
+            if leasing:
+                list(all_parts(start_job(release(leasing, deadline, self.states), RELEASE_SECONDS)))
+        except UnavailableError:
+            return  # each ends by itself, or is revoked at the next start
+        finally:
+            self.states.clear()
 
 
 def has_leases(state: Mapping[str, Any]) -> bool:

@@ -4,39 +4,29 @@
     access.begin(watcher.prepare())               # may ask a person; no store is read
     app = start(watcher.first().environ)          # blocks, and raises what `exec` would
     while ...:
-        select([*watcher.filenos(), ...], timeout=watcher.next_time() - monotonic())
+        wait_readable([*watcher.filenos(), ...], watcher.next_time())
         for event in watcher.step(monotonic()):
             ...                                   # Changed, Warned, Recovered
 
 What always holds: an environment that is not valid, or that a store failed to give, is never
-announced; stores are asked only in short-lived child processes, so the clients of stores are
+announced; stores other than files are asked only in short-lived child processes, so clients are
 never loaded in this one; values are only in memory and in an anonymous pipe.
 """
 
 from __future__ import annotations
 
 import os
-from select import select
 from time import monotonic
 
 from envkit._internal.clock import Deadline
 from envkit.errors import EnvkitError, UnavailableError
 from envkit.resident import asking
 from envkit.resident.decide import Announce, Look, Read, Renew, Wait, after, decide, watching
-from envkit.resident.events import Changed, Recovered, Warned, event_of
-from envkit.resident.forked import Job, JobState
+from envkit.resident.forked import JobState, all_parts, start_job
 from envkit.resident.holding import HoldingFile
-from envkit.resident.logins import (
-    LOGIN,
-    RELEASE_SECONDS,
-    WARNING,
-    Logins,
-    has_leases,
-    release,
-    renewal,
-)
+from envkit.resident.logins import LOGIN, WARNING, Logins, has_leases
 from envkit.resident.noticing import look, look_at_files, watched_sources
-from envkit.resident.request import WatchRequest
+from envkit.resident.request import Changed, Recovered, Warned, WatchRequest, event_of
 from envkit.resident.state import (
     Announced,
     LookBegun,
@@ -61,8 +51,9 @@ if TYPE_CHECKING:
     from typing import Any
 
     from envkit.resident import state as states
-    from envkit.resident.events import Event
+    from envkit.resident.forked import Job
     from envkit.resident.noticing import WatchedSource
+    from envkit.resident.request import Event
     from envkit.resolution.prepare import PreparedProfile
 
 __all__ = ["Changed", "Recovered", "Warned", "WatchRequest", "Watcher"]
@@ -95,6 +86,7 @@ class Watcher:
         self._current = Changed({}, (), {})  # with all names
         self._next: Changed | None = None  # valid, and not announced yet
         self._until = float("inf")
+        self._closed = False
 
     @property
     def deadline(self) -> Deadline:
@@ -133,19 +125,15 @@ class Watcher:
         self._poke = last_poke()
         quick = [PROFILES, *(name for name, one in self._watched.items() if one.is_quick)]
         base = {name: self._look_here(name).tokens for name in quick}
-        job = Job(
-            asking.read_first(self._prepared, self._request, self._deadline),
-            seconds=self._deadline.remaining_seconds(),
-            attached=True,
-        )
-        try:
-            while job.state is JobState.RUNNING:
-                select([job], [], [], max(0.0, job.late_at - monotonic()))
-                for part in job.receive():
-                    self._keep(part, monotonic(), [])
-        finally:
-            job.close()
-        found = self._found(job)
+        work = asking.read_first(self._prepared, self._request, self._deadline)
+        if all(one.is_quick for one in self._watched.values()):
+            work(self._keep_first)  # it loads no client of a store
+            found = self._found()
+        else:
+            job = start_job(work, self._deadline.remaining_seconds(), attached=True)
+            for part in all_parts(job):
+                self._keep_first(part)
+            found = self._found(job)
         if isinstance(found, ReadRefused):
             raise found.error
         now = monotonic()
@@ -176,12 +164,9 @@ class Watcher:
             now: from `monotonic`.
         """
         events: list[Event] = []
-        for job in list(self._looks):
-            self._receive_looks(job, now, events)
-        if self._reading is not None:
-            self._receive_read(self._reading, now, events)
-        for job in list(self._renewals):
-            self._receive_renewals(job, now, events)
+        if self._closed:
+            return events
+        self._receive(now, events)
         while True:
             action = decide(self._state, self._settings, now)
             match action:
@@ -191,9 +176,7 @@ class Watcher:
                     self._renew(action.sources, now, events)
                 case Read():
                     self._after(ReadBegun(), now, events)
-                    self._answer = None
-                    work = asking.read_again(self._request, self._logins.states)
-                    self._reading = Job(work, seconds=self._request.timeout_seconds)
+                    self._read(now, events)
                 case Announce():
                     self._after(Announced(), now, events)
                     events.append(self._announced())
@@ -213,20 +196,23 @@ class Watcher:
 
         It may be called at any time, and more than once.
         """
+        self._closed, self._until = True, float("inf")
         for job in self._jobs():
             job.close()
         self._file.remove()
         self._looks.clear()
         self._renewals.clear()
         self._reading = None
-        leasing = self._logins.leasing()
-        if leasing and os.getpid() == self._pid:
-            work = release(leasing, self._deadline, self._logins.states)
-            job = Job(work, seconds=RELEASE_SECONDS)
-            while job.state is JobState.RUNNING:
-                select([job], [], [], max(0.0, job.late_at - monotonic()))
-                job.receive()
-        self._logins.states.clear()
+        if os.getpid() == self._pid:
+            self._logins.release(self._deadline)
+
+    def _receive(self, now: float, events: list[Event]) -> None:
+        for job in list(self._looks):
+            self._receive_looks(job, now, events)
+        if self._reading is not None:
+            self._receive_read(self._reading, now, events)
+        for job in list(self._renewals):
+            self._receive_renewals(job, now, events)
 
     # ---------------------------------------------------------------- looks
 
@@ -243,8 +229,13 @@ class Watcher:
         asked = [self._watched[name] for name in sorted(names - quick)]
         if asked:
             work = asking.look_at(asked, self._deadline, self._logins.states)
-            job = Job(work, seconds=self._request.timeout_seconds)
-            self._looks[job] = {one.name for one in asked}
+            try:
+                job = start_job(work, self._request.timeout_seconds)
+            except UnavailableError as error:
+                for one in asked:
+                    self._after(Looked(one.name, {}, error, _spread()), now, events)
+            else:
+                self._looks[job] = {one.name for one in asked}
 
     def _look_here(self, name: str) -> Looked:
         if name == PROFILES:
@@ -270,6 +261,14 @@ class Watcher:
 
     # ---------------------------------------------------------------- reads
 
+    def _read(self, now: float, events: list[Event]) -> None:
+        self._answer = None
+        work = asking.read_again(self._request, self._logins.states)
+        try:
+            self._reading = start_job(work, self._request.timeout_seconds)
+        except UnavailableError as error:
+            self._after(ReadRefused(Problem.FAILED, error, _spread()), now, events)
+
     def _receive_read(self, job: Job, now: float, events: list[Event]) -> None:
         for part in job.receive():
             self._keep(part, now, events)
@@ -285,6 +284,9 @@ class Watcher:
         self._after(ReadValid(changed=changed), now, events)
         self._prepare_again(now, events)
 
+    def _keep_first(self, part: tuple[Any, ...]) -> None:
+        self._keep(part, monotonic(), [])
+
     def _keep(self, part: tuple[Any, ...], now: float, events: list[Event]) -> None:
         """Take over what a read or a renewal has sent."""
         if part[0] == LOGIN:
@@ -297,19 +299,21 @@ class Watcher:
 
     def _keep_looked(self, part: tuple[Any, ...], now: float, events: list[Event]) -> None:
         """Take over a login that a look has sent, unless it may know less than the last read."""
-        name = part[1]
-        if has_leases(self._logins.states.get(name, {})) or name in self._renewing():
-            return
-        self._keep(part, now, events)
+        renewing = any(part[1] in names for names in self._renewals.values())
+        if not renewing and not has_leases(self._logins.states.get(part[1], {})):
+            self._keep(part, now, events)
 
     # ---------------------------------------------------------------- renewals
 
     def _renew(self, names: frozenset[str], now: float, events: list[Event]) -> None:
         self._after(RenewBegun(names), now, events)
-        work = renewal(
-            [self._watched[name] for name in sorted(names)], self._deadline, self._logins.states
-        )
-        self._renewals[Job(work, seconds=self._request.timeout_seconds)] = names
+        try:
+            job = self._logins.renew(names, self._deadline)
+        except UnavailableError:
+            for name in sorted(names):
+                self._after(RenewEnded(name, _spread()), now, events)
+        else:
+            self._renewals[job] = names
 
     def _receive_renewals(self, job: Job, now: float, events: list[Event]) -> None:
         for part in job.receive():
@@ -318,20 +322,17 @@ class Watcher:
             for name in sorted(self._renewals.pop(job)):
                 self._after(RenewEnded(name, _spread()), now, events)
 
-    def _renewing(self) -> frozenset[str]:
-        return frozenset().union(*self._renewals.values())
-
-    def _found(self, job: Job) -> Changed | ReadRefused:
-        """Return what a child that has ended says of the environment."""
+    def _found(self, job: Job | None = None) -> Changed | ReadRefused:
+        """Return what a read says of the environment: that of a child which has ended, or ours."""
         answer, self._answer = self._answer, None
-        if job.state is not JobState.DONE or answer is None:
+        if answer is None or (job is not None and job.state is not JobState.DONE):
             return ReadRefused(Problem.FAILED, self._ended(job), _spread())
         if answer[0] == asking.REFUSED:
             return ReadRefused(Problem(answer[1]), asking.unpickled(answer[2]), _spread())
         return Changed(*answer[1:])
 
-    def _ended(self, job: Job) -> EnvkitError:
-        if job.state is JobState.CRASHED:
+    def _ended(self, job: Job | None) -> EnvkitError:
+        if job is not None and job.state is JobState.CRASHED:
             return EnvkitError("internal error: the process that asks the stores has crashed")
         return UnavailableError(
             f"no answer within {self._request.timeout_seconds:g} s",

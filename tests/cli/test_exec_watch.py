@@ -146,6 +146,7 @@ def test_messages_output_and_status_are_those_of_plain_exec(dev, way, options, c
         (["--watch="], "--watch= has no value|write --watch, or a value behind the '='"),
         (["--watch=signal:HPU"], "--watch=signal has no signal 'HPU'|did you mean 'HUP'?"),
         (["--watch", "--stop-signal", "TRM"], "--stop-signal has no signal 'TRM'|did you mean "),
+        (["--watch", "--stop-signal", ""], "--stop-signal has no signal ''|use one of: ABRT"),
         (["--watch", "--splay", "x"], "--splay is not a number of seconds|write --splay 5"),
         (["--watch", "--debounce=-1"], "--debounce is not a number of seconds|write --debounce"),
         (["--watch", "restart"], "--watch takes a value only behind '='|write --watch=restart"),

@@ -114,7 +114,6 @@ def test_of_a_source_that_is_gone_only_what_must_be_revoked_is_kept():
     logins.store("leasing", {"number": 2, "replace_at": FOREVER})
     logins.watch(watched(other=[""]))
     assert list(logins.states) == ["leasing"]
-    assert [one.name for one in logins.leasing()] == ["leasing"]
     assert has_leases(logins.states["leasing"])
 
 
@@ -126,6 +125,20 @@ def test_leases_are_revoked_in_a_child_and_a_store_that_fails_ends_no_other():
     assert os.read(reading, 9) == b"41"
     os.close(reading)
     os.close(writing)
+
+
+def test_at_the_end_the_leases_of_a_source_that_is_gone_are_revoked_too():
+    reading, writing = os.pipe()
+    logins = Logins()
+    logins.watch(watched(leasing=["", writing], plain=["", writing]))
+    logins.store("leasing", {"number": 7, "replace_at": FOREVER})
+    logins.store("plain", {"number": 8})
+    logins.watch({})
+    logins.release(Deadline(30))
+    os.close(writing)
+    assert os.read(reading, 9) == b"7"
+    os.close(reading)
+    assert logins.states == {}
 
 
 class Prepared(NamedTuple):
