@@ -116,7 +116,7 @@ def release(
     def work(_: Send) -> None:
         from envkit._internal.parallel import map_parallel
 
-        deadline.restart()
+        deadline.restart(RELEASE_SECONDS)
         map_parallel(one, watched, workers=len(watched), deadline=deadline)
 
     return work

@@ -7,7 +7,6 @@ import signal
 import stat
 import subprocess
 import sys
-import time
 
 import pytest
 from psycopg_pool import ConnectionPool
@@ -42,12 +41,6 @@ def started(leased, project, request):
         watcher.close()
 
 
-def run(watcher, seconds):
-    """Do what is due for a while; return what happened."""
-    end = time.monotonic() + seconds
-    return turns(watcher, lambda _: time.monotonic() >= end)
-
-
 def test_one_read_gives_both_fields_and_the_login_works_until_the_end(started, leased):
     watcher, environ = started()
     assert leased.users() == [environ[b"DB_USER"].decode()]
@@ -59,7 +52,7 @@ def test_one_read_gives_both_fields_and_the_login_works_until_the_end(started, l
 
 def test_a_lease_is_renewed_before_it_ends_and_no_other_user_is_created(started, leased):
     watcher, environ = started(ttl=3, max_ttl=3600)
-    assert run(watcher, 7) == []
+    assert turns(watcher, lambda _: leased.is_renewed()) == []
     assert leased.users() == [environ[b"DB_USER"].decode()]
     assert leased.logs_in(environ)
 
@@ -282,9 +275,12 @@ def test_exec_watch_restarts_the_app_with_a_new_user_and_drops_both_at_the_end(l
 
 def test_supervise_keeps_one_user_and_drops_it_when_the_app_ends(leased, project):
     leased.role(ttl=3, max_ttl=60)
-    command = ("--supervise", "--", "sh", "-c", "sleep 5; exit 3")
+    command = ("--supervise", "--", "sh", "-c", "read line; exit 3")
     with Run(leased, project, *command) as app:
-        assert app.process.wait(60) == 3
+        wait_until(leased.is_renewed)
+        assert len(leased.users()) == 1
+        app.process.communicate("\n", 60)
+        assert app.process.returncode == 3
     assert leased.all_dropped()
 
 
@@ -357,7 +353,7 @@ def live(leased, project):
 def test_live_renews_by_itself_and_drops_the_user_when_it_is_closed(live, leased):
     one = live(ttl=3, max_ttl=60)
     user = one["DB_USER"].reveal()
-    time.sleep(5)  # without any access
+    wait_until(leased.is_renewed)  # without any access
     assert leased.users() == [user]
     assert one["DB_USER"].reveal() == user
     one.close()
@@ -375,6 +371,33 @@ def test_a_pool_of_live_follows_a_new_user_and_no_query_fails(live, leased):
             with pool.connection() as connection:
                 seen.add(connection.execute("SELECT session_user").fetchone()[0])
     assert first in seen
+
+
+WAITING = """
+import envkit
+live = envkit.live("prod", timeout_seconds=2)
+print(live["DB_USER"].reveal(), flush=True)
+input()
+"""
+
+
+def test_what_a_program_could_not_revoke_at_its_end_is_revoked_by_the_next_one(leased, project):
+    login = leased.approle(leased.policy(**{f"sys/leases/revoke/{leased.path}/*": ["update"]}))
+    with FaultProxy(leased.bao.address) as proxy:
+        leased.profile(project, os.environ, login, address=proxy.url)
+        program = [sys.executable, "-c", WAITING]
+        os.environ["XDG_STATE_HOME"] = str(project.root / "state")
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+        with subprocess.Popen(program, cwd=project.root, **pipes) as first:
+            user = first.stdout.readline().strip()
+            proxy.refuse()
+            first.communicate("\n")
+        assert first.returncode == 0
+        assert leased.users() == [user]
+        proxy.accept()
+        subprocess.run(program, check=True, cwd=project.root, input="\n", text=True)
+    assert leased.all_dropped()
+    assert not list(project.root.glob(LEDGERS))
 
 
 FORKING = """

@@ -164,6 +164,12 @@ class Leased:
         keys: list[str] = found["data"]["keys"]
         return keys
 
+    def is_renewed(self) -> bool:
+        """Whether a lease that lives was renewed."""
+        ids = [{"lease_id": f"{self.path}/{key}"} for key in self.leases()]
+        found = [self.bao.ask("PUT", "sys/leases/lookup", body)["data"] for body in ids]
+        return any(lease["last_renewal"] for lease in found)
+
 
 @pytest.fixture
 def leased(openbao: OpenBao, postgres: Postgres) -> Iterator[Leased]:

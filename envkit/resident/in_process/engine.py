@@ -17,6 +17,7 @@ from envkit.resident.in_process import outage, refusals
 from envkit.resident.in_process.callbacks import Callbacks
 from envkit.resident.in_process.looking import PROFILES, READ, Looking
 from envkit.resident.in_process.snapshot import differing, first, following, new_names
+from envkit.resident.logins import RELEASE_SECONDS
 from envkit.resident.noticing import Look, look, look_at_files
 from envkit.resident.state import Problem
 
@@ -83,7 +84,7 @@ class Engine:
             self._news.notify_all()
         if self._looking is not None and self.reader.logins.have_leases:
             watched = self._looking.watched
-            watched.deadline.restart()
+            watched.deadline.restart(RELEASE_SECONDS)
             self.reader.logins.release(watched.sources.values())
 
     @property

@@ -33,6 +33,7 @@ from envkit.resident.state import (
     ReadValid,
     RenewBegun,
     RenewEnded,
+    Settings,
 )
 from tests.unit.resident.simulated import BAD, LOOK_SECONDS, READ_SECONDS, SETTINGS, Core, World
 
@@ -325,6 +326,8 @@ def test_a_source_that_the_profiles_name_from_now_on_is_compared_once():
 
 # ---------------------------------------------------------------- leases
 
+LEASING = Settings({"vault": 60.0})
+
 
 class Leases:
     """A store with one dynamic secret, and a watcher of it, on a clock that does not wait.
@@ -340,7 +343,7 @@ class Leases:
     def __init__(self, ttl, most, spread=0.0):
         self.ttl, self.most, self.spread = ttl, most, spread
         self.now, self.is_up = 0.0, True
-        self.state = core.watching(SETTINGS, {}, 0.0)
+        self.state = core.watching(LEASING, {}, 0.0)
         self.lives, self.begun, self.renewals = [], [], 0
         self.doing = None
         self.read()
@@ -361,7 +364,7 @@ class Leases:
             self.happen(Leased("vault", replace_at=self.now + granted / 2 * share))
 
     def happen(self, event):
-        self.state, _ = core.after(self.state, SETTINGS, event, self.now)
+        self.state, _ = core.after(self.state, LEASING, event, self.now)
 
     def advance(self, seconds):
         end = self.now + seconds
@@ -376,12 +379,12 @@ class Leases:
 
     def act(self):
         while True:
-            match core.decide(self.state, SETTINGS, self.now):
+            match core.decide(self.state, LEASING, self.now):
                 case Look(names):
                     self.happen(LookBegun(dict.fromkeys(names, self.spread)))
                     for name in names:
                         error = None if self.is_up else UnavailableError("down")
-                        known = {"ref": len(self.lives)} if name == "vault" else {"ref": 0}
+                        known = {"ref": len(self.lives)}
                         self.happen(Looked(name, {} if error else known, error, self.spread))
                 case (Renew() | Read()) as action:
                     assert self.doing is None, "a read and a renewal at once"
@@ -420,7 +423,7 @@ def test_while_the_store_answers_no_lease_ends_and_each_is_used_for_most_of_its_
     ttl, times, spread
 ):
     world = Leases(ttl, ttl * times, spread)
-    for _ in range(60):
+    for _ in range(40):
         world.advance(ttl / 7)
         assert world.works
     assert len(world.lives) <= 1 + world.now / (0.4 * ttl * min(times, 2))
@@ -435,7 +438,7 @@ def test_after_an_outage_there_is_a_lease_again_as_soon_as_the_store_answers_a_l
     world.is_up = False
     world.advance(outage)
     world.is_up = True
-    world.advance(1.1 * core.LONGEST_POLL_SECONDS + 2 * READ_SECONDS + SETTINGS.debounce_seconds)
+    world.advance(1.1 * core.LONGEST_POLL_SECONDS + 2 * READ_SECONDS + LEASING.debounce_seconds)
     assert world.works
 
 
@@ -456,15 +459,15 @@ def test_renewals_that_fail_come_after_longer_and_longer_pauses():
 def test_a_source_that_cannot_replace_a_secret_is_not_read_again_at_once():
     world = Leases(600.0, 600.0)
     world.happen(Leased("vault", replace_at=0.0))
-    quick = SETTINGS._replace(debounce_seconds=0.0, min_interval_seconds=0.0)
+    quick = LEASING._replace(debounce_seconds=0.0, min_interval_seconds=0.0)
     assert core.decide(world.state, quick, 0.0) == Read()
     state, _ = core.after(world.state, quick, ReadBegun(), 9.0)
     state, _ = core.after(state, quick, ReadValid(changed=False), 9.0)
-    assert state.leases["vault"].replace_at == 9.0 + SETTINGS.polls["vault"]
+    assert state.leases["vault"].replace_at == 9.0 + LEASING.polls["vault"]
 
 
 def test_the_leases_of_a_source_that_is_gone_are_forgotten():
     world = Leases(600.0, 600.0)
-    fewer = SETTINGS._replace(polls={"files": 1.0})
+    fewer = LEASING._replace(polls={"files": 1.0})
     state, _ = core.after(world.state, fewer, Prepared(), 1.0)
     assert state.leases == {}
