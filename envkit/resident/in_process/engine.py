@@ -66,7 +66,7 @@ class Engine:
     def after_fork(self) -> None:
         """Make locks and threads anew, in a child that has no thread of its parent's."""
         # not the lock of `Condition()`: its `with` is Python code, and a signal handler that raises
-        # in it would leave the lock taken for ever
+        # in it would never release the lock
         self._gate = threading.RLock()
         self._news = threading.Condition(self._gate)  # to wait for what the gate protects
         self._flight: _Flight | None = None
