@@ -107,6 +107,12 @@ class InvalidReferenceError(EnvkitError):
     exit_status = 3
 
 
+class LeaseNeededError(InvalidReferenceError):
+    """A dynamic secret was read by a command that does not renew and revoke its lease."""
+
+    code = "lease-needed"
+
+
 class UnchangeableError(EnvkitError):
     """A variable has no single place that envkit can write."""
 
@@ -363,7 +369,7 @@ class ResolutionError(EnvkitError):
             f"{self.summary}: {causes}" if causes else self.summary,
             hint=next(iter(self.hints()), None),
         )
-        statuses = {failure.error.exit_status for failure in failures}
+        statuses = {one.error.exit_status for one in failures}
         self.exit_status = next((s for s in self._PRECEDENCE if s in statuses), 1)
 
     def lines(self) -> list[str]:
@@ -372,15 +378,13 @@ class ResolutionError(EnvkitError):
         for cause, failures in self._by_cause().items():
             if len(failures) == 1:
                 lines.append(f"  {failures[0]}")
-                continue
-            lines.append(f"  {cause}:")
-            lines += [f"    {failure.name} ({failure.location})" for failure in failures]
+            else:
+                lines += [f"  {cause}:", *(f"    {one.name} ({one.location})" for one in failures)]
         return lines
 
     def hints(self) -> list[str]:
         """Return the distinct hints of all failures."""
-        hints = [failure.error.hint for failure in self.failures]
-        return list(dict.fromkeys(hint for hint in hints if hint))
+        return list(dict.fromkeys(one.error.hint for one in self.failures if one.error.hint))
 
     def _by_cause(self) -> dict[str, list[VariableFailure]]:
         causes: dict[str, list[VariableFailure]] = {}

@@ -27,6 +27,7 @@ pytest_plugins = (
     "support.cache",
     "support.live_stores",
     "support.openbao",
+    "support.leased",  # which imports the one above
     "support.plugins",
     "support.postgres",
     "support.store_folders",

@@ -16,9 +16,13 @@ class Deadline:
         self.timeout_seconds = timeout_seconds
         self._end = monotonic() + timeout_seconds
 
-    def restart(self) -> None:
-        """Restart the clock, so that the time a person needs to answer does not count."""
-        self._end = monotonic() + self.timeout_seconds
+    def restart(self, at_most: float = float("inf")) -> None:
+        """Restart the clock, so that the time a person needs to answer does not count.
+
+        Args:
+            at_most: seconds from now, if that is less than the timeout.
+        """
+        self._end = monotonic() + min(self.timeout_seconds, at_most)
 
     def leave_at_least(self, seconds: float) -> None:
         """Extend the deadline for work that must be undone even after it has passed."""

@@ -14,7 +14,7 @@ from typing import Generic, TypeVar  # every store client imports it anyway
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Collection, Iterable
 
     from envkit._internal.clock import Deadline
 
@@ -167,3 +167,38 @@ def call_in_time(
     if ended.wait(deadline.remaining_seconds()) or ended.wait(spare_seconds):
         return results[0]
     return Result(late=True)
+
+
+class InTime:
+    """Runs functions until one deadline.
+
+    Args:
+        deadline: nothing waits longer.
+        workers: how many of them run at once, at most.
+        late: returns the error of what is late.
+    """
+
+    def __init__(self, deadline: Deadline, workers: int, late: Callable[[], Exception]) -> None:
+        self._deadline, self._workers, self._late = deadline, workers, late
+
+    def parallel(self, function: Callable[[T], R], items: Collection[T]) -> list[Result[R]]:
+        """Return the result of `function` for each item, in a pool, until the deadline."""
+        return map_parallel(function, items, workers=self._workers, deadline=self._deadline)
+
+    def values(self, function: Callable[[T], R], items: Collection[T]) -> list[R]:
+        """Return what `parallel` does, as values; raise the first error."""
+        return [self.value(result) for result in self.parallel(function, items)]
+
+    def in_time(self, call: Callable[[], R]) -> R:
+        """Return what `call` returns, or give it up when the deadline passes."""
+        return self.value(call_in_time(call, self._deadline))
+
+    def value(self, result: Result[R]) -> R:
+        """Return the value of a result, or raise its error.
+
+        Raises:
+            Exception: that of the function, or the one for what is late.
+        """
+        if result.late:
+            raise self._late()
+        return result.value

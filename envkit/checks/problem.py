@@ -58,6 +58,7 @@ KINDS = {
     "store-unavailable": Kind(_ERROR, "A store cannot be reached", 5),
     "store-protocol": Kind(_ERROR, "A store sent an answer that envkit does not understand", 5),
     "store-error": Kind(_ERROR, "A store failed", 5),
+    "lease-needed": Kind(_NOTE, "A value is a dynamic secret, which a check does not create"),
     "stale-pin": Kind(_WARNING, "A version is pinned, but the store has a newer one"),
     # secrets
     "reused": Kind(_ERROR, "Two environments have the same secret"),

@@ -163,14 +163,17 @@ def _watch_app(given: Arguments) -> int:
     if os.getpid() == 1:
         end_on_signals()
     watcher = watcher_of(given, command)
-    with Access("exec", reason=given.one("reason"), ask=_ask_reason) as access:
-        prepared = watcher.prepare()
-        _require_loading(prepared, watcher.deadline, lasting=False)
-        access.begin(prepared)
-        first = watcher.first()
-        access.record(first.names, first.versions)
-    _warn_of_literals(command, first.names)
-    return supervise(command, first, watcher, plan, access)
+    try:
+        with Access("exec", reason=given.one("reason"), ask=_ask_reason) as access:
+            prepared = watcher.prepare()
+            _require_loading(prepared, watcher.deadline, lasting=False)
+            access.begin(prepared)
+            first = watcher.first()
+            access.record(first.names, first.versions)
+        _warn_of_literals(command, first.names)
+        return supervise(command, first, watcher, plan, access)
+    finally:
+        watcher.close()  # what it has leased is revoked, also if the app never starts
 
 
 def _dry_run(given: Arguments) -> int:

@@ -20,7 +20,7 @@ from envkit.errors import (
     UntrustedError,
 )
 from envkit.launch.exec import check_limits, overlay, parent_environment
-from envkit.resident.logins import resume_login, send_login
+from envkit.resident.logins import hold_leases, resume_login, send_login
 from envkit.resident.noticing import look, watched_sources
 from envkit.resident.state import Problem
 from envkit.resolution.prepare import prepare
@@ -45,13 +45,18 @@ ATTEMPTS = 3  # to read files that another program is writing
 _OF_PEOPLE = (DotenvError, InvalidSettingError, LinkRefusedError, UntrustedError)
 
 
-def prepare_request(request: WatchRequest, deadline: Deadline) -> list[PreparedProfile]:
+def prepare_request(request: WatchRequest, deadline: Deadline, owner: int) -> list[PreparedProfile]:
     """Load the profiles of a request and open their sources.
+
+    Args:
+        request: which profiles.
+        deadline: nothing waits longer.
+        owner: the id of the process that renews and revokes what is read.
 
     Raises:
         EnvkitError: as `prepare`.
     """
-    return prepare(
+    prepared = prepare(
         request.environments,
         profiles=request.profiles,
         only=request.only,
@@ -60,6 +65,8 @@ def prepare_request(request: WatchRequest, deadline: Deadline) -> list[PreparedP
         environ=os.environ,
         deadline=deadline,
     )
+    hold_leases(prepared, owner)
+    return prepared
 
 
 def look_at(
@@ -105,12 +112,13 @@ def read_first(
 
 def read_again(request: WatchRequest, logins: Logins) -> Callable[[Send], None]:
     """Return the work of a child that loads the profiles anew, and reads the environment."""
+    owner = os.getpid()
 
     def work(send: Send) -> None:
         deadline = Deadline(request.timeout_seconds)
 
         def prepared() -> Sequence[PreparedProfile]:
-            found = prepare_request(request, deadline)
+            found = prepare_request(request, deadline, owner)
             if request.approve is not None:
                 request.approve(found)
             return found

@@ -1,7 +1,7 @@
 """What a watcher does next: a function of the state and the time, without I/O or a clock.
 
     state = watching(settings, base, now)
-    action = decide(state, settings, now)                      # Look, Read, Announce or Wait
+    action = decide(state, settings, now)                      # Look, Renew, Read, Announce or Wait
     state, notices = after(state, settings, LookBegun(...), now)
 
 What always holds:
@@ -13,6 +13,9 @@ What always holds:
   poke brings the next look forward, to one second after the last at the earliest.
 - All sources are read only after a token differs from the base, and then once; a read that
   fails is repeated after longer and longer pauses.
+- A login or lease is renewed when that is due, and after longer and longer pauses while that
+  fails. An environment whose secrets are about to end is read without a debounce. No read and no
+  renewal begins while the other is in progress, since both replace what is known of a lease.
 - One notice when an outage begins, and one when it ends.
 """
 
@@ -21,10 +24,13 @@ from __future__ import annotations
 from envkit._internal.clock import pause_seconds
 from envkit._internal.named_tuple import NamedTuple
 from envkit.resident.state import (
+    FOREVER,
     NEVER,
     Announced,
     Began,
     Ended,
+    Lease,
+    Leased,
     LookBegun,
     Looked,
     Poked,
@@ -33,6 +39,8 @@ from envkit.resident.state import (
     ReadBegun,
     ReadRefused,
     ReadValid,
+    RenewBegun,
+    RenewEnded,
     State,
     Watched,
 )
@@ -48,11 +56,20 @@ JITTER = 0.1  # of a poll, either way
 POKE_SECONDS = 1.0  # between two looks, whatever is poked
 LONGEST_POLL_SECONDS = 300.0  # while a source fails, unless its own poll is longer
 FIRST_RETRY_SECONDS = {Problem.FAILED: 5.0, Problem.INVALID: 60.0}
+FIRST_RENEWAL_SECONDS, LAST_RENEWAL_SECONDS = 5.0, 300.0  # after a renewal that failed
 LAST_RETRY_SECONDS = {Problem.FAILED: 300.0, Problem.INVALID: 3600.0}
 
 
 class Look(NamedTuple):
     """Ask these sources whether they have changed; then report `LookBegun` and `Looked`."""
+
+    sources: frozenset[str]
+
+
+class Renew(NamedTuple):
+    """Renew what these sources have for a limited time; then report `RenewBegun`, and for each
+    source `Leased` if it succeeded and `RenewEnded`.
+    """
 
     sources: frozenset[str]
 
@@ -72,7 +89,7 @@ class Wait(NamedTuple):
 
 
 if TYPE_CHECKING:
-    Action: TypeAlias = Look | Read | Announce | Wait
+    Action: TypeAlias = Look | Renew | Read | Announce | Wait
 
 
 def watching(settings: Settings, base: Mapping[str, Tokens], now: float) -> State:
@@ -97,23 +114,36 @@ def decide(state: State, settings: Settings, now: float) -> Action:
     due = frozenset(name for name, at in idle.items() if at <= now)
     if due:
         return Look(due)
+    renewals = _renewals(state)
+    due = frozenset(name for name, at in renewals.items() if at <= now)
+    if due:
+        return Renew(due)
     read_at = _read_at(state, settings)
-    if read_at is not None and read_at <= now:
+    if read_at <= now:
         return Read()
-    times = [*idle.values(), *([] if read_at is None else [read_at])]
-    return Wait(min(times, default=float("inf")))
+    return Wait(min([*idle.values(), *renewals.values(), read_at]))
 
 
-def _read_at(state: State, settings: Settings) -> float | None:
-    """Return when the environment is read; None if there is no reason to."""
-    if state.changed_at is None or state.reading is not None:
-        return None
-    settled = min(
-        state.last_change + settings.debounce_seconds,
-        state.changed_at + settings.longest_debounce_seconds,
-    )
+def _renewals(state: State) -> dict[str, float]:
+    """Return when each source is renewed."""
+    if state.reading is not None:
+        return {}
+    return {name: one.renew_at for name, one in state.leases.items() if not one.renewing}
+
+
+def _read_at(state: State, settings: Settings) -> float:
+    """Return when the environment is read; infinite if there is no reason to."""
+    if state.reading is not None or any(one.renewing for one in state.leases.values()):
+        return FOREVER
+    due = min((one.replace_at for one in state.leases.values()), default=FOREVER)
+    if state.changed_at is not None:
+        settled = min(
+            state.last_change + settings.debounce_seconds,
+            state.changed_at + settings.longest_debounce_seconds,
+        )
+        due = min(due, settled)
     apart = max(settings.min_interval_seconds, settings.debounce_seconds)
-    return max(settled, state.announced_at + apart, state.retry_at)
+    return max(due, state.announced_at + apart, state.retry_at)
 
 
 def after(state: State, settings: Settings, event: Event, now: float) -> tuple[State, list[Notice]]:
@@ -122,7 +152,7 @@ def after(state: State, settings: Settings, event: Event, now: float) -> tuple[S
         case Looked():
             return _looked(state, settings, event, now)
         case ReadValid():
-            return _read_valid(state, event)
+            return _read_valid(state, settings, event, now)
         case ReadRefused():
             return _read_refused(state, event, now)
         case LookBegun():
@@ -133,6 +163,8 @@ def after(state: State, settings: Settings, event: Event, now: float) -> tuple[S
             state = state._replace(reading=state.tokens())
         case Announced():
             state = state._replace(ready=False, announced_at=now)
+        case Leased() | RenewBegun() | RenewEnded():
+            state = state._replace(leases=_leases_after(state.leases, event, now))
         case Prepared():
             state = _prepared(state, settings, now)
     return state, []
@@ -157,6 +189,7 @@ def _looked(
         source = before._replace(looking=False, tokens=event.tokens, failures=0)
         if before.failures:
             notices = [Ended(event.source, Problem.FAILED)]
+            state = _renewable_again(state, event.source, now)
             if state.problem is Problem.FAILED:  # which was the reason, perhaps
                 soon = now + settings.debounce_seconds
                 state = state._replace(retry_at=min(state.retry_at, soon))
@@ -176,8 +209,19 @@ def _looked(
     return _compared(state, now, notices)
 
 
+def _renewable_again(state: State, source: str, now: float) -> State:
+    """Return the state after a source answers again, whose renewals may have failed."""
+    lease = state.leases.get(source)
+    if lease is None or not lease.failures:
+        return state
+    soon = lease._replace(renew_at=min(lease.renew_at, now), failures=0)
+    return state._replace(leases={**state.leases, source: soon})
+
+
 def _compared(state: State, now: float, notices: list[Notice]) -> tuple[State, list[Notice]]:
     """Return the state after tokens have changed."""
+    if not state.differs and state.must_replace(now):
+        return state._replace(changed_at=None), notices  # which is a reason to read as well
     if not state.differs:
         ended = [Ended(None, state.problem or Problem.FAILED)] if state.warned else []
         quiet = state._replace(
@@ -210,7 +254,28 @@ def _poked(state: State, now: float) -> State:
     )
 
 
-def _read_valid(state: State, event: ReadValid) -> tuple[State, list[Notice]]:
+def _leases_after(
+    leases: Mapping[str, Lease], event: Leased | RenewBegun | RenewEnded, now: float
+) -> Mapping[str, Lease]:
+    match event:
+        case Leased():
+            return {**leases, event.source: Lease(event.renew_at, event.replace_at)}
+        case RenewBegun():
+            begun = {name: leases[name]._replace(renewing=True) for name in event.sources}
+            return {**leases, **begun}
+        case RenewEnded():
+            lease = leases.get(event.source)
+            if lease is None or not lease.renewing:
+                return leases  # it has succeeded
+            failures = lease.failures + 1
+            pause = pause_seconds(failures, first=FIRST_RENEWAL_SECONDS, last=LAST_RENEWAL_SECONDS)
+            retry_at = now + _shortened(pause, event.spread)
+            return {**leases, event.source: Lease(retry_at, lease.replace_at, failures=failures)}
+
+
+def _read_valid(
+    state: State, settings: Settings, event: ReadValid, now: float
+) -> tuple[State, list[Notice]]:
     assert state.reading is not None  # noqa: S101 - it has begun
     notices: list[Notice] = []
     if state.warned:
@@ -224,7 +289,15 @@ def _read_valid(state: State, event: ReadValid) -> tuple[State, list[Notice]]:
         problem=None,
         warned="",
     )
-    return state._replace(changed_at=state.last_change if state.differs else None), notices
+    # a source that could not replace its secrets is asked again, but not at once
+    leases = {
+        name: one._replace(replace_at=now + settings.polls.get(name, LONGEST_POLL_SECONDS))
+        if one.replace_at <= now
+        else one
+        for name, one in state.leases.items()
+    }
+    changed_at = state.last_change if state.differs else None
+    return state._replace(changed_at=changed_at, leases=leases), notices
 
 
 def _read_refused(state: State, event: ReadRefused, now: float) -> tuple[State, list[Notice]]:
@@ -245,7 +318,7 @@ def _read_refused(state: State, event: ReadRefused, now: float) -> tuple[State, 
     )
     if changed_meanwhile and event.problem is Problem.INVALID:
         state = state._replace(changed_at=state.last_change, retry_at=NEVER)
-    if not state.differs:  # undone meanwhile
+    if not state.differs and not state.must_replace(now):  # undone meanwhile
         return _compared(state, now, [])
     known = any(source.failures for source in state.sources.values())
     if event.problem is Problem.FAILED:
@@ -266,5 +339,6 @@ def _prepared(state: State, settings: Settings, now: float) -> State:
         sources={
             name: one._replace(next_look=min(one.next_look, now + settings.polls[name]))
             for name, one in sources.items()
-        }
+        },
+        leases={name: one for name, one in state.leases.items() if name in sources},
     )

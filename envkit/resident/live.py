@@ -166,7 +166,10 @@ class Live:
         return remove
 
     def close(self) -> None:
-        """Ask no store any more, and end the thread. The last values can still be read."""
+        """Ask no store any more, end the thread, and revoke dynamic secrets.
+
+        The last values can still be read.
+        """
         self._engine.close()
 
     def __enter__(self) -> Live:

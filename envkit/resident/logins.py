@@ -1,102 +1,125 @@
-"""The logins that the children of a watcher pass on, and their renewal in a child of its own.
+"""What the children of a watcher pass on: logins and leases. They are renewed in a child, too.
 
-A source says when its login is due (`LoginState`). A login that cannot be renewed because the
-store fails is tried again after longer and longer pauses; the app is never stopped for it.
+A source says what is due when (`LoginState`, `Leasing`), and `decide` says what is done. The app
+is never stopped because something ends.
 """
 
 from __future__ import annotations
 
-from time import monotonic
-
-from envkit._internal.clock import pause_seconds
-from envkit.errors import EnvkitError
-from envkit.resident.forked import Job, JobState
+from envkit.errors import EnvkitError, UnavailableError
+from envkit.resident.forked import all_parts, start_job
+from envkit.resident.state import FOREVER, Leased
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from typing import Any
 
     from envkit._internal.clock import Deadline
-    from envkit.resident.forked import Send
+    from envkit.resident.forked import Job, Send
     from envkit.resident.noticing import WatchedSource
+    from envkit.resolution.prepare import PreparedProfile
     from envkit.sources.model import LoginWarning
 
 LOGIN, WARNING = "login", "warning"
-FIRST_RETRY_SECONDS = 5.0
-LAST_RETRY_SECONDS = 300.0
-NEVER = float("inf")
+RELEASE_SECONDS = 5.0  # at the end, for all stores together
 
 
 class Logins:
-    """The logins of the sources of one watcher, by the names of the sources.
+    """What the sources of one watcher have for a limited time, by the names of the sources.
 
     Attributes:
         states: as `LoginState.login_state` returned them.
-        job: the child that renews logins now, if there is one.
     """
 
     def __init__(self) -> None:
-        self.states: dict[str, Mapping[str, object]] = {}
-        self.job: Job | None = None
-        self._failures: dict[str, int] = {}
-        self._retry_at: dict[str, float] = {}
+        self.states: dict[str, Mapping[str, Any]] = {}
+        self._sources: dict[str, WatchedSource] = {}
 
-    def store(self, name: str, state: Mapping[str, object]) -> None:
-        """Replace the login of a source."""
+    def watch(self, watched: Mapping[str, WatchedSource]) -> None:
+        """Take over the sources; of those that are gone, only what must be revoked is kept."""
+        self._sources.update(watched)
+        for name in self.states.keys() - watched.keys():
+            if not has_leases(self.states[name]):
+                del self.states[name]
+
+    def store(self, name: str, state: Mapping[str, Any]) -> None:
+        """Replace what a source has."""
         self.states[name] = state
 
-    def next_time(self) -> float:
-        """Return when the next login is due; infinite while a child renews some."""
-        if self.job is not None:
-            return NEVER
-        return min(map(self._due_at, self.states), default=NEVER)
+    def leased(self, name: str) -> Leased:
+        """Return what `decide` must know of a source."""
+        return leased(name, self.states[name])
 
-    def step(
-        self, watched: Mapping[str, WatchedSource], deadline: Deadline
-    ) -> list[tuple[str, str]]:
-        """Do what is due, and return warnings with their hints."""
-        warnings = self._receive()
-        now = monotonic()
-        for name in self.states.keys() - watched.keys():
-            del self.states[name]
-        due = [watched[name] for name in self.states if self._due_at(name) <= now]
-        if due and self.job is None:
-            self.job = Job(renewal(due, deadline, self.states), seconds=deadline.timeout_seconds)
-            for one in due:  # until it has reported
-                self._failed(one.name, now)
-        return warnings
+    def renew(self, names: Iterable[str], deadline: Deadline) -> Job:
+        """Start a child that renews what these sources have.
 
-    def close(self) -> None:
-        """End the child, if there is one."""
-        if self.job is not None:
-            self.job.close()
-            self.job = None
+        Raises:
+            UnavailableError: no process can be started.
+        """
+        asked = [self._sources[name] for name in sorted(names)]
+        return start_job(renewal(asked, deadline, self.states), deadline.timeout_seconds)
 
-    def _receive(self) -> list[tuple[str, str]]:
-        warnings: list[tuple[str, str]] = []
-        if self.job is None:
-            return warnings
-        for part in self.job.receive():
-            if part[0] == WARNING:
-                warnings.append((part[1], part[2]))
-            elif part[0] == LOGIN:
-                _, name, state = part
-                self.store(name, state)
-                self._failures.pop(name, None)
-                self._retry_at.pop(name, None)
-        if self.job.state is not JobState.RUNNING:
-            self.job = None
-        return warnings
+    def release(self, deadline: Deadline) -> None:
+        """Revoke all leases, and forget what the sources have; this takes a few seconds at most."""
+        names = [name for name, state in self.states.items() if has_leases(state)]
+        leasing = [self._sources[name] for name in names if name in self._sources]
+        try:
+            if leasing:
+                list(all_parts(start_job(release(leasing, deadline, self.states), RELEASE_SECONDS)))
+        except UnavailableError:
+            return  # each ends by itself, or is revoked at the next start
+        finally:
+            self.states.clear()
 
-    def _due_at(self, name: str) -> float:
-        due = self.states[name].get("due_at")
-        return max(due if isinstance(due, float) else NEVER, self._retry_at.get(name, 0.0))
 
-    def _failed(self, name: str, now: float) -> None:
-        failures = self._failures[name] = self._failures.get(name, 0) + 1
-        pause = pause_seconds(failures, first=FIRST_RETRY_SECONDS, last=LAST_RETRY_SECONDS)
-        self._retry_at[name] = now + pause
+def has_leases(state: Mapping[str, Any]) -> bool:
+    """Return whether a source holds leases of dynamic secrets."""
+    return "replace_at" in state
+
+
+def leased(name: str, state: Mapping[str, Any]) -> Leased:
+    """Return what `decide` must know of the state of a source."""
+    return Leased(name, state.get("due_at", FOREVER), state.get("replace_at", FOREVER))
+
+
+def hold_leases(prepared: Sequence[PreparedProfile], owner: int) -> None:
+    """Let sources read dynamic secrets, for a process that renews and revokes them.
+
+    Args:
+        prepared: the profiles; sources of one store and login have their leases in common.
+        owner: the id of the process.
+    """
+    first: dict[object, Any] = {}
+    for one in prepared:
+        for name, source in one.sources.items():
+            hold = getattr(source, "hold_leases", None)
+            if hold is not None:
+                hold(owner, first.setdefault(one.store(name), source))
+
+
+def release(
+    watched: Sequence[WatchedSource],
+    deadline: Deadline,
+    states: Mapping[str, Mapping[str, object]],
+) -> Callable[[Send], None]:
+    """Return the work of a child that revokes all leases."""
+
+    def one(source: WatchedSource) -> None:
+        resume_login(source, states)
+        leasing: Any = source.source
+        try:
+            leasing.release_leases()
+        except EnvkitError:
+            return  # each ends by itself
+
+    def work(_: Send) -> None:
+        from envkit._internal.parallel import map_parallel
+
+        deadline.restart(RELEASE_SECONDS)
+        map_parallel(one, watched, workers=len(watched), deadline=deadline)
+
+    return work
 
 
 def renewal(

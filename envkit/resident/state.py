@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     Tokens: TypeAlias = Mapping[Hashable, Hashable]
 
 NEVER = float("-inf")
+FOREVER = float("inf")
 
 
 class Settings(NamedTuple):
@@ -66,6 +67,22 @@ class Watched(NamedTuple):
     failures: int = 0
 
 
+class Lease(NamedTuple):
+    """What a source has for a limited time: its login and its dynamic secrets.
+
+    Attributes:
+        renew_at: when they are renewed next.
+        replace_at: when the environment is read for new secrets, because these will end.
+        renewing: whether a renewal is in progress.
+        failures: of renewals, in a row.
+    """
+
+    renew_at: float = FOREVER
+    replace_at: float = FOREVER
+    renewing: bool = False
+    failures: int = 0
+
+
 class State(NamedTuple):
     """A watched environment.
 
@@ -82,6 +99,7 @@ class State(NamedTuple):
         read_failures: reads in a row that gave no valid environment.
         problem: why the last read did not.
         warned: the message of the last warning about a read; empty if it is over.
+        leases: by source, of those that have some.
     """
 
     sources: Mapping[str, Watched]
@@ -95,6 +113,7 @@ class State(NamedTuple):
     read_failures: int = 0
     problem: Problem | None = None
     warned: str = ""
+    leases: Mapping[str, Lease] = {}
 
     def tokens(self) -> dict[str, Tokens]:
         """Return the tokens of all sources as they were last seen."""
@@ -110,6 +129,10 @@ class State(NamedTuple):
             if known is not source.tokens
             for key, token in source.tokens.items()
         )
+
+    def must_replace(self, now: float) -> bool:
+        """Whether a secret is so near to its end that the environment must be read."""
+        return any(one.replace_at <= now for one in self.leases.values())
 
 
 # what happens to it
@@ -177,6 +200,38 @@ class Announced(NamedTuple):
     """The new environment was handed over."""
 
 
+class Leased(NamedTuple):
+    """A read or a renewal has shown how long the login and the secrets of a source last.
+
+    Attributes:
+        source: its name.
+        renew_at: as of `Lease`.
+        replace_at: as of `Lease`.
+    """
+
+    source: str
+    renew_at: float = FOREVER
+    replace_at: float = FOREVER
+
+
+class RenewBegun(NamedTuple):
+    """What these sources have for a limited time is renewed."""
+
+    sources: frozenset[str]
+
+
+class RenewEnded(NamedTuple):
+    """A renewal has ended. It has failed if there was no `Leased` for the source.
+
+    Attributes:
+        source: its name.
+        spread: as for `LookBegun`.
+    """
+
+    source: str
+    spread: float = 0.0
+
+
 class Prepared(NamedTuple):
     """The profiles were loaded anew, and `Settings.polls` has the sources that they have now."""
 
@@ -212,6 +267,16 @@ class Ended(NamedTuple):
 
 if TYPE_CHECKING:
     Event: TypeAlias = (
-        LookBegun | Looked | Poked | ReadBegun | ReadValid | ReadRefused | Announced | Prepared
+        LookBegun
+        | Looked
+        | Poked
+        | ReadBegun
+        | ReadValid
+        | ReadRefused
+        | Announced
+        | Leased
+        | RenewBegun
+        | RenewEnded
+        | Prepared
     )
     Notice: TypeAlias = Began | Ended

@@ -19,18 +19,16 @@ import os
 from time import monotonic
 
 from envkit._internal.clock import Deadline
-from envkit._internal.named_tuple import NamedTuple
 from envkit.errors import EnvkitError, UnavailableError
 from envkit.resident import asking
-from envkit.resident.decide import Announce, Look, Read, Wait, after, decide, watching
+from envkit.resident.decide import Announce, Look, Read, Renew, Wait, after, decide, watching
 from envkit.resident.forked import JobState, all_parts, start_job
 from envkit.resident.holding import HoldingFile
-from envkit.resident.logins import LOGIN, Logins
+from envkit.resident.logins import LOGIN, WARNING, Logins, has_leases
 from envkit.resident.noticing import look, look_at_files, watched_sources
-from envkit.resident.request import WatchRequest
+from envkit.resident.request import Changed, Recovered, Warned, WatchRequest, event_of
 from envkit.resident.state import (
     Announced,
-    Began,
     LookBegun,
     Looked,
     Poked,
@@ -39,6 +37,8 @@ from envkit.resident.state import (
     ReadBegun,
     ReadRefused,
     ReadValid,
+    RenewBegun,
+    RenewEnded,
     Settings,
     State,
 )
@@ -48,61 +48,18 @@ from envkit.sources.registry import never_ask
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from typing import Any, TypeAlias
+    from typing import Any
 
     from envkit.resident import state as states
     from envkit.resident.forked import Job
     from envkit.resident.noticing import WatchedSource
+    from envkit.resident.request import Event
     from envkit.resolution.prepare import PreparedProfile
 
 __all__ = ["Changed", "Recovered", "Warned", "WatchRequest", "Watcher"]
 
 PROFILES = "profiles"  # the name under which their files are looked at
 PROFILES_POLL_SECONDS = 1.0
-
-
-class Changed(NamedTuple):
-    """A new environment, complete and valid.
-
-    Attributes:
-        environ: all variables for the app, as `overlay` returns them.
-        names: the profile's variables whose value is new, and those that are gone; for the
-            first environment all of them.
-        versions: per variable the versions of the secrets that it was made from, for audit.
-    """
-
-    environ: dict[bytes, bytes]
-    names: tuple[str, ...]
-    versions: dict[str, list[str]]
-
-    def __repr__(self) -> str:
-        return f"Changed(names={self.names!r})"
-
-
-class Warned(NamedTuple):
-    """A store has begun to fail, or the environment is no longer valid; once per outage.
-
-    Attributes:
-        text: for people, without values.
-        hints: what to do about it, in the imperative.
-    """
-
-    text: str
-    hints: tuple[str, ...] = ()
-
-
-class Recovered(NamedTuple):
-    """What a `Warned` said is over.
-
-    Attributes:
-        text: for people, without values.
-    """
-
-    text: str
-
-
-if TYPE_CHECKING:
-    Event: TypeAlias = Changed | Warned | Recovered
 
 
 class Watcher:
@@ -113,6 +70,7 @@ class Watcher:
 
     def __init__(self, request: WatchRequest) -> None:
         self._request = request
+        self._pid = os.getpid()
         self._deadline = Deadline(request.timeout_seconds)
         self._prepared: Sequence[PreparedProfile] = ()
         self._watched: Mapping[str, WatchedSource] = {}
@@ -122,6 +80,7 @@ class Watcher:
         self._poke: object = None  # the last that was seen
         self._file = HoldingFile()
         self._looks: dict[Job, set[str]] = {}  # and the sources that each has not sent yet
+        self._renewals: dict[Job, frozenset[str]] = {}
         self._reading: Job | None = None
         self._answer: tuple[Any, ...] | None = None  # what the reading child has sent
         self._current = Changed({}, (), {})  # with all names
@@ -143,7 +102,7 @@ class Watcher:
             EnvkitError: as `resolution.prepare.prepare`.
         """
         self._deadline = Deadline(self._request.timeout_seconds)
-        self._take_over(asking.prepare_request(self._request, self._deadline))
+        self._take_over(asking.prepare_request(self._request, self._deadline, os.getpid()))
         return self._prepared
 
     def first(self) -> Changed:
@@ -155,18 +114,25 @@ class Watcher:
         Raises:
             EnvkitError: what `exec` would raise.
         """
+        try:
+            return self._first()
+        except BaseException:
+            self.close()
+            raise
+
+    def _first(self) -> Changed:
         never_ask()
         self._poke = last_poke()
         quick = [PROFILES, *(name for name, one in self._watched.items() if one.is_quick)]
         base = {name: self._look_here(name).tokens for name in quick}
         work = asking.read_first(self._prepared, self._request, self._deadline)
         if all(one.is_quick for one in self._watched.values()):
-            work(self._keep)  # it loads no client of a store
+            work(self._keep_first)  # it loads no client of a store
             found = self._found()
         else:
             job = start_job(work, self._deadline.remaining_seconds(), attached=True)
             for part in all_parts(job):
-                self._keep(part)
+                self._keep_first(part)
             found = self._found(job)
         if isinstance(found, ReadRefused):
             raise found.error
@@ -174,6 +140,8 @@ class Watcher:
         self._current = found
         self._file.hold(found.names, found.versions, found.names)
         self._state = watching(self._settings, base, now)
+        for name in self._logins.states:
+            self._after(self._logins.leased(name), now, [])
         self._until = now
         return found
 
@@ -187,7 +155,7 @@ class Watcher:
 
     def next_time(self) -> float:
         """Return when `step` must be called even if nothing is readable, on `monotonic`."""
-        return min([self._until, self._logins.next_time(), *(job.late_at for job in self._jobs())])
+        return min([self._until, *(job.late_at for job in self._jobs())])
 
     def step(self, now: float) -> list[Event]:
         """Do what is due, without blocking, and return what has happened.
@@ -198,17 +166,14 @@ class Watcher:
         events: list[Event] = []
         if self._closed:
             return events
-        for job in list(self._looks):
-            self._receive_looks(job, now, events)
-        if self._reading is not None:
-            self._receive_read(self._reading, now, events)
-        for text, hint in self._logins.step(self._watched, self._deadline):
-            events.append(Warned(text, (hint,)))
+        self._receive(now, events)
         while True:
             action = decide(self._state, self._settings, now)
             match action:
                 case Look():
                     self._look(action.sources, now, events)
+                case Renew():
+                    self._renew(action.sources, now, events)
                 case Read():
                     self._after(ReadBegun(), now, events)
                     self._read(now, events)
@@ -227,14 +192,27 @@ class Watcher:
         self._until = now
 
     def close(self) -> None:
-        """End the child processes, and notice nothing more. It may be called more than once."""
+        """End the child processes, and revoke what was leased; that takes a few seconds at most.
+
+        It may be called at any time, and more than once.
+        """
         self._closed, self._until = True, float("inf")
         for job in self._jobs():
             job.close()
-        self._logins.close()
         self._file.remove()
         self._looks.clear()
+        self._renewals.clear()
         self._reading = None
+        if os.getpid() == self._pid:
+            self._logins.release(self._deadline)
+
+    def _receive(self, now: float, events: list[Event]) -> None:
+        for job in list(self._looks):
+            self._receive_looks(job, now, events)
+        if self._reading is not None:
+            self._receive_read(self._reading, now, events)
+        for job in list(self._renewals):
+            self._receive_renewals(job, now, events)
 
     # ---------------------------------------------------------------- looks
 
@@ -270,7 +248,7 @@ class Watcher:
         waiting = self._looks[job]
         for part in job.receive():
             if part[0] != asking.LOOKED:
-                self._keep(part)
+                self._keep_looked(part, now, events)
                 continue
             _, name, tokens, error = part
             waiting.discard(name)
@@ -293,7 +271,7 @@ class Watcher:
 
     def _receive_read(self, job: Job, now: float, events: list[Event]) -> None:
         for part in job.receive():
-            self._keep(part)
+            self._keep(part, now, events)
         if job.state is JobState.RUNNING:
             return
         self._reading = None
@@ -306,11 +284,43 @@ class Watcher:
         self._after(ReadValid(changed=changed), now, events)
         self._prepare_again(now, events)
 
-    def _keep(self, part: tuple[Any, ...]) -> None:
+    def _keep_first(self, part: tuple[Any, ...]) -> None:
+        self._keep(part, monotonic(), [])
+
+    def _keep(self, part: tuple[Any, ...], now: float, events: list[Event]) -> None:
+        """Take over what a read or a renewal has sent."""
         if part[0] == LOGIN:
             self._logins.store(*part[1:])
+            self._after(self._logins.leased(part[1]), now, events)
+        elif part[0] == WARNING:
+            events.append(Warned(part[1], (part[2],)))
         else:
             self._answer = part
+
+    def _keep_looked(self, part: tuple[Any, ...], now: float, events: list[Event]) -> None:
+        """Take over a login that a look has sent, unless it may know less than the last read."""
+        renewing = any(part[1] in names for names in self._renewals.values())
+        if not renewing and not has_leases(self._logins.states.get(part[1], {})):
+            self._keep(part, now, events)
+
+    # ---------------------------------------------------------------- renewals
+
+    def _renew(self, names: frozenset[str], now: float, events: list[Event]) -> None:
+        self._after(RenewBegun(names), now, events)
+        try:
+            job = self._logins.renew(names, self._deadline)
+        except UnavailableError:
+            for name in sorted(names):
+                self._after(RenewEnded(name, _spread()), now, events)
+        else:
+            self._renewals[job] = names
+
+    def _receive_renewals(self, job: Job, now: float, events: list[Event]) -> None:
+        for part in job.receive():
+            self._keep(part, now, events)
+        if job.state is not JobState.RUNNING:
+            for name in sorted(self._renewals.pop(job)):
+                self._after(RenewEnded(name, _spread()), now, events)
 
     def _found(self, job: Job | None = None) -> Changed | ReadRefused:
         """Return what a read says of the environment: that of a child which has ended, or ours."""
@@ -347,7 +357,7 @@ class Watcher:
         """Follow the profiles and settings with which the environment was just read."""
         deadline = Deadline(self._request.timeout_seconds)
         try:
-            prepared = asking.prepare_request(self._request, deadline)
+            prepared = asking.prepare_request(self._request, deadline, os.getpid())
         except EnvkitError:
             return  # they have changed again, which is seen at the next look
         self._deadline = deadline
@@ -357,6 +367,7 @@ class Watcher:
     def _take_over(self, prepared: Sequence[PreparedProfile]) -> None:
         self._prepared = prepared
         self._watched = watched_sources(prepared)
+        self._logins.watch(self._watched)
         polls = {name: one.poll_seconds for name, one in self._watched.items()}
         self._settings = Settings(
             {PROFILES: PROFILES_POLL_SECONDS, **polls},
@@ -367,32 +378,13 @@ class Watcher:
     # ---------------------------------------------------------------- both
 
     def _jobs(self) -> list[Job]:
-        return [*self._looks, *(job for job in (self._reading, self._logins.job) if job)]
+        reading = [] if self._reading is None else [self._reading]
+        return [*self._looks, *self._renewals, *reading]
 
     def _after(self, event: states.Event, now: float, events: list[Event]) -> None:
         self._file.note(event)
         self._state, notices = after(self._state, self._settings, event, now)
-        for one in notices:
-            if isinstance(one, Began):
-                events.append(Warned(_text(one), tuple(one.error.hints())))
-            else:
-                events.append(Recovered(_text(one)))
-
-
-def _text(notice: states.Notice) -> str:
-    if notice.source is not None:
-        profile, _, source = notice.source.partition("/")
-        which = f"source '{source}' of {profile}"
-        if isinstance(notice, Began):
-            return f"cannot look for changes in {which}: {notice.error.message}"
-        return f"{which} answers again"
-    if notice.problem is Problem.INVALID:
-        if isinstance(notice, Began):
-            return f"the changed environment is not valid, and not used: {notice.error.message}"
-        return "the environment is valid again"
-    if isinstance(notice, Began):
-        return f"cannot read the changed environment: {notice.error.message}"
-    return "the environment can be read again"
+        events += map(event_of, notices)
 
 
 def _spread() -> float:

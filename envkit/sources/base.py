@@ -30,6 +30,7 @@ from envkit.sources.model import (
 )
 from envkit.sources.protocols import (
     GroupWrite,
+    Leasing,
     LoginState,
     Placed,
     Probe,
@@ -46,6 +47,7 @@ __all__ = [
     "Absent",
     "Deadline",
     "GroupWrite",
+    "Leasing",
     "LoginState",
     "LoginWarning",
     "Placed",

@@ -192,8 +192,9 @@ class LoginState(Protocol):
     def login_state(self) -> Mapping[str, object]:
         """Return the login: texts, bytes, numbers, None, and lists, tuples and dicts of them.
 
-        `due_at`, on the monotonic clock, is when `renew_login` should be called; it is
-        missing or infinite if the login needs no care.
+        Two of them are times on the monotonic clock, and are missing or infinite if nothing is
+        due: `due_at` is when `renew_login` should be called, and `replace_at` when the values
+        must be read anew, because a lease ends soon.
         """
         ...
 
@@ -212,6 +213,35 @@ class LoginState(Protocol):
 
         Raises:
             SourceError: the store failed; it is called again later.
+        """
+        ...
+
+
+@runtime_checkable
+class Leasing(LoginState, Protocol):
+    """Optional: a source of dynamic secrets, which live only as long as a lease.
+
+    Reading one creates it. So a source refuses to, with a `LeaseNeededError`, until the process
+    says that it will renew and revoke it. A secret is read once for all its fields; what
+    `login_state` returns contains the leases, and `renew_login` renews them too.
+    """
+
+    def hold_leases(self, owner: int, beside: Source) -> None:
+        """Allow reads of dynamic secrets from now on; do no I/O.
+
+        Args:
+            owner: the id of the process that renews and revokes them; this one, or the one that
+                reads by means of it.
+            beside: a source of another profile for the same store and login; its leases are
+                used. The source itself if there is no other.
+        """
+        ...
+
+    def release_leases(self) -> None:
+        """Revoke what was read, as far as that is allowed; the values no longer work.
+
+        Raises:
+            SourceError: the store failed.
         """
         ...
 

@@ -1,15 +1,18 @@
 """The commands of the pages about Vault and AWS, run on real servers; see `support.pages`."""
 
 import json
+import os
 from pathlib import Path
 
+from support.fault_proxy import HOST
 from support.openbao import _binary
 from support.pages import follow, pages_run_by
 
 
-def test_the_pages_tested_here_are_an_afternoon_aws_and_vault():
+def test_the_pages_tested_here_are_an_afternoon_aws_and_two_of_vault():
     pages = pages_run_by("tests/live/test_docs_commands.py")
-    assert [page.name for page in pages] == ["an-afternoon.md", "aws.md", "vault.md"]
+    names = ["an-afternoon.md", "aws.md", "dynamic-secrets.md", "vault.md"]
+    assert [page.name for page in pages] == names
 
 
 def test_vault_page_prints_what_it_shows(openbao, tmp_path):
@@ -20,6 +23,23 @@ def test_vault_page_prints_what_it_shows(openbao, tmp_path):
     }
     places = {openbao.address: "https://vault.example.com:8200"}
     follow("docs/guides/vault.md", tmp_path / "shop", environ, places)
+
+
+def test_dynamic_secrets_page_prints_what_it_shows(openbao, postgres, tmp_path):
+    environ = {
+        "VAULT_ADDR": openbao.address,
+        "BAO_TOKEN": openbao.root_token,
+        "PATH": os.pathsep.join([str(Path(_binary()).parent), str(postgres.binaries)]),
+        "PGHOST": HOST,
+        "PGPORT": str(postgres.port),
+        "PGDATABASE": postgres.database().name,
+        "PGUSER": "postgres",
+        "PGPASSWORD": postgres.password,
+    }
+    try:
+        follow("docs/guides/dynamic-secrets.md", tmp_path / "shop", environ)
+    finally:
+        openbao.ask("DELETE", "sys/mounts/database")
 
 
 def test_an_afternoon_page_prints_what_it_shows(openbao, tmp_path):

@@ -67,7 +67,7 @@ class Postgres(Server):
         super().__init__(folder)
         self.data = folder / "data"
         self._settings = {**_SETTINGS, "unix_socket_directories": str(folder), **settings}
-        self._binaries = _binaries(folder)
+        self.binaries = _binaries(folder)
         self.password = secrets.token_urlsafe(12)
 
     def start(self) -> None:
@@ -77,7 +77,7 @@ class Postgres(Server):
         super().start()
 
     def command(self) -> list[str | Path]:
-        return [self._binaries / "postgres", "-D", self.data, "-p", str(self.port)]
+        return [self.binaries / "postgres", "-D", self.data, "-p", str(self.port)]
 
     def surroundings(self) -> dict[str, Any]:
         mine = {"cwd": self.folder, "env": {"PATH": os.environ["PATH"], "LC_ALL": "C"}}
@@ -115,7 +115,7 @@ class Postgres(Server):
         password = self.folder / "password"
         password.write_text(self.password)
         password.chmod(0o644)
-        command = [self._binaries / "initdb", "-D", self.data, "-U", SUPERUSER]
+        command = [self.binaries / "initdb", "-D", self.data, "-U", SUPERUSER]
         command += ["--pwfile", password, "--auth=scram-sha-256", "--no-sync", "--no-locale"]
         subprocess.run(
             [*command, "--encoding=UTF8"], check=True, capture_output=True, **self.surroundings()

@@ -58,6 +58,7 @@ PROMISED = {
     "profile-not-found": 3,
     "placeholder-invalid": 3,
     "reference-invalid": 3,
+    "lease-needed": 3,
     "value-invalid": 3,
     "dotenv-invalid": 3,
     "wrong-type": 3,

@@ -12,22 +12,29 @@ from time import monotonic
 
 from envkit.errors import AuditError, EnvkitError, UnavailableError
 from envkit.resident.asking import problem_of
+from envkit.resident.decide import Renew
 from envkit.resident.in_process import outage, refusals
 from envkit.resident.in_process.callbacks import Callbacks
 from envkit.resident.in_process.looking import PROFILES, READ, Looking
 from envkit.resident.in_process.snapshot import differing, first, following, new_names
+from envkit.resident.logins import RELEASE_SECONDS
 from envkit.resident.noticing import Look, look, look_at_files
 from envkit.resident.state import Problem
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from typing import TypeVar
 
+    from envkit._internal.clock import Deadline
     from envkit.resident.in_process.logins import Logins
     from envkit.resident.in_process.looking import Watched
     from envkit.resident.in_process.reading import Reader
     from envkit.resident.in_process.snapshot import Snapshot
+    from envkit.resident.noticing import WatchedSource
     from envkit.resident.state import Notice
+
+    T = TypeVar("T")
 
 RETRY_SECONDS = 1.0  # how long a refused login waits for a newer value
 CALLBACK_SECONDS = 1.0  # between two calls of the callbacks, at least
@@ -71,10 +78,14 @@ class Engine:
             self.start_following()
 
     def close(self) -> None:
-        """Ask no store any more, and end the threads."""
+        """Ask no store any more, end the threads, and revoke what this process has leased."""
         self._closed = True
         with self._gate:
             self._news.notify_all()
+        if self._looking is not None and self.reader.logins.have_leases:
+            watched = self._looking.watched
+            watched.deadline.restart(RELEASE_SECONDS)
+            self.reader.logins.release(watched.sources.values())
 
     @property
     def age_seconds(self) -> float:
@@ -92,10 +103,12 @@ class Engine:
         """
         current, looking = self.current, self._looking
         if current is None or looking is None:
-            return self._read_now()
-        if monotonic() >= looking.next_at and not self._closed:
+            current = self._read_now()
+        elif monotonic() >= looking.next_at and not self._closed:
             self._work(looking, slow=False)
-            return self.current or current
+            current = self.current or current
+        if self._follower is None and self.reader.logins.have_leases:
+            self.start_following()  # leases are renewed even if no value is used
         return current
 
     def newer(self, refused: Snapshot, names: Sequence[str]) -> Iterator[Snapshot]:
@@ -168,6 +181,7 @@ class Engine:
                 return
             with self._gate:
                 self._looking = Looking(read.watched)
+                self._looking.leased(self.reader.logins.leased())
                 self.current = first(read.environment, monotonic())
             return
         with self._gate:
@@ -187,6 +201,7 @@ class Engine:
                 looking.abandon_read()
             raise
         with self._gate:
+            looking.leased(self.reader.logins.leased())
             flight.notices = looking.end_read(read.watched, changed=changed)
             self.current = after
 
@@ -205,7 +220,9 @@ class Engine:
                     if is_due and not slow and not self._refreshing:
                         self._refreshing = _start(self._refresh) is not None
                     return
-            if names is READ:
+            if isinstance(names, Renew):
+                self._renew(looking, names.sources)
+            elif names is READ:
                 self._read_now()
             else:
                 self._look(looking, names)
@@ -223,6 +240,22 @@ class Engine:
             if left:
                 with self._gate:
                     looking.abandon_looks(left)
+
+    def _renew(self, looking: Looking, names: frozenset[str]) -> None:
+        watched, logins = looking.watched, self.reader.logins
+        sources = [watched.sources[name] for name in sorted(names)]
+        try:
+            for one, done in _in_parallel(logins.renew, sources, watched.deadline):
+                with self._gate:
+                    # what was read meanwhile has taken over what was known before
+                    if done and looking.watched is watched:
+                        logins.store(one.name, one.source)
+                        looking.leased(
+                            found for found in logins.leased() if found.source == one.name
+                        )
+        finally:
+            with self._gate:
+                looking.end_renewal(names)
 
     def _log(self, notices: Sequence[Notice]) -> None:
         if not self._closed:
@@ -248,7 +281,8 @@ class Engine:
         while True:
             looking, current = self._looking, self.current
             with self._gate:
-                if self._closed or not self.callbacks or looking is None or current is None:
+                is_needed = self.callbacks or self.reader.logins.have_leases
+                if self._closed or not is_needed or looking is None or current is None:
                     self._follower = None
                     return
             self._work(looking, slow=True)
@@ -294,24 +328,31 @@ def _look_at_all(
     others = sorted(names - watched.quick)
     if not others:
         return
-    from envkit._internal.parallel import map_parallel
 
-    def look_at(name: str) -> Look:
-        source = watched.sources[name]
-        logins.renew(name, source.source)
-        found = look(source)
-        logins.store(name, source.source)
+    def look_at(one: WatchedSource) -> Look:
+        found = look(one)
+        logins.store_looked(one.name, one.source)
         return found
 
     deadline = watched.deadline
-    deadline.restart()
     late = Look({}, UnavailableError(f"no answer within {deadline.timeout_seconds:g} s"))
+    for one, found in _in_parallel(look_at, [watched.sources[n] for n in others], deadline):
+        yield one.name, late if found is None else found
+
+
+def _in_parallel(
+    function: Callable[[WatchedSource], T], sources: Sequence[WatchedSource], deadline: Deadline
+) -> Iterator[tuple[WatchedSource, T | None]]:
+    """Return what a function returns for each source; None for those that are late."""
+    from envkit._internal.parallel import map_parallel
+
+    deadline.restart()
     try:
-        results = map_parallel(look_at, others, workers=len(others), deadline=deadline)
+        results = map_parallel(function, sources, workers=len(sources), deadline=deadline)
     except RuntimeError:  # the interpreter is about to end, and starts no thread any more
         return
-    for name, result in zip(others, results, strict=True):
-        yield name, late if result.late else result.value
+    for one, result in zip(sources, results, strict=True):
+        yield one, None if result.late else result.value
 
 
 def _refusal(bug: Exception) -> tuple[Problem, EnvkitError]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from random import uniform
 from time import monotonic
 
-from envkit.resident.decide import Look, Wait, after, decide, watching
+from envkit.resident.decide import Look, Renew, Wait, after, decide, watching
 from envkit.resident.state import (
     Announced,
     LookBegun,
@@ -18,18 +18,20 @@ from envkit.resident.state import (
     ReadBegun,
     ReadRefused,
     ReadValid,
+    RenewBegun,
+    RenewEnded,
     Settings,
 )
 from envkit.sources.poke import last_poke
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from envkit._internal.clock import Deadline
     from envkit.errors import EnvkitError
     from envkit.resident.noticing import WatchedSource
-    from envkit.resident.state import Event, Notice, Problem, State, Tokens
+    from envkit.resident.state import Event, Leased, Notice, Problem, State, Tokens
 
 PROFILES = "profiles"  # the files of the profiles, which are looked at as a source is
 PROFILES_SECONDS = 1.0
@@ -93,18 +95,24 @@ class Looking:
         """When each source was last seen to have the values that are in use: the oldest time."""
         return min(self._confirmed.values())
 
-    def take(self, *, slow: bool) -> frozenset[str] | None:
+    def take(self, *, slow: bool) -> frozenset[str] | Renew | None:
         """Return what the caller must do now, and note that it does.
 
         Args:
             slow: whether the caller may wait for stores behind a network.
 
         Returns:
-            the sources to look at, or READ; None if there is nothing for this caller.
+            the sources to look at, those to renew, or READ; None if there is nothing for this
+            caller.
         """
         action = decide(self._state, self._settings, monotonic())
         if isinstance(action, Wait):
             return None
+        if isinstance(action, Renew):
+            if not slow:
+                return None
+            self._apply(RenewBegun(action.sources))
+            return action
         if not isinstance(action, Look):
             return READ if slow or self.watched.is_local else None
         names = action.sources if slow else action.sources & self.watched.quick
@@ -122,6 +130,17 @@ class Looking:
         if error is None and not self._state.differs and name in self._confirmed:
             self._confirmed[name] = monotonic()
         return notices
+
+    def leased(self, found: Iterable[Leased]) -> None:
+        """Note how long the logins and leases of sources last."""
+        for one in found:
+            if one.source in self._settings.polls:
+                self._apply(one)
+
+    def end_renewal(self, names: Collection[str]) -> None:
+        """Note that the renewal of sources has ended, and failed without `leased`."""
+        for name in names:
+            self._apply(RenewEnded(name, uniform(-1, 1)))  # noqa: S311
 
     def begin_read(self) -> None:
         """Note that the environment is read, whether or not it was due."""
@@ -159,6 +178,7 @@ class Looking:
     def after_fork(self) -> None:
         """Forget what other threads were doing: this process does not have them."""
         self.abandon_looks(self._state.sources)
+        self.end_renewal(list(self._state.leases))
         self.abandon_read()
 
     def _apply(self, event: Event) -> Sequence[Notice]:

@@ -18,6 +18,7 @@ from envkit.errors import EnvkitError, ReasonMissingError, UsageError
 from envkit.profile.discovery import profiles_folder
 from envkit.resident.in_process.logins import Logins
 from envkit.resident.in_process.looking import PROFILES, Watched
+from envkit.resident.logins import hold_leases
 from envkit.resident.noticing import look, look_at_files, watched_sources
 from envkit.resolution.prepare import named, prepare
 from envkit.resolution.resolve import check_arguments, in_python, resolve_prepared
@@ -135,6 +136,7 @@ class Reader:
             deadline=deadline,
             sources=self._sources,
         )
+        hold_leases(prepared, os.getpid())
         for one in prepared:
             for name, source in one.sources.items():
                 if name not in self._sources:

@@ -145,7 +145,7 @@ def log_in(client: VaultClient, auth: Auth, context: SourceContext) -> Lease | N
     if odd_character(token):
         raise client.unexpected("a token that is not valid")
     client.set_token(token)
-    return _granted_lease(granted)
+    return granted_lease(granted)
 
 
 def login_key(auth: Auth, context: SourceContext, token: str = "") -> bytes:
@@ -166,6 +166,16 @@ def login_key(auth: Auth, context: SourceContext, token: str = "") -> bytes:
     elif not token:
         token = _present_token(auth, context)[0]
     return sha256(repr((auth.method, sorted(auth.values.items()), token)).encode()).digest()
+
+
+def login_kind(auth: Auth, context: SourceContext) -> str:
+    """Return what differs for each server and kind of login, and contains no credential."""
+    from hashlib import sha256
+
+    address = find_address(context)
+    public = [auth.values.get(key) for key in ("role_id", "role", "username", "mount")]
+    known = (address.url, address.namespace, auth.method, public)
+    return sha256(repr(known).encode()).hexdigest()
 
 
 def look_up(client: VaultClient) -> Lease | None:
@@ -201,7 +211,7 @@ def renew(client: VaultClient, lease: Lease, until: Deadline) -> Lease:
         return lease
     increment = f"{ceil(needed + MARGIN_SECONDS)}s"
     answer = client.call(lambda hvac_client: hvac_client.auth.token.renew_self(increment=increment))
-    return _granted_lease(_object(client, answer.body, "auth")) if answer.ok else lease
+    return granted_lease(_object(client, answer.body, "auth")) if answer.ok else lease
 
 
 def renew_whole(client: VaultClient) -> Lease | None:
@@ -212,7 +222,7 @@ def renew_whole(client: VaultClient) -> Lease | None:
     """
     # an increment could shorten its life
     answer = client.call(lambda hvac_client: hvac_client.auth.token.renew_self())
-    return _granted_lease(_object(client, answer.body, "auth")) if answer.ok else None
+    return granted_lease(_object(client, answer.body, "auth")) if answer.ok else None
 
 
 def rejected(client: VaultClient) -> AuthError:
@@ -357,7 +367,8 @@ def _object(client: VaultClient, body: Mapping[str, Any], key: str) -> Mapping[s
     raise client.unexpected(f"no '{key}'")
 
 
-def _granted_lease(granted: Mapping[str, Any]) -> Lease:
+def granted_lease(granted: Mapping[str, Any]) -> Lease:
+    """Return the lifetime that a server granted to a token or a secret."""
     seconds = granted.get("lease_duration")
     return _lease(seconds, granted.get("renewable")) if seconds else Lease(None, renewable=False)
 

@@ -16,12 +16,16 @@ from envkit.sources.model import Absent
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping
 
     from envkit.sources.vault.client import Answer, VaultClient
 
 _DATA = "data/"
 _KEY_VALUE = ("kv", "generic")  # `generic` is version 1 on very old servers
+# other engines that create nothing for a read; `ns_system` is that of a namespace
+_STATIC = frozenset(
+    ("cubbyhole", "identity", "keymgmt", "kmip", "ns_system", "pki", "ssh", "system", "totp")
+) | {"transform", "transit"}
 
 
 class Engine(NamedTuple):
@@ -36,6 +40,11 @@ class Engine(NamedTuple):
     mount: str
     version: int | None
     type: str = "kv"
+
+    @property
+    def is_dynamic(self) -> bool:
+        """Whether a read creates a secret with a lease, as far as the type says."""
+        return self.type not in _KEY_VALUE and self.type not in _STATIC
 
     def serves(self, path: str) -> bool:
         """Whether an absolute path is below the mount."""
@@ -95,6 +104,40 @@ def find_engine(client: VaultClient, path: str, *, mount: str) -> Engine:
             return found
     guess = Engine(mount, None)
     return guess if mount and guess.serves(path) else Engine(path.partition("/")[0], None)
+
+
+def find_engines(
+    paths: set[str],
+    known: list[Engine],
+    ask: Callable[[Collection[str]], Iterable[Engine]],
+    *,
+    mount: str,
+) -> dict[str, Engine]:
+    """Ask for one path of each first segment, until every path has its engine.
+
+    If the server reveals no engine, nested mounts may differ, so each path is queried.
+
+    Args:
+        paths: absolute paths.
+        known: the engines that the server has named; more are added.
+        ask: does what `find_engine` does, for many paths at once.
+        mount: as of `find_engine`.
+    """
+    found: dict[str, Engine] = {}
+    every = False
+    while True:
+        for engine in known:
+            found.update((path, engine) for path in paths if engine.serves(path))
+        unknown = sorted(paths - found.keys())
+        if not unknown:
+            return found
+        asked = unknown if every else list({p.partition("/")[0]: p for p in unknown}.values())
+        for path, engine in zip(asked, ask(asked), strict=True):
+            if engine.version is not None or engine.mount == mount:
+                known.append(engine)
+            else:
+                found[path] = engine
+                every = True
 
 
 def guess_engine(known: Iterable[Engine], path: str, *, mount: str) -> Engine:

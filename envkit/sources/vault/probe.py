@@ -13,13 +13,13 @@ from envkit.sources.vault.kv import find_engine
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from typing import Any
 
     from envkit.errors import AuthError
     from envkit.sources.model import SourceContext
     from envkit.sources.vault.client import VaultClient
-    from envkit.sources.vault.kv import Target
+    from envkit.sources.vault.kv import Engine, Target
 
 
 # variables that envkit does not support, each with an alternative
@@ -38,6 +38,15 @@ def unused(context: SourceContext) -> list[str]:
         for name, instead in _UNUSED.items()
         if environ_of(context, name)
     ]
+
+
+def not_revoked(source: str, engines: Iterable[Engine]) -> list[str]:
+    """Return a warning if there are dynamic secrets, for a token that envkit did not obtain."""
+    mounts = ", ".join(f"'{engine.mount}'" for engine in engines if engine.is_dynamic)
+    if not mounts:
+        return []
+    end = f"dynamic secrets of {mounts} are not revoked when an app ends, but when their lease ends"
+    return [f"{end}: envkit revokes only a token that it obtains, with auth in [sources.{source}]"]
 
 
 def server(client: VaultClient) -> str:

@@ -6,7 +6,7 @@ Reference: https://openbao.org/api-docs/system/capabilities-self/
 from __future__ import annotations
 
 from envkit.errors import InvalidReferenceError
-from envkit.sources.vault.kv import denied, no_engine, target
+from envkit.sources.vault.kv import Target, denied, no_engine, target
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from envkit.errors import EnvkitError
     from envkit.profile.placeholder import Reference
     from envkit.sources.vault.client import VaultClient
-    from envkit.sources.vault.kv import Engine, Target
+    from envkit.sources.vault.kv import Engine
 
 
 def find_unreadable(
@@ -43,7 +43,11 @@ def find_unreadable(
     wanted: dict[Reference, Target] = {}
     for ref, path in paths.items():
         try:
-            wanted[ref] = target(engines[path], path, ref.version, source)
+            engine = engines[path]
+            if engine.is_dynamic:
+                wanted[ref] = Target(engine, path[len(engine.mount) + 1 :], None, source)
+            else:
+                wanted[ref] = target(engine, path, ref.version, source)
         except InvalidReferenceError as error:
             found[ref] = error
     rights = capabilities(client, [path for one in wanted.values() for path in _paths(one)])

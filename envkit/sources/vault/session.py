@@ -10,7 +10,7 @@ import os
 from functools import partial
 from time import monotonic
 
-from envkit._internal.parallel import call_in_time, map_parallel
+from envkit._internal.parallel import InTime
 from envkit.errors import AuthError, DeniedError
 from envkit.sources.vault import auth as vault_auth
 from envkit.sources.vault import kv as vault_kv
@@ -30,11 +30,10 @@ if TYPE_CHECKING:
     from envkit.sources.vault.resumed import Resumed
     from envkit.sources.vault.shared import SharedLogin
 
-    T = TypeVar("T")
     R = TypeVar("R")
 
 
-class Session:
+class Session(InTime):
     """The login of one source, which begins with its first request.
 
     Args:
@@ -51,6 +50,9 @@ class Session:
     def __init__(self, context: SourceContext, auth: Auth, *, concurrency: int, mount: str) -> None:
         self.engines: list[Engine] = []
         self.reads_metadata = True
+        self._pid = os.getpid()
+        deadline = context.deadline
+        super().__init__(deadline, concurrency, lambda: too_late(f"'{context.name}'", deadline))
         self._context = context
         self._auth = auth
         self._concurrency = concurrency
@@ -129,26 +131,6 @@ class Session:
             return True
         return False
 
-    def parallel(self, function: Callable[[T], R], items: Collection[T]) -> list[Result[R]]:
-        """Return the result of `function` for each item, in a pool, until the deadline."""
-        return map_parallel(
-            function, items, workers=self._concurrency, deadline=self._context.deadline
-        )
-
-    def in_time(self, call: Callable[[], R]) -> R:
-        """Return what `call` returns, or give it up when the deadline passes."""
-        return self.value(call_in_time(call, self._context.deadline))
-
-    def value(self, result: Result[R]) -> R:
-        """Return the value of a result, or raise its error.
-
-        Raises:
-            UnavailableError: it was late.
-        """
-        if result.late:
-            raise too_late(f"'{self._context.name}'", self._context.deadline)
-        return result.value
-
     # ---------------------------------------------------------------- sharing
 
     def share(self) -> None:
@@ -219,12 +201,13 @@ class Session:
         """Use what `state` of another process returned; that is checked when it is needed."""
         from envkit.sources.vault.resumed import Resumed
 
-        if state:
+        if "token" in state:
             self._resumed = Resumed.of_state(state)
             self.reads_metadata = self._resumed.reads_metadata
 
     def _adopt_resumed(self) -> None:
         """Begin with the login of another process, if it is of the same server and credential."""
+        self._leave_parent()
         resumed = self._resumed
         if resumed is None or self._client is not None:
             return
@@ -306,6 +289,55 @@ class Session:
         left = before.ends_at - monotonic()
         return ending(self._context.name, left, reason)
 
+    def _leave_parent(self) -> None:
+        """After a fork, go on with the login, but not with the connections of the parent."""
+        if self._client is not None and self._pid != os.getpid():
+            self.resume(self.state())
+            self._client = None
+        self._pid = os.getpid()
+
+    # ---------------------------------------------------------------- for leases
+
+    @property
+    def token(self) -> str:
+        """The token in use; empty if there is none."""
+        return "" if self._client is None else self._client.token
+
+    @property
+    def obtained(self) -> bool:
+        """Whether envkit obtains the token by a login, so that it is no other program's."""
+        return self._auth.method != "token"
+
+    @property
+    def ends_at(self) -> float:
+        """When the token ends, on the monotonic clock, as far as is known."""
+        return self._living().ends_at
+
+    def identity(self) -> str:
+        """Return what differs for each server and kind of login, and contains no credential."""
+        return vault_auth.login_kind(self._auth, self._context)
+
+    def call(self, function: Callable[[VaultClient], R], token: str = "") -> R:
+        """Return what a function returns for a client with a token; default: the one in use.
+
+        Raises:
+            SourceError: the server failed.
+        """
+        client = self._client
+        if client is None or token:
+            client = self._new_client(None)
+            client.set_token(token)
+        return function(client)
+
+    def log_in_again(self) -> None:
+        """Replace the login, while the one before still works.
+
+        Raises:
+            AuthError: it cannot log in.
+            SourceError: the server failed.
+        """
+        self._client, self._lease = self.in_time(self.log_in)
+
     # ---------------------------------------------------------------- logging in
 
     def _new_client(self, login: SharedLogin | None) -> VaultClient:
@@ -355,27 +387,10 @@ class Session:
         return client, lease
 
     def _find_engines(self, client: VaultClient, paths: set[str]) -> dict[str, Engine]:
-        """Ask for one path of each first segment, until every path has its engine.
-
-        If the server reveals no engine, nested mounts may differ, so each path is queried.
-        """
-        found: dict[str, Engine] = {}
-        every = False
-        while True:
-            for engine in self.engines:
-                found.update((path, engine) for path in paths if engine.serves(path))
-            unknown = sorted(paths - found.keys())
-            if not unknown:
-                return found
-            asked = unknown if every else list({p.partition("/")[0]: p for p in unknown}.values())
-            find = partial(vault_kv.find_engine, client, mount=self._mount)
-            for path, answer in zip(asked, self.parallel(find, asked), strict=True):
-                engine = self.value(answer)
-                if engine.version is not None or engine.mount == self._mount:
-                    self.engines.append(engine)
-                else:
-                    found[path] = engine
-                    every = True
+        find = partial(vault_kv.find_engine, client, mount=self._mount)
+        return vault_kv.find_engines(
+            paths, self.engines, lambda asked: self.values(find, asked), mount=self._mount
+        )
 
 
 def _spread() -> float:

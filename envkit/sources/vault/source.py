@@ -9,12 +9,19 @@ Guarantees: one login per source, one lookup per mount, and one read per secret 
 fields, in a bounded pool. If a secret cannot be read, only that secret fails; if the server
 cannot be used, all secrets fail.
 
-Dynamic secrets (databases, clouds) are not read, because reading one creates it.
+Dynamic secrets (databases, clouds) are read only by commands that renew and revoke them, because
+reading one creates it.
 """
 
 from __future__ import annotations
 
-from envkit.errors import InvalidReferenceError, NoVersionError, ProfileError, SourceError
+from envkit.errors import (
+    InvalidReferenceError,
+    LeaseNeededError,
+    NoVersionError,
+    ProfileError,
+    SourceError,
+)
 from envkit.secret import Secret
 from envkit.sources.model import Absent, Reading, pick_field
 from envkit.sources.vault import kv as vault_kv
@@ -30,8 +37,10 @@ if TYPE_CHECKING:
     from envkit.errors import EnvkitError
     from envkit.profile.placeholder import Reference
     from envkit.sources.model import LoginWarning, Outcome, SourceContext, Version
+    from envkit.sources.protocols import Source
     from envkit.sources.vault.client import VaultClient
     from envkit.sources.vault.kv import Engine, SecretVersion, Target
+    from envkit.sources.vault.leases.holder import Holder
 
     R = TypeVar("R")
 
@@ -74,6 +83,7 @@ class VaultSource:
         if not isinstance(concurrency, int) or concurrency < 1:
             raise ProfileError(f"'concurrency' in [sources.{self.name}] must be 1 or more")
         self._session = Session(context, auth, concurrency=concurrency, mount=self._mount)
+        self._leases: Holder | None = None
 
     def share_connection(self) -> None:
         """Use the connections, token and known mounts that this process shares.
@@ -81,6 +91,18 @@ class VaultSource:
         For callers that open many sources of one server, such as rotations; see `shared`.
         """
         self._session.share()
+
+    def hold_leases(self, owner: int, beside: Source) -> None:
+        """Read dynamic secrets too, for a process that renews and revokes them; see `Leasing`."""
+        from envkit.sources.vault.leases.holder import Holder
+
+        other = beside._leases if isinstance(beside, VaultSource) else None  # noqa: SLF001
+        self._leases = other or Holder(self._session, owner, self.name)
+
+    def release_leases(self) -> None:
+        """Revoke what `hold_leases` has led to; see `Leasing`."""
+        if self._leases is not None:
+            self._leases.release()
 
     def check(self, ref: Reference) -> None:
         """Raise `InvalidReferenceError` if no KV engine can have such a secret."""
@@ -114,6 +136,8 @@ class VaultSource:
             return outcomes
         wanted, refused = self._targets(paths)
         outcomes.update(refused)
+        if self._leases is not None and (leased := self._leased(self._leases, refused)):
+            outcomes.update(self._leases.outcomes(leased))
         answers = self._session.ask(vault_kv.read, wanted)
         for (target, same), answer in zip(wanted.items(), answers, strict=True):
             for ref in same:
@@ -137,19 +161,30 @@ class VaultSource:
         found.update(refused)
         for target, version in current_versions(self._session, wanted).items():
             found.update(dict.fromkeys(wanted[target], version))
+        if self._leases is not None and (leased := self._leased(self._leases, refused)):
+            versions = self._leases.versions(leased)
+            found.update({ref: versions[at] for at, same in leased.items() for ref in same})
         return found
 
     def login_state(self) -> Mapping[str, object]:
         """Return the token, how long it lives, and the known mounts; see `LoginState`."""
-        return self._session.state()
+        state = self._session.state()
+        if self._leases is None or not self._leases.is_of(self._session):
+            return state
+        return self._leases.added_to(state)
 
     def resume_login(self, state: Mapping[str, object]) -> None:
         """Use the token of another process from now on; see `LoginState`."""
         self._session.resume(state)
+        if self._leases is not None:
+            self._leases.resume(state)
 
     def renew_login(self) -> LoginWarning | None:
         """Renew the token if that is due, or log in again; see `LoginState`."""
-        return self._session.in_time(self._session.renew)
+        warning = self._session.in_time(self._session.renew)
+        if self._leases is not None:
+            self._leases.renew()
+        return warning
 
     def write(self, ref: Reference, value: Secret | None, *, expected: str | None) -> str:
         """Set or remove one field of a KV version 2 secret by compare-and-set."""
@@ -205,10 +240,13 @@ class VaultSource:
 
     @property
     def warnings(self) -> Sequence[str]:
-        """Settings in the environment that the Vault CLI supports and envkit does not."""
-        from envkit.sources.vault.probe import unused
+        """Settings in the environment that envkit does not use, and leases that it cannot end."""
+        from envkit.sources.vault.probe import not_revoked, unused
 
-        return unused(self._context)
+        warnings = unused(self._context)
+        if not self._session.obtained:
+            warnings += not_revoked(self.name, self._session.engines)
+        return warnings
 
     def probe(self) -> Sequence[str]:
         """Return the server and the identity of the token; see `Probe`."""
@@ -274,16 +312,45 @@ class VaultSource:
         self, paths: Mapping[Reference, str]
     ) -> tuple[dict[Target, list[Reference]], dict[Reference, InvalidReferenceError]]:
         """Log in, and return the references by secret, and those that their engine refuses."""
-        _, engines = self._session.in_time(lambda: self._session.ready(set(paths.values())))
+        engines = self._engines(set(paths.values()))
         wanted: dict[Target, list[Reference]] = {}
         refused: dict[Reference, InvalidReferenceError] = {}
         for ref, path in paths.items():
             try:
+                if engines[path].is_dynamic:
+                    from envkit.sources.vault.leases.lease import lease_needed
+
+                    refused[ref] = lease_needed(ref, self.locate(ref))
+                    continue
                 target = vault_kv.target(engines[path], path, ref.version, self.name)
                 wanted.setdefault(target, []).append(ref)
             except InvalidReferenceError as error:
                 refused[ref] = error
         return wanted, refused
+
+    def _engines(self, paths: set[str]) -> Mapping[str, Engine]:
+        """Log in, and return the engine of each path."""
+
+        def ready() -> Mapping[str, Engine]:
+            return self._session.in_time(lambda: self._session.ready(paths))[1]
+
+        if self._leases is None:
+            return ready()
+        with self._leases.lock:  # another source may use this login for its leases
+            return ready()
+
+    def _leased(
+        self, leases: Holder, refs: Mapping[Reference, InvalidReferenceError]
+    ) -> dict[Target, list[Reference]]:
+        """Return the references to dynamic secrets, by secret."""
+        from envkit.sources.vault.leases.lease import target_of
+
+        found: dict[Target, list[Reference]] = {}
+        for ref, error in refs.items():
+            if isinstance(error, LeaseNeededError):
+                target = target_of(*self.guess_engine(ref), leases.source)
+                found.setdefault(target, []).append(ref)
+        return found
 
     def _absolute(self, ref: Reference) -> str:
         if ref.path.startswith("/"):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
-from hypothesis import HealthCheck, Phase, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -13,8 +15,26 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from envkit.errors import UnavailableError
 from envkit.resident import decide as core
-from envkit.resident.state import Began, Ended, Poked, Prepared, ReadRefused, ReadValid
+from envkit.resident.decide import Announce, Look, Read, Renew, Wait
+from envkit.resident.state import (
+    Announced,
+    Began,
+    Ended,
+    Leased,
+    LookBegun,
+    Looked,
+    Poked,
+    Prepared,
+    Problem,
+    ReadBegun,
+    ReadRefused,
+    ReadValid,
+    RenewBegun,
+    RenewEnded,
+    Settings,
+)
 from tests.unit.resident.simulated import BAD, LOOK_SECONDS, READ_SECONDS, SETTINGS, Core, World
 
 # a token that differs is seen after a poll and a look; the read waits for the debounce or the
@@ -302,3 +322,152 @@ def test_a_source_that_the_profiles_name_from_now_on_is_compared_once():
     world.state, _ = core.after(world.state, fewer, Prepared(), world.now)
     assert world.state.sources.keys() == {"files"}
     assert len(world.reads) == reads
+
+
+# ---------------------------------------------------------------- leases
+
+LEASING = Settings({"vault": 60.0})
+
+
+class Leases:
+    """A store with one dynamic secret, and a watcher of it, on a clock that does not wait.
+
+    Args:
+        ttl, most: the seconds of a lease, and of all its renewals together.
+        spread: what the watcher and the store draw as a random number.
+
+    Attributes:
+        lives: the time until which each secret that was read works.
+    """
+
+    def __init__(self, ttl, most, spread=0.0):
+        self.ttl, self.most, self.spread = ttl, most, spread
+        self.now, self.is_up = 0.0, True
+        self.state = core.watching(LEASING, {}, 0.0)
+        self.lives, self.begun, self.renewals = [], [], 0
+        self.doing = None
+        self.read()
+
+    def read(self):
+        self.begun.append(self.now)
+        self.lives.append(self.now)
+        self.grant()
+
+    def grant(self):
+        """Do what `life` does: renew at two thirds, replace the last one at half."""
+        granted = min(self.ttl, self.begun[-1] + self.most - self.now)
+        self.lives[-1] = self.now + granted
+        share = 1 + 0.1 * self.spread
+        if granted > 0.9 * self.ttl:
+            self.happen(Leased("vault", renew_at=self.now + granted * 2 / 3 * share))
+        else:
+            self.happen(Leased("vault", replace_at=self.now + granted / 2 * share))
+
+    def happen(self, event):
+        self.state, _ = core.after(self.state, LEASING, event, self.now)
+
+    def advance(self, seconds):
+        end = self.now + seconds
+        while True:
+            until = self.act()
+            times = [end, until] + ([self.doing[0]] if self.doing else [])
+            self.now = min(times)
+            if self.doing and self.doing[0] <= self.now:
+                self.finish()
+            elif self.now >= end:
+                return
+
+    def act(self):
+        while True:
+            match core.decide(self.state, LEASING, self.now):
+                case Look(names):
+                    self.happen(LookBegun(dict.fromkeys(names, self.spread)))
+                    for name in names:
+                        error = None if self.is_up else UnavailableError("down")
+                        known = {"ref": len(self.lives)}
+                        self.happen(Looked(name, {} if error else known, error, self.spread))
+                case (Renew() | Read()) as action:
+                    assert self.doing is None, "a read and a renewal at once"
+                    is_read = isinstance(action, Read)
+                    self.happen(ReadBegun() if is_read else RenewBegun(action.sources))
+                    self.doing = (self.now + READ_SECONDS, is_read)
+                case Announce():
+                    self.happen(Announced())
+                case Wait(until):
+                    return until
+
+    def finish(self):
+        (_, is_read), self.doing = self.doing, None
+        replaces = self.state.must_replace(self.now)
+        if self.is_up and is_read:
+            if replaces:
+                self.read()
+            self.happen(ReadValid(changed=replaces))
+        elif is_read:
+            self.happen(ReadRefused(Problem.FAILED, UnavailableError("down"), self.spread))
+        elif self.is_up:
+            self.renewals += 1
+            if self.lives[-1] > self.now:
+                self.grant()
+            else:
+                self.happen(Leased("vault", replace_at=self.now))
+        self.happen(RenewEnded("vault", self.spread))
+
+    @property
+    def works(self):
+        return self.lives[-1] > self.now
+
+
+@given(st.floats(40, 4000), st.floats(1, 40), st.floats(-1, 1))
+def test_while_the_store_answers_no_lease_ends_and_each_is_used_for_most_of_its_time(
+    ttl, times, spread
+):
+    world = Leases(ttl, ttl * times, spread)
+    for _ in range(40):
+        world.advance(ttl / 7)
+        assert world.works
+    assert len(world.lives) <= 1 + world.now / (0.4 * ttl * min(times, 2))
+
+
+@given(st.floats(40, 400), st.floats(1, 4000), st.floats(-1, 1))
+def test_after_an_outage_there_is_a_lease_again_as_soon_as_the_store_answers_a_look(
+    ttl, outage, spread
+):
+    world = Leases(ttl, 10 * ttl, spread)
+    world.advance(ttl / 2)
+    world.is_up = False
+    world.advance(outage)
+    world.is_up = True
+    world.advance(1.1 * core.LONGEST_POLL_SECONDS + 2 * READ_SECONDS + LEASING.debounce_seconds)
+    assert world.works
+
+
+def test_renewals_that_fail_come_after_longer_and_longer_pauses():
+    world = Leases(600.0, 6000.0)
+    world.is_up = False
+    begun = []
+    while world.now < 3600:
+        world.advance(1.0)
+        if world.doing and not world.doing[1]:
+            begun.append(world.now)
+    pauses = [b - a for a, b in pairwise(begun) if b - a > 2]
+    assert pauses[0] < 10
+    assert all(later > earlier / 2 for earlier, later in pairwise(pauses))
+    assert len(pauses) < 30
+
+
+def test_a_source_that_cannot_replace_a_secret_is_not_read_again_at_once():
+    world = Leases(600.0, 600.0)
+    world.happen(Leased("vault", replace_at=0.0))
+    quick = LEASING._replace(debounce_seconds=0.0, min_interval_seconds=0.0)
+    assert core.decide(world.state, quick, 0.0) == Read()
+    state, _ = core.after(world.state, quick, ReadBegun(), 9.0)
+    state, _ = core.after(state, quick, ReadValid(changed=False), 9.0)
+    assert state.leases["vault"].replace_at == 9.0 + LEASING.polls["vault"]
+
+
+def test_the_leases_of_a_source_that_is_gone_are_forgotten():
+    world = Leases(600.0, 600.0)
+    fewer = LEASING._replace(polls={"files": 1.0})
+    state, _ = core.after(world.state, fewer, Prepared(), 1.0)
+    assert state.leases == {}

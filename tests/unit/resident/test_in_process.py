@@ -17,7 +17,8 @@ from envkit.resident.in_process.callbacks import Callbacks
 from envkit.resident.in_process.logins import Logins
 from envkit.resident.in_process.refusals import Refusals
 from envkit.resident.in_process.snapshot import first, following, new_names
-from envkit.resident.state import Began, Ended, Problem
+from envkit.resident.noticing import WatchedSource
+from envkit.resident.state import Began, Ended, Leased, Problem
 from envkit.resolution.environment import Environment, Variable
 from envkit.secret import Secret
 
@@ -161,15 +162,20 @@ class Warned(NamedTuple):
 class Source:
     """A source whose login is due at a time, and cannot be renewed if it `fails`."""
 
-    def __init__(self, due_at=0.0, warning=None, *, fails=False):
+    def __init__(self, due_at=0.0, warning=None, *, fails=False, **more):
         self.due_at = due_at
+        self.more = more
+        self.releases = 0
         self.warning = warning
         self.fails = fails
         self.resumed = None
         self.renewals = 0
 
     def login_state(self):
-        return {"token": "t", "due_at": self.due_at}
+        return {"token": "t", "due_at": self.due_at, **self.more}
+
+    def release_leases(self):
+        self.releases += 1
 
     def resume_login(self, state):
         self.resumed = state
@@ -190,21 +196,48 @@ def test_a_login_is_passed_on_to_the_next_source_of_that_name():
     assert (other.resumed, same.resumed) == (None, {"token": "t", "due_at": 0.0})
 
 
-def test_a_login_is_renewed_once_it_is_due_and_a_warning_is_logged(caplog):
-    logins, source = Logins(), Source(warning=Warned("the token of 'vault' ends", "log in"))
-    logins.store("prod/vault", source)
-    for _ in range(2):
-        logins.renew("prod/vault", source)
-    assert source.renewals == 1
+def watched(source):
+    return WatchedSource("prod/vault", source, (), 60.0, is_quick=False)
+
+
+def test_a_login_is_renewed_and_a_warning_is_logged(caplog):
+    source = Source(warning=Warned("the token of 'vault' ends", "log in"))
+    assert Logins().renew(watched(source))
     assert [r.getMessage() for r in caplog.records] == ["the token of 'vault' ends; log in"]
 
 
-def test_a_login_that_could_not_be_renewed_is_tried_again():
-    logins, source = Logins(), Source(fails=True)
-    logins.store("prod/vault", source)
-    for _ in range(2):
-        logins.renew("prod/vault", source)
-    assert source.renewals == 2
+def test_a_login_that_cannot_be_renewed_has_failed_and_one_that_needs_no_care_has_not():
+    assert not Logins().renew(watched(Source(fails=True)))
+    assert Logins().renew(watched(object()))
+
+
+def test_what_is_due_of_a_source_is_told_with_the_time_of_its_leases():
+    logins = Logins()
+    logins.store("prod/vault", Source(due_at=5.0))
+    assert logins.leased() == [Leased("prod/vault", 5.0)]
+    assert not logins.have_leases
+    logins.store("prod/vault", Source(due_at=5.0, replace_at=9.0))
+    assert logins.leased() == [Leased("prod/vault", 5.0, 9.0)]
+    assert logins.have_leases
+
+
+def test_a_look_replaces_a_login_but_no_lease():
+    logins = Logins()
+    for due_at in (1.0, 2.0):
+        logins.store_looked("prod/vault", Source(due_at=due_at))
+    assert logins.leased() == [Leased("prod/vault", 2.0)]
+    logins.store("prod/vault", Source(due_at=3.0, replace_at=9.0))
+    logins.store_looked("prod/vault", Source(due_at=4.0))
+    assert logins.leased() == [Leased("prod/vault", 3.0, 9.0)]
+
+
+def test_leases_are_revoked_by_the_process_that_has_read_them_and_not_by_another():
+    for owner, released in ((os.getpid(), 1), (os.getppid(), 0)):
+        logins, source = Logins(), Source(replace_at=9.0, leases_owner=owner)
+        logins.store("prod/vault", source)
+        logins.release([watched(source)])
+        assert source.releases == released
+        assert not logins.have_leases
 
 
 # ---------------------------------------------------------------- the log
