@@ -299,6 +299,13 @@ class AuditError(EnvkitError):
     exit_status = 6
 
 
+class AgentError(EnvkitError):
+    """`ENVKIT_AGENT=require` is set, and the agent cannot be used."""
+
+    code = "agent-unusable"
+    exit_status = 5
+
+
 class LimitError(EnvkitError):
     """A variable, or all of them together, exceed what the kernel passes to a program."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from time import monotonic
 
+DEFAULT_TIMEOUT_SECONDS = 15.0  # of a command, for all stores together
 FIRST_PAUSE_SECONDS, LAST_PAUSE_SECONDS = 15.0, 3600.0
 
 
@@ -19,6 +20,10 @@ class Deadline:
     def restart(self) -> None:
         """Restart the clock, so that the time a person needs to answer does not count."""
         self._end = monotonic() + self.timeout_seconds
+
+    def spend(self, seconds: float) -> None:
+        """Count time that has passed before."""
+        self._end -= seconds
 
     def leave_at_least(self, seconds: float) -> None:
         """Extend the deadline for work that must be undone even after it has passed."""

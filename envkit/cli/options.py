@@ -7,9 +7,9 @@
 
 from __future__ import annotations
 
+from envkit._internal.clock import DEFAULT_TIMEOUT_SECONDS
 from envkit._internal.named_tuple import NamedTuple
 from envkit.errors import UsageError
-from envkit.resolution.resolve import DEFAULT_TIMEOUT_SECONDS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -189,13 +189,19 @@ COMMANDS = {
 
 
 class Arguments:
-    """The parsed arguments: `one(key)`, `many(key)`, `flag(key)` and the rest of the line."""
+    """The parsed arguments: `one(key)`, `many(key)`, `flag(key)` and the rest of the line.
 
-    __slots__ = ("_given", "rest")
+    Attributes:
+        rest: the words that are no options.
+        spent_seconds: of the timeout, before the command ran.
+    """
+
+    __slots__ = ("_given", "rest", "spent_seconds")
 
     def __init__(self) -> None:
         self._given: dict[str, list[str]] = {}
         self.rest: list[str] = []
+        self.spent_seconds = 0.0
 
     def add(self, key: str, value: str) -> None:
         """Record one occurrence of an option."""

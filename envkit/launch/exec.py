@@ -16,7 +16,7 @@ from envkit.errors import CommandNotFoundError, LimitError, NotExecutableError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from types import ModuleType
     from typing import Any, NoReturn
 
@@ -65,16 +65,30 @@ def overlay(
     Returns:
         the parent's variables without envkit's own settings, and the environment's.
     """
-    strip = {name.encode() for name in environment.bootstrap}
+    return merged(
+        {one.name.encode(): one.value.to_bytes() for one in environment.variables()},
+        {name.encode() for name in environment.bootstrap},
+        parent,
+        pristine=pristine,
+    )
+
+
+def merged(
+    variables: Mapping[bytes, bytes],
+    bootstrap: Collection[bytes],
+    parent: Mapping[bytes, bytes],
+    *,
+    pristine: bool = False,
+) -> dict[bytes, bytes]:
+    """Do what `overlay` does, for an environment in bytes."""
     result = {
         name: value
         for name, value in parent.items()
-        if name not in strip
+        if name not in bootstrap
         and not name.startswith(_BOOTSTRAP_PREFIXES)
         and (not pristine or name in PRISTINE or name.startswith(b"LC_"))
     }
-    for variable in environment.variables():
-        result[variable.name.encode()] = variable.value.to_bytes()
+    result.update(variables)
     return result
 
 
