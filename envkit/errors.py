@@ -347,9 +347,8 @@ class VariableFailure:
 class ResolutionError(EnvkitError):
     """Some variables could not be resolved; the error lists all of them.
 
-    `message` is the whole text in one line, and `summary` is its beginning. The exit status is that
-    of the failure to fix first: an invalid reference, then a denial, then an outage, then a missing
-    value.
+    `message` is the whole text in one line, and `summary` its beginning. The exit status is that of
+    the failure to fix first: an invalid reference, a denial, an outage, then a missing value.
     """
 
     code = "resolution-failed"
@@ -357,8 +356,8 @@ class ResolutionError(EnvkitError):
     _PRECEDENCE = (3, 6, 5, 4)
 
     def __init__(self, environment: str, failures: Sequence[VariableFailure]) -> None:
-        number = len({failure.name for failure in failures})
-        count = "1 variable" if number == 1 else f"{number} variables"
+        number = len({one.name for one in failures})
+        count = f"{number} variable{'s' * (number != 1)}"
         self.summary = self._SUMMARY.format(count=count, environment=environment)
         self.environment = environment
         self.failures = tuple(failures)
@@ -370,7 +369,7 @@ class ResolutionError(EnvkitError):
             f"{self.summary}: {causes}" if causes else self.summary,
             hint=next(iter(self.hints()), None),
         )
-        statuses = {failure.error.exit_status for failure in failures}
+        statuses = {one.error.exit_status for one in failures}
         self.exit_status = next((s for s in self._PRECEDENCE if s in statuses), 1)
 
     def lines(self) -> list[str]:
@@ -379,15 +378,13 @@ class ResolutionError(EnvkitError):
         for cause, failures in self._by_cause().items():
             if len(failures) == 1:
                 lines.append(f"  {failures[0]}")
-                continue
-            lines.append(f"  {cause}:")
-            lines += [f"    {failure.name} ({failure.location})" for failure in failures]
+            else:
+                lines += [f"  {cause}:", *(f"    {one.name} ({one.location})" for one in failures)]
         return lines
 
     def hints(self) -> list[str]:
         """Return the distinct hints of all failures."""
-        hints = [failure.error.hint for failure in self.failures]
-        return list(dict.fromkeys(hint for hint in hints if hint))
+        return list(dict.fromkeys(one.error.hint for one in self.failures if one.error.hint))
 
     def _by_cause(self) -> dict[str, list[VariableFailure]]:
         causes: dict[str, list[VariableFailure]] = {}

@@ -11,7 +11,6 @@ from __future__ import annotations
 from time import monotonic
 
 from envkit.agent.folder import Unusable
-from envkit.agent.question import read_answer, selected
 from envkit.agent.wire import (
     ANSWER,
     ASK,
@@ -25,7 +24,9 @@ from envkit.agent.wire import (
     WAIT,
     WireError,
     frame,
+    read_answer,
     read_header,
+    selected,
     unpack,
 )
 
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Any
 
-    from envkit.agent.question import Answer, Question
+    from envkit.agent.wire import Answer, Question
 
 SILENCE_SECONDS = 0.2
 ROUNDS = 4  # of variables that the agent asks for
@@ -81,7 +82,7 @@ def ask(path: str, question: Question, environ: Mapping[bytes, bytes]) -> Answer
                 raise Unusable("the agent does not answer in time")
 
 
-def command(path: str, kind: int) -> list[bytes]:
+def command(path: str, kind: int) -> Sequence[bytes]:
     """Send a command to the agent and return the items of its answer.
 
     Raises:
@@ -150,10 +151,9 @@ class Connection:
 
 def _connected(path: str) -> Any:
     try:
+        import _socket  # without `socket`, whose enums cost 9 ms
         import os
         import sys
-
-        import _socket  # without `socket`, whose enums cost 9 ms
 
         credentials = _socket.SO_PEERCRED
     except (ImportError, AttributeError):
@@ -166,17 +166,15 @@ def _connected(path: str) -> Any:
         connection.settimeout(SILENCE_SECONDS)
         connection.connect(path)
         peer = connection.getsockopt(_socket.SOL_SOCKET, credentials, _CREDENTIALS_BYTES)
-        if int.from_bytes(peer[4:8], sys.byteorder) != os.geteuid():
-            raise Unusable("the agent belongs to another user")
     except (FileNotFoundError, ConnectionRefusedError):
         connection.close()
         raise Unusable("there is no agent", absent=True) from None
     except OSError as error:
         connection.close()
         raise _broken(error) from None
-    except Unusable:
+    if int.from_bytes(peer[4:8], sys.byteorder) != os.geteuid():
         connection.close()
-        raise
+        raise Unusable("the agent belongs to another user")
     return connection
 
 

@@ -13,7 +13,7 @@ from envkit.agent.wire import HEADER_BYTES, MAX_QUESTION_BYTES, WAIT, frame, rea
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from envkit.agent.question import Question
+    from envkit.agent.wire import Question
 
 FRAME_SECONDS = 2.0  # for a client to send, or to receive, what is due
 _PIECE_BYTES = 1 << 16
@@ -45,7 +45,7 @@ class Client:
         self._to_send = bytearray()
         self._ends = False
         self._late_at = monotonic() + FRAME_SECONDS
-        connection.setblocking(False)
+        connection.settimeout(0)
 
     def is_of_this_user(self) -> bool:
         """Return whether the same user is behind the connection."""

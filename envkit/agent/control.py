@@ -75,17 +75,15 @@ def status(environ: Mapping[str, str]) -> AgentStatus:
     fields: dict[str, str] = {}
     environments = []
     for item in command(socket_path(environ), STATUS):
-        key, _, value = item.decode("utf-8", "replace").partition("=")
+        key, _, text = item.decode("utf-8", "replace").partition("=")
         if key == "environment":
-            name, _, age = value.rpartition("=")
-            environments.append((name, int(age)))
+            name, _, seconds = text.rpartition("=")
+            environments.append((name, int(seconds)))
         else:
-            fields[key] = value
+            fields[key] = text
     try:
-        numbers = [int(fields[key]) for key in ("pid", "age", "hits", "misses")]
-        return AgentStatus(
-            numbers[0], fields["version"], *numbers[1:], environments=tuple(environments)
-        )
+        pid, age, hits, misses = (int(fields[key]) for key in ("pid", "age", "hits", "misses"))
+        return AgentStatus(pid, fields["version"], age, hits, misses, tuple(environments))
     except (KeyError, ValueError):
         raise Unusable("the agent's answer makes no sense") from None
 

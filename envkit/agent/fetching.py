@@ -17,9 +17,17 @@ from envkit._internal.files import set_leaving
 from envkit._internal.paths import state_folder
 from envkit.agent.freshness import signatures, were_old
 from envkit.agent.key import OF_TYPES, is_asked
-from envkit.agent.question import Answer, os_decode, os_encode
 from envkit.agent.recording import StartsProgramError, record, take_over_environment
-from envkit.agent.wire import ANSWER, DECLINED, MAX_ANSWER_BYTES, frame, pack
+from envkit.agent.wire import (
+    ANSWER,
+    DECLINED,
+    MAX_ANSWER_BYTES,
+    Answer,
+    frame,
+    os_decode,
+    os_encode,
+    pack,
+)
 from envkit.audit.log import versions_of
 from envkit.errors import EnvkitError
 from envkit.launch.loaders import loading_variables
@@ -35,9 +43,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from typing import Any
 
-    from envkit.agent.freshness import Signature
-    from envkit.agent.question import Question
     from envkit.agent.recording import RecordingEnviron
+    from envkit.agent.wire import Question
+    from envkit.profile.placeholder import Reference
     from envkit.resident.forked import Send
     from envkit.resolution.environment import Environment
     from envkit.resolution.prepare import PreparedProfile
@@ -46,6 +54,11 @@ if TYPE_CHECKING:
 NEEDS = "needs"  # patterns of variables, before any store is asked
 DECLINES = "declines"  # the reason
 FOUND = "found"  # the frame, the files, further variables, the environment, whether to keep it
+# files whose creation changes what a client of such a store does
+_HOME_FILES = {
+    "vault": (".vault", ".bao", ".vault-token", ".netrc", "_netrc"),
+    "aws-secrets-manager": (".aws/config", ".aws/credentials"),
+}
 POKE = "poke"  # each write of envkit touches this file of the state folder
 
 
@@ -209,21 +222,19 @@ def _files(
         folder = os.path.dirname(folder)
     home = environ.get("HOME") or "/"
     for one in prepared:
-        yield os.path.dirname(one.profile.path)
-        yield from one.profile.files
-        yield os.path.join(one.profile.root, ".git")
+        profile = one.profile
+        yield from (os.path.dirname(profile.path), os.path.join(profile.root, ".git"))
+        yield from profile.files
         for name, references in one.plan.references.items():
-            kind = one.profile.sources[name].type
-            source: Any = one.sources[name]
+            kind = profile.sources[name].type
+            yield from (os.path.join(home, end) for end in _HOME_FILES.get(kind, ()))
             if kind == "dotenv":
-                for name_ in (one.profile.name, *one.profile.aliases):
-                    yield os.path.join(one.profile.root, f".env.{name_}")
-                for reference in references:
-                    for path in source.files(reference):
-                        yield from (path, path + PREVIOUS_SUFFIX)
-            elif kind == "vault":
-                yield from (os.path.join(home, end) for end in (".vault", ".bao", ".vault-token"))
-                yield from (os.path.join(home, end) for end in (".netrc", "_netrc"))
-            elif kind == "aws-secrets-manager":
-                yield os.path.join(home, ".aws", "config")
-                yield os.path.join(home, ".aws", "credentials")
+                names = (profile.name, *profile.aliases)
+                yield from (os.path.join(profile.root, f".env.{end}") for end in names)
+                yield from _dotenv_files(one.sources[name], references)
+
+
+def _dotenv_files(source: Any, references: Iterable[Reference]) -> Iterable[str]:
+    for reference in references:
+        for path in source.files(reference):
+            yield from (path, path + PREVIOUS_SUFFIX)

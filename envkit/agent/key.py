@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from hashlib import blake2b
 
-    from envkit.agent.question import Question
+    from envkit.agent.wire import Question
 else:
     try:  # `hashlib` loads OpenSSL: 4 MB
         from _blake2 import blake2b

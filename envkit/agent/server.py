@@ -20,7 +20,6 @@ from envkit.agent.cache import Cache, Entry, Moment
 from envkit.agent.connection import Client
 from envkit.agent.freshness import is_fresh, signature
 from envkit.agent.key import ALWAYS, Keys
-from envkit.agent.question import read_question
 from envkit.agent.wire import (
     ASK,
     CLEAR,
@@ -33,13 +32,14 @@ from envkit.agent.wire import (
     VARIABLES,
     WireError,
     frame,
+    read_question,
 )
 from envkit.resident.forked import Job, JobState
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from envkit.agent.question import Question
+    from envkit.agent.wire import Question
 
 MAX_CLIENTS = 256
 MAX_FLIGHTS = 16
@@ -103,7 +103,7 @@ class Server:
         self._ended = ""
         self._next_wait = self._next_check = monotonic()
         self._selector = selectors.DefaultSelector()
-        listener.setblocking(False)
+        listener.settimeout(0)
         self._selector.register(listener, selectors.EVENT_READ)
         self._wake, self.waker = os.pipe()
         for end in (self._wake, self.waker):

@@ -15,15 +15,20 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-MAX_AGE_SECONDS = 300.0  # of what it has in memory
-IDLE_SECONDS = 3600.0
 _PASSED = (
     *("PATH", "HOME", "LANG", "XDG_RUNTIME_DIR", "LD_LIBRARY_PATH"),
     *("PYTHONHOME", "PYTHONPATH", "PYTHONNOUSERSITE", "PYTHONUSERBASE"),
 )
+MAX_AGE_SECONDS = 300.0  # of what it has in memory
+IDLE_SECONDS = 3600.0
 
 
-def spawn(environ: Mapping[str, str], *, max_age_seconds: float, idle_seconds: float) -> None:
+def spawn(
+    environ: Mapping[str, str],
+    *,
+    max_age_seconds: float = MAX_AGE_SECONDS,
+    idle_seconds: float = IDLE_SECONDS,
+) -> None:
     """Start an agent, and return at once.
 
     Raises:
@@ -31,9 +36,7 @@ def spawn(environ: Mapping[str, str], *, max_age_seconds: float, idle_seconds: f
     """
     if not sys.executable:
         raise Unusable("Python does not know its own path")
-    code = (
-        f"from envkit.agent.process import main; main({max_age_seconds:.3f}, {idle_seconds:.3f})"
-    )
+    code = f"from envkit.agent.process import main; main({max_age_seconds:.3f}, {idle_seconds:.3f})"
     # -P: a module of the working folder is not imported
     command = [sys.executable, "-P", "-X", "utf8", "-c", code]
     passed = {name: environ[name] for name in _PASSED if name in environ}

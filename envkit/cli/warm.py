@@ -13,20 +13,18 @@ from time import monotonic
 from envkit import __version__
 from envkit.agent.client import ask
 from envkit.agent.folder import Unusable, socket_path
-from envkit.agent.question import Question
-from envkit.agent.spawn import IDLE_SECONDS, MAX_AGE_SECONDS, spawn
-from envkit.agent.wire import unpack
+from envkit.agent.wire import Question, unpack
 from envkit.audit import log
 from envkit.audit.log import Entry
 from envkit.cli.options import WATCHING, parse
-from envkit.errors import AuditError, EnvkitError, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from envkit.agent.question import Answer
+    from envkit.agent.wire import Answer
     from envkit.cli.options import Arguments
+    from envkit.errors import AgentError, UsageError
 
 AUTO, REQUIRE = "auto", "require"
 INTERRUPTED = 130
@@ -100,7 +98,7 @@ def _question(command: str, arguments: Sequence[str]) -> tuple[Arguments, Questi
             overrides,
             given.timeout_seconds,
         )
-    except (UsageError, OSError, UnicodeError):
+    except Exception:  # noqa: BLE001 - it is raised again without the agent
         return None
 
 
@@ -113,7 +111,9 @@ def _answer(question: Question, mode: str) -> Answer:
             raise
         if mode == AUTO:
             socket_path(os.environ, create=True)
-            spawn(os.environ, max_age_seconds=MAX_AGE_SECONDS, idle_seconds=IDLE_SECONDS)
+            from envkit.agent.spawn import spawn
+
+            spawn(os.environ)
             raise
     from envkit.agent.control import start
 
@@ -130,13 +130,17 @@ def _finish(command: str, arguments: Sequence[str], given: Arguments, answer: An
     }
     profiles = [name.decode("utf-8", "surrogateescape") for name in answer.profiles]
     reason = (given.one("reason") or os.environ.get("ENVKIT_REASON", "")).strip() or None
-    try:  # noqa: SIM105 - importing contextlib takes longer
+    try:
         log.record(Entry(command, profiles, names, versions, reason), os.environ)
-    except AuditError:
-        pass  # only a protected profile requires it, and the agent keeps none
+    except Exception as error:
+        from envkit.errors import AuditError
+
+        if not isinstance(error, AuditError):
+            raise
+        # only a protected profile requires the record, and the agent keeps none
     try:
         return _FINISH[command](given, answer, names)
-    except EnvkitError as error:
+    except Exception as error:  # noqa: BLE001 - `guarded` reports each kind of error
         return _report(error, command, arguments)
 
 
@@ -176,7 +180,7 @@ _FINISH: dict[str, Callable[[Arguments, Answer, Sequence[str]], int]] = {
 }
 
 
-def _report(error: EnvkitError, command: str, arguments: Sequence[str]) -> int:
+def _report(error: Exception, command: str, arguments: Sequence[str]) -> int:
     from envkit.cli.boundary import guarded
 
     def fail() -> int:
@@ -186,12 +190,14 @@ def _report(error: EnvkitError, command: str, arguments: Sequence[str]) -> int:
 
 
 def _wrong_mode(mode: str) -> UsageError:
+    from envkit.errors import UsageError
+
     return UsageError(
         f"ENVKIT_AGENT is '{mode}', which is not a mode", hint="set it to off, auto or require"
     )
 
 
-def _unusable(reason: Unusable) -> EnvkitError:
+def _unusable(reason: Unusable) -> AgentError:
     from envkit.errors import AgentError
 
     return AgentError(

@@ -16,7 +16,8 @@ from __future__ import annotations
 
 import os
 
-from envkit._internal.clock import DEFAULT_TIMEOUT_SECONDS, Deadline
+from envkit._internal.clock import DEFAULT_TIMEOUT_SECONDS as DEFAULT_TIMEOUT_SECONDS  # noqa: PLC0414
+from envkit._internal.clock import Deadline
 from envkit.errors import EnvkitError, ResolutionError, UsageError, VariableFailure
 from envkit.resolution.environment import Environment, Variable
 from envkit.resolution.evaluate import evaluate
