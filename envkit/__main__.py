@@ -57,7 +57,7 @@ def _configured_mode() -> str:
             state = os.fstat(descriptor)
             if state.st_uid != os.geteuid() or state.st_mode & 0o022:
                 return "off"
-            head = os.read(descriptor, 1 << 16).partition(b"\n[")[0]
+            head = (b"\n" + os.read(descriptor, 1 << 16)).partition(b"\n[")[0]
         finally:
             os.close(descriptor)
     except OSError:

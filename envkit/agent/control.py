@@ -72,9 +72,14 @@ def status(environ: Mapping[str, str]) -> AgentStatus:
     Raises:
         Unusable: there is none, or it does not answer.
     """
+    return status_at(socket_path(environ))
+
+
+def status_at(path: str) -> AgentStatus:
+    """Return what the agent with a socket at a path says of itself; see `status`."""
     fields: dict[str, str] = {}
     environments = []
-    for item in command(socket_path(environ), STATUS):
+    for item in command(path, STATUS):
         key, _, text = item.decode("utf-8", "replace").partition("=")
         if key == "environment":
             name, _, seconds = text.rpartition("=")

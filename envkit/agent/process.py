@@ -10,6 +10,7 @@ import fcntl
 import os
 import signal
 import socket
+import stat
 import time
 from typing import TYPE_CHECKING
 
@@ -89,6 +90,9 @@ def listening(path: str) -> socket.socket | None:
             probe.settimeout(1.0)
             probe.connect(path)
         except ConnectionRefusedError:
+            state = os.lstat(path)  # what is no socket refuses, too
+            if not stat.S_ISSOCK(state.st_mode) or state.st_uid != os.geteuid():
+                return None
             os.unlink(path)
         except FileNotFoundError:
             pass

@@ -1,31 +1,24 @@
-"""The agent's loop: one thread that answers from memory, and children that read stores.
+"""The agent's loop: one thread that reads questions and writes answers, and never blocks.
 
-No client waits for another: a read is done by a child process, and equal questions share one.
-While a child reads, its clients get a sign of life ten times a second. Whoever sends nonsense, or
-sends slowly, is disconnected.
+While a child reads a store, its clients get a sign of life ten times a second. A client that
+sends nonsense, or sends slowly, is disconnected.
 """
 
 from __future__ import annotations
 
 import os
 import selectors
-import socket
-import time
 from time import monotonic
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from envkit import __version__
-from envkit.agent import fetching
-from envkit.agent.cache import Cache, Entry, Moment
+from envkit.agent.answers import Answers
 from envkit.agent.connection import Client
-from envkit.agent.freshness import is_fresh, signature
-from envkit.agent.key import ALWAYS, Keys
+from envkit.agent.freshness import signature
 from envkit.agent.wire import (
     ASK,
     CLEAR,
-    DECLINED,
     DONE,
-    NEED,
     OTHER_VERSION,
     STATUS,
     STOP,
@@ -34,32 +27,18 @@ from envkit.agent.wire import (
     frame,
     read_question,
 )
-from envkit.resident.forked import Job, JobState
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Callable, Sequence
 
+    from envkit.agent.answers import Flight
     from envkit.agent.wire import Question
 
 MAX_CLIENTS = 256
-MAX_FLIGHTS = 16
-MAX_SHAPES = 1024
-MAX_ROUNDS = 6  # of questions to one client
 WAIT_SECONDS = 0.1
 CHECK_SECONDS = 2.0  # between looks at the clock and at its own socket
 BACKLOG = 256
-
-
-class Flight:
-    """One read that is being done, and who waits for it."""
-
-    def __init__(self, job: Job, client: Client, keys: Keys, now: Moment) -> None:
-        self.job = job
-        self.began = now
-        self.keys = keys
-        self.first = client
-        self.waiting = [client]
-        self.answer: tuple[Any, ...] | None = None
 
 
 class Server:
@@ -92,17 +71,16 @@ class Server:
         self._own = _inode(path)
         self._code = signature(__file__)
         self._log = log
-        self._cache = Cache(_now(), is_fresh=is_fresh, max_age=max_age_seconds)
-        self._keys = Keys()
-        self._shapes: dict[bytes, list[bytes]] = {}
+        self._answers = Answers(
+            max_age_seconds=max_age_seconds, close_copies=self._close_sockets, log=log
+        )
         self._clients: set[Client] = set()
-        self._flights: dict[bytes, Flight] = {}
         self._idle_seconds, self._life_seconds = idle_seconds, life_seconds
         self._began = self._used = monotonic()
-        self._hits = self._misses = 0
         self._ended = ""
         self._next_wait = self._next_check = monotonic()
         self._selector = selectors.DefaultSelector()
+        self._jobs: set[tuple[int, Flight]] = set()
         listener.settimeout(0)
         self._selector.register(listener, selectors.EVENT_READ)
         self._wake, self.waker = os.pipe()
@@ -117,10 +95,8 @@ class Server:
         self._log(f"ends: {self._ended}")
 
     def clear(self) -> None:
-        """Drop all entries; what is being read for clients is not kept either."""
-        self._cache.clear()
-        self._keys = Keys()  # a read that is being done is stored under a key that nobody has
-        self._shapes.clear()
+        """Forget everything."""
+        self._answers.clear()
         self._log("cleared")
 
     def stop(self, reason: str) -> None:
@@ -133,42 +109,55 @@ class Server:
 
     def close(self) -> None:
         """Close all connections and end the children."""
-        for flight in self._flights.values():
-            flight.job.close()
-        self._close_copies()
+        self._answers.close()
+        self._close_sockets()
         self._selector.close()
         for end in (self._wake, self.waker):
             os.close(end)
 
     def step(self) -> None:
         """Wait until something happens, and deal with it."""
-        events = self._selector.select(self._pause())
-        for key, mask in events:
+        self._watch_jobs()
+        for key, mask in self._selector.select(self._pause()):
             if key.fileobj is self._listener:
                 self._accept()
             elif key.fileobj == self._wake:
                 os.read(self._wake, 1 << 12)
             elif isinstance(key.data, Client):
                 self._serve(key.data, mask)
-            else:
-                self._receive(key.data)
+        answered = self._answers.receive()
+        self._watch_jobs()
+        for client in answered:
+            self._settle(client)
         now = monotonic()
         for client in [one for one in self._clients if one.is_late(now)]:
             self._disconnect(client)
         if now >= self._next_wait:
             self._next_wait = now + WAIT_SECONDS
-            self._keep_waiting()
+            for client in self._answers.waiting():
+                client.wait()
+                self._settle(client)
         if now >= self._next_check:
             self._next_check = now + CHECK_SECONDS
             self._check(now)
 
+    def _watch_jobs(self) -> None:
+        """Wait for the children that there are now, and no longer for others.
+
+        It is called before anything is opened after a child has ended: a number may be used again.
+        """
+        wanted = {(flight.job.fileno(), flight) for flight in self._answers.flights.values()}
+        for number, _ in self._jobs - wanted:
+            self._selector.unregister(number)
+        for number, _ in wanted - self._jobs:
+            self._selector.register(number, selectors.EVENT_READ)
+        self._jobs = wanted
+
     def _pause(self) -> float:
-        if self._flights:
+        if self._answers.flights:
             return WAIT_SECONDS
         now = monotonic()
         return min([CHECK_SECONDS, *(one.left(now) for one in self._clients)])
-
-    # ---------------------------------------------------------------- clients
 
     def _accept(self) -> None:
         try:
@@ -191,8 +180,8 @@ class Server:
                     self._understand(client, kind, items)
         except (WireError, OSError):
             self._disconnect(client)
-            return
-        self._settle(client)
+        else:
+            self._settle(client)
 
     def _understand(self, client: Client, kind: int, items: Sequence[bytes]) -> None:
         self._used = monotonic()
@@ -203,7 +192,7 @@ class Server:
                 raise WireError("a variable has no value")
             client.sent = dict(zip(items[::2], items[1::2], strict=True))
             client.is_asked = False
-            self._look_up(client)
+            self._answers.look_up(client)
         elif kind == STATUS:
             client.end(frame(DONE, self._status()))
         elif kind == CLEAR:
@@ -214,6 +203,15 @@ class Server:
             self.stop("stopped")
         else:
             raise WireError("an unexpected frame")
+
+    def _ask(self, client: Client, question: Question) -> None:
+        replaced = signature(__file__) != self._code
+        if replaced or question.release != __version__:
+            client.end(frame(OTHER_VERSION, [__version__.encode()]))
+            if replaced:
+                self.stop("envkit was installed again")
+        else:
+            self._answers.ask(client, question)
 
     def _settle(self, client: Client) -> None:
         """Send what there is to send; end the connection after the last frame."""
@@ -235,184 +233,32 @@ class Server:
             self._clients.discard(client)
             self._selector.unregister(client.connection)
             client.connection.close()
-        for key, flight in list(self._flights.items()):
-            if client in flight.waiting:
-                flight.waiting.remove(client)
-                if not flight.waiting:
-                    self._end_flight(key, flight)
+            self._answers.leave(client)
+            self._watch_jobs()
 
-    def _close_copies(self) -> None:
-        """Close the connections, of which a child has copies."""
+    def _close_sockets(self) -> None:
+        """Close the connections; a child closes its copies of them."""
         self._listener.close()
         for client in self._clients:
             client.connection.close()
 
-    # ---------------------------------------------------------------- questions
-
-    def _ask(self, client: Client, question: Question) -> None:
-        if question.release != __version__ or signature(__file__) != self._code:
-            client.end(frame(OTHER_VERSION, [__version__.encode()]))
-            if signature(__file__) != self._code:
-                self.stop("envkit was installed again")
-            return
-        client.question = question
-        client.shape = self._keys.shape(question)
-        self._need(client, self._shapes.get(client.shape) or list(ALWAYS))
-
-    def _need(self, client: Client, names: Sequence[bytes]) -> None:
-        client.rounds += 1
-        if client.rounds > MAX_ROUNDS:
-            self._decline(client, "too many rounds")
-            return
-        new = [one for one in names if one not in client.asked]
-        client.asked += new
-        client.is_asked = True
-        client.send(frame(NEED, new))
-
-    def _look_up(self, client: Client) -> None:
-        """Answer from memory, or let a child read what is asked for."""
-        key = self._keys.entry(client.shape, client.sent)
-        read = client.read_for
-        if read is not None and read[0] == key:
-            client.end(read[1])  # the further variables do not exist
-            return
-        known = self._shapes.get(client.shape, ())
-        if any(one not in client.asked for one in known):
-            self._need(client, known)  # learned since
-            return
-        found = self._cache.get(key, _now())
-        if found is not None:
-            self._hits += 1
-            client.end(found.frame)
-            return
-        flight = self._flights.get(key)
-        if flight is not None:
-            flight.waiting.append(client)
-        elif len(self._flights) >= MAX_FLIGHTS:
-            self._decline(client, "too many reads at once")
-            return
-        else:
-            self._begin(key, client)
-        client.wait()
-
-    def _decline(self, client: Client, reason: str) -> None:
-        client.end(frame(DECLINED, [reason.encode()]))
-
-    # ---------------------------------------------------------------- reads
-
-    def _begin(self, key: bytes, client: Client) -> None:
-        question = client.question
-        assert question is not None  # noqa: S101 - `_understand` has looked
-        self._misses += 1
-        work = fetching.fetch(question, client.sent, tuple(client.asked), self._close_copies)
-        now = _now()
-        job = Job(work, seconds=question.timeout_seconds)
-        flight = Flight(job, client, self._keys, now)
-        self._flights[key] = flight
-        self._selector.register(flight.job.fileno(), selectors.EVENT_READ, key)
-
-    def _receive(self, key: bytes) -> None:
-        flight = self._flights.get(key)
-        if flight is None:
-            return
-        descriptor = flight.job.fileno()
-        for part in flight.job.receive():
-            flight.answer = part
-        if flight.job.state is JobState.RUNNING:
-            return
-        del self._flights[key]
-        self._selector.unregister(descriptor)
-        answer = flight.answer if flight.job.state is JobState.DONE else None
-        self._deliver(key, flight, answer or (fetching.DECLINES, "the read was not completed"))
-        for client in flight.waiting:
-            self._settle(client)
-
-    def _deliver(self, key: bytes, flight: Flight, answer: tuple[Any, ...]) -> None:
-        match answer:
-            case (fetching.NEEDS, list(names)):
-                for client in flight.waiting:
-                    self._learn(client.shape, names, client)
-                    self._need(client, names)
-            case (fetching.FOUND, data, files, further, environment, keep):
-                # what was being read when the memory was cleared is not kept
-                fresh = keep and flight.keys is self._keys and is_fresh(files)
-                if fresh:
-                    self._cache.put(key, Entry(data, files, environment, flight.began))
-                for client in flight.waiting:
-                    self._learn(client.shape, further, client)
-                    if client is not flight.first and not fresh:
-                        self._again(client)  # it may have changed before this client asked
-                    elif further:
-                        client.read_for = (key, data)
-                        self._need(client, further)
-                    else:
-                        client.end(data)
-            case (_, reason):
-                self._log(f"not answered: {reason}")
-                for client in flight.waiting:
-                    self._decline(client, str(reason))
-
-    def _again(self, client: Client) -> None:
-        client.rounds += 1
-        if client.rounds > MAX_ROUNDS:
-            self._decline(client, "too many rounds")
-        else:
-            self._look_up(client)
-
-    def _learn(self, shape: bytes, names: Sequence[bytes], client: Client) -> None:
-        if shape != self._current_shape(client):
-            return  # cleared since
-        known = self._shapes.pop(shape, None) or list(client.asked)
-        known += [one for one in names if one not in known]
-        self._shapes[shape] = known
-        while len(self._shapes) > MAX_SHAPES:
-            del self._shapes[next(iter(self._shapes))]
-
-    def _current_shape(self, client: Client) -> bytes:
-        return b"" if client.question is None else self._keys.shape(client.question)
-
-    def _end_flight(self, key: bytes, flight: Flight) -> None:
-        """End a read for which nobody waits any more."""
-        del self._flights[key]
-        self._selector.unregister(flight.job.fileno())
-        flight.job.close()
-
-    # ---------------------------------------------------------------- time
-
-    def _keep_waiting(self) -> None:
-        for key in list(self._flights):
-            self._receive(key)  # a child that is late is killed here
-        for flight in list(self._flights.values()):
-            for client in list(flight.waiting):
-                client.wait()
-                self._settle(client)
-
     def _check(self, now: float) -> None:
-        self._cache.expire(_now())
+        self._answers.expire()
         if not self.is_own_socket():
             self.stop("its socket was replaced")
-        elif now - self._used >= self._idle_seconds and not self._flights:
+        elif now - self._used >= self._idle_seconds and not self._answers.flights:
             self.stop("idle")
         elif now - self._began >= self._life_seconds:
             self.stop("old")
 
     def _status(self) -> list[bytes]:
-        now = _now()
-        self._cache.expire(now)
         lines = [
             f"pid={os.getpid()}",
             f"version={__version__}",
             f"age={monotonic() - self._began:.0f}",
-            f"hits={self._hits}",
-            f"misses={self._misses}",
-            *(f"environment={name}={age:.0f}" for name, age in self._cache.ages(now)),
+            *self._answers.status(),
         ]
         return [line.encode("utf-8", "surrogateescape") for line in lines]
-
-
-def _now() -> Moment:
-    clock = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
-    return Moment(monotonic(), time.clock_gettime(clock))
 
 
 def _inode(path: str) -> tuple[int, int] | None:

@@ -7,12 +7,14 @@ import os
 import shutil
 import signal
 import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from envkit.agent import control
-from envkit.agent.folder import Unusable, socket_path
+from envkit.agent.folder import Unusable
+from support.process import run_envkit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,22 +34,31 @@ class Agent:
             "HOME": os.environ["HOME"],
         }
 
+    def start(self, *options: str) -> None:
+        """Start it, as a person does."""
+        done = run_envkit("agent", "start", *options, env=self.environ)
+        assert done.returncode == 0, done.stderr
+
     def status(self) -> control.AgentStatus:
         """Return what it says of itself."""
-        return control.status(self.environ)
+        return control.status_at(self.path())
 
     def hits(self) -> int:
         """Return how many questions it has answered from memory."""
         return self.status().hits
 
     def path(self) -> str:
-        """Return the path of its socket."""
-        return socket_path(self.environ, create=True)
+        """Return the path of its socket: that of the installed envkit."""
+        found = [
+            str(path)
+            for path in Path(self.environ["XDG_RUNTIME_DIR"], "envkit").glob("agent-*")
+            if path.suffix not in (".lock", ".log")
+        ]
+        return found[0] if found else "/nonexistent"
 
     def log(self) -> str:
         """Return its log."""
-        with open(f"{self.path()}.log", encoding="utf-8") as file:
-            return file.read()
+        return Path(f"{self.path()}.log").read_text("utf-8")
 
 
 @pytest.fixture
@@ -64,7 +75,4 @@ def agent(runtime: str) -> Iterator[Agent]:
     found = Agent(runtime)
     yield found
     with contextlib.suppress(Unusable):
-        pid = found.status().pid
-        control.stop(found.environ)
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
+        os.kill(found.status().pid, signal.SIGKILL)
