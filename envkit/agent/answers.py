@@ -18,7 +18,7 @@ from envkit.agent.wire import DECLINED, NEED, frame
 from envkit.resident.forked import Job, JobState
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from envkit.agent.connection import Client
     from envkit.agent.wire import Question
@@ -60,7 +60,7 @@ class Answers:
         self._close_copies = close_copies
         self._log = log
         self._keys = Keys()
-        self._shapes: dict[bytes, list[bytes]] = {}  # which variables each depends on
+        self._shapes: dict[bytes, dict[bytes, None]] = {}  # which variables each depends on
         self.flights: dict[bytes, Flight] = {}
         self._hits = self._misses = 0
 
@@ -68,7 +68,7 @@ class Answers:
         """Take a question; the client is first asked for variables."""
         client.question = question
         client.shape = self._keys.shape(question)
-        self._need(client, self._shapes.get(client.shape) or list(ALWAYS))
+        self._need(client, self._shapes.get(client.shape) or ALWAYS)
 
     def look_up(self, client: Client) -> None:
         """Answer from memory, or let a child read what is asked for."""
@@ -76,8 +76,8 @@ class Answers:
         if client.read_for is not None and client.read_for[0] == key:
             client.end(client.read_for[1])  # the further variables do not exist
             return
-        known = self._shapes.get(client.shape, ())
-        if any(one not in client.asked for one in known):
+        known = self._shapes.get(client.shape, {})
+        if not known.keys() <= client.asked.keys():
             self._need(client, known)  # learned since
             return
         found = self._cache.get(key, now())
@@ -113,7 +113,7 @@ class Answers:
         return [client for flight in self.flights.values() for client in flight.waiting]
 
     def leave(self, client: Client) -> None:
-        """Forget a client; a read for which nobody waits any more is ended."""
+        """Forget a client; a read without waiting clients ends."""
         for key, flight in list(self.flights.items()):
             if client in flight.waiting:
                 flight.waiting.remove(client)
@@ -146,13 +146,13 @@ class Answers:
             flight.job.close()
         self.flights.clear()
 
-    def _need(self, client: Client, names: Sequence[bytes]) -> None:
+    def _need(self, client: Client, names: Iterable[bytes]) -> None:
         client.rounds += 1
         if client.rounds > MAX_ROUNDS:
             _decline(client, "too many rounds")
             return
         new = [one for one in names if one not in client.asked]
-        client.asked += new
+        client.asked.update(dict.fromkeys(new))
         client.is_asked = True
         client.send(frame(NEED, new))
 
@@ -200,8 +200,8 @@ class Answers:
     def _learn(self, flight: Flight, client: Client, names: Sequence[bytes]) -> None:
         if flight.keys is not self._keys:
             return
-        known = self._shapes.pop(client.shape, None) or list(client.asked)
-        known += [one for one in names if one not in known]
+        known = self._shapes.pop(client.shape, None) or dict(client.asked)
+        known.update(dict.fromkeys(names))
         self._shapes[client.shape] = known
         while len(self._shapes) > MAX_SHAPES:
             del self._shapes[next(iter(self._shapes))]

@@ -1,8 +1,8 @@
 """The environments that the agent has in memory. Pure: it is given the time.
 
 An entry is dropped when it is too old, when one of its files has changed, and when the machine
-slept. Times are of a clock that nobody can set; it stops while a machine sleeps, and the other
-clock that does not tells that apart.
+slept. Times are from the monotonic clock, which cannot be set but stops during sleep. The boot
+clock does not stop, so a difference between the two shows that the machine slept.
 """
 
 from __future__ import annotations

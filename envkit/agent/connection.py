@@ -36,7 +36,7 @@ class Client:
         self.connection = connection
         self.question: Question | None = None
         self.shape = b""
-        self.asked: list[bytes] = []
+        self.asked: dict[bytes, None] = {}
         self.sent: dict[bytes, bytes] = {}
         self.is_asked = False
         self.read_for: tuple[bytes, bytes] | None = None

@@ -1,9 +1,9 @@
 """The work of the agent's child: read one environment for one client, and say what it depends on.
 
 It does what the client would do, with the variables that the client has sent: the profile is
-loaded, trust is decided by the same guard, and each source is asked once. It asks nobody and
-starts no program. Where the client would ask a person, need a reason or fail, the child declines,
-and the client does it itself.
+loaded, trust is decided by the same guard, and each source is asked once. It never asks a person
+and starts no program. Where the client would ask a person, need a reason or fail, the child
+declines, and the client reads the environment itself.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from envkit._internal.clock import Deadline
 from envkit._internal.files import set_leaving
 from envkit._internal.paths import state_folder
 from envkit.agent.freshness import signatures, were_old
-from envkit.agent.key import OF_TYPES, is_asked
+from envkit.agent.key import OF_TYPES, unasked
 from envkit.agent.recording import StartsProgramError, record, take_over_environment
 from envkit.agent.wire import (
     ANSWER,
@@ -31,9 +31,11 @@ from envkit.agent.wire import (
 from envkit.audit.log import versions_of
 from envkit.errors import EnvkitError
 from envkit.launch.loaders import loading_variables
+from envkit.resolution.fetch import ask
 from envkit.resolution.prepare import joined, prepare
 from envkit.resolution.resolve import resolve_prepared
 from envkit.sources.dotenv import PREVIOUS_SUFFIX
+from envkit.sources.model import Reading
 from envkit.sources.registry import set_guard
 from envkit.trust.guard import Guard
 from envkit.trust.user_config import config_path
@@ -138,11 +140,14 @@ def _read(
     if reason := _never_kept(prepared):
         refusal = frame(DECLINED, [reason.encode()])
         return (FOUND, refusal, files, _further(own, asked), name, were_old(files, began))
-    needed = [one for one in _wanted(prepared) if one not in asked]
+    _refuse_pipes(files)
+    wanted, needless = _wanted(prepared)
+    known = set(asked)
+    needed = [one for one in wanted if one not in known]
     needed += _further(own, [*asked, *needed])
     if needed:
         return (NEEDS, needed)
-    _refuse_pipes(files)
+    needless -= own.missing
     environment = resolve_prepared(prepared, deadline)
     if programs or warnings or own.iterated:
         raise _DeclineError("it depends on more than the agent knows")
@@ -151,6 +156,7 @@ def _read(
     data = frame(ANSWER, _of(environment, [one.profile.name for one in prepared]).items())
     if len(data) > MAX_ANSWER_BYTES:
         raise _DeclineError("the environment is too large")
+    own.missing -= needless
     further = dict.fromkeys((*_further(own, asked), *_further(of_libraries, asked)))
     return (FOUND, data, files, list(further), name, were_old(files, began))
 
@@ -181,16 +187,36 @@ def _never_kept(prepared: Sequence[PreparedProfile]) -> str:
     return ""
 
 
-def _wanted(prepared: Sequence[PreparedProfile]) -> list[bytes]:
-    """Return the variables that the sources of a plan may read."""
+def _wanted(prepared: Sequence[PreparedProfile]) -> tuple[dict[bytes, None], set[str]]:
+    """Return the variables that the sources of a plan may read.
+
+    A bare name that a `.env` file has is not looked up in the process environment, though the
+    plan has a reference to it. Such variables are returned apart.
+    """
     wanted: dict[bytes, None] = {}
+    needless: set[str] = set()
+    needed: set[str] = set()
     for one in prepared:
-        for name, references in one.plan.references.items():
-            kind = one.profile.sources[name].type
+        kinds = {name: one.profile.sources[name].type for name in one.plan.references}
+        for kind in kinds.values():
             wanted.update(dict.fromkeys(OF_TYPES[kind]))
-            if kind == "env":
-                wanted.update((os_encode(ref.path or ref.field or ""), None) for ref in references)
-    return list(wanted)
+        there = {
+            reference
+            for name, references in one.plan.references.items()
+            if kinds[name] == "dotenv"
+            for reference, outcome in ask(one.sources[name], references).items()
+            if isinstance(outcome, Reading)
+        }
+        for planned in one.plan.order:
+            for references in planned.references.values():
+                found = False
+                for reference in references:
+                    if kinds[reference.source] == "env":
+                        name = reference.path or reference.field or ""
+                        (needless if found else needed).add(name)
+                    found = found or reference in there
+    wanted.update((os_encode(name), None) for name in sorted(needed))
+    return wanted, needless - needed
 
 
 def _refuse_pipes(files: Iterable[str]) -> None:
@@ -206,7 +232,7 @@ def _refuse_pipes(files: Iterable[str]) -> None:
 
 def _further(environ: RecordingEnviron, asked: Sequence[bytes]) -> list[bytes]:
     """Return the variables that were looked up and that the client was not asked for."""
-    return [os_encode(name) for name in sorted(environ.missing) if not is_asked(name, asked)]
+    return unasked(environ.missing, asked)
 
 
 def _files(

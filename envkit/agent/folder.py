@@ -4,7 +4,7 @@
                                                    or in /tmp/envkit-UID
 
 Each installation of envkit has an agent of its own: the name has the inode of the package. Only
-the user may enter the folder, and nobody else may replace a folder above it.
+the user may enter the folder, and no other user may replace a folder above it.
 """
 
 from __future__ import annotations

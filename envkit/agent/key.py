@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 
-from envkit.agent.wire import pack
+from envkit.agent.wire import pack, patterns
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class Keys:
         self._secret = os.urandom(32)
 
     def shape(self, question: Question) -> bytes:
-        """Return the key of what a question asks for, whoever asks."""
+        """Return the key of what a question asks for, without the client's variables."""
         return self._digest(question.items()[:-1])
 
     def entry(self, shape: bytes, variables: Mapping[bytes, bytes]) -> bytes:
@@ -61,16 +61,12 @@ class Keys:
         return blake2b(pack(items), key=self._secret, digest_size=32).digest()
 
 
-def is_asked(name: str, wanted: Iterable[bytes]) -> bool:
-    """Return whether a variable is among those that the client was asked for."""
-    data = name.encode("utf-8", "surrogateescape")
-    for one in wanted:
-        if one.endswith(b"*"):
-            if data.startswith(one[:-1]):
-                return True
-        elif one.startswith(b"*"):
-            if data.lower().endswith(one[1:].lower()):
-                return True
-        elif data == one:
-            return True
-    return False
+def unasked(names: Iterable[str], wanted: Iterable[bytes]) -> list[bytes]:
+    """Return the variables that are not among those that the client was asked for."""
+    exact, beginnings, endings = patterns(wanted)
+    found = [name.encode("utf-8", "surrogateescape") for name in sorted(names)]
+    return [
+        one
+        for one in found
+        if one not in exact and not one.startswith(beginnings) and not one.lower().endswith(endings)
+    ]

@@ -35,7 +35,7 @@ def main(max_age_seconds: float, idle_seconds: float) -> None:
     try:
         path = socket_path(os.environ, create=True)
     except Unusable:
-        return  # whoever wants an agent says why there is none
+        return  # the command that wants an agent reports the reason
     listener = listening(path)
     if listener is None:
         return

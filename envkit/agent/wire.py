@@ -184,26 +184,35 @@ def read_answer(items: Sequence[bytes]) -> Answer:
 
 
 def selected(environ: Mapping[bytes, bytes], wanted: Iterable[bytes]) -> dict[bytes, bytes]:
-    """Return the variables that the agent names: `NAME`, `PREFIX_*` or, in any case, `*_SUFFIX`.
-
-    A pattern that would match nearly everything matches nothing.
-    """
-    exact, beginnings, endings = set(), [], []
-    for one in wanted:
-        if len(one) < MIN_PATTERN_BYTES and b"*" in one:
-            continue
-        if one.endswith(b"*"):
-            beginnings.append(one[:-1])
-        elif one.startswith(b"*"):
-            endings.append(one[1:].lower())
-        else:
-            exact.add(one)
-    begin, end = tuple(beginnings), tuple(endings)
+    """Return the variables that the agent names; see `patterns`."""
+    exact, beginnings, endings = patterns(wanted)
     return {
         name: value
         for name, value in environ.items()
-        if name in exact or name.startswith(begin) or name.lower().endswith(end)
+        if name in exact or name.startswith(beginnings) or name.lower().endswith(endings)
     }
+
+
+def patterns(
+    wanted: Iterable[bytes],
+) -> tuple[set[bytes], tuple[bytes, ...], tuple[bytes, ...]]:
+    """Return the names, the beginnings and the endings in lower case of variables.
+
+    Args:
+        wanted: each is `NAME`, `PREFIX_*` or, in any case, `*_SUFFIX`. A pattern that would match
+            nearly everything matches nothing.
+    """
+    exact, beginnings, endings = set(), [], []
+    for one in wanted:
+        if b"*" not in one:
+            exact.add(one)
+        elif len(one) < MIN_PATTERN_BYTES:
+            continue
+        elif one.endswith(b"*"):
+            beginnings.append(one[:-1])
+        elif one.startswith(b"*"):
+            endings.append(one[1:].lower())
+    return exact, tuple(beginnings), tuple(endings)
 
 
 def os_encode(text: str) -> bytes:

@@ -96,6 +96,19 @@ def test_agent_asks_for_the_variables_that_a_profile_reads(dev, agent):
     )
 
 
+def test_a_name_that_is_missing_in_a_file_is_looked_up_in_the_environment(dev, agent):
+    dev.profile("dev.env", "X={{ PASSWORD }}-{{ OTHER }}\n")
+    (dev.profiles / "dev.toml").unlink()
+    old()
+    env = {"OTHER": "o", "PASSWORD": "unused"}
+    assert [value(dev, env=env) for _ in range(2)] == ["one-o"] * 2
+    assert value(dev, env={**env, "PASSWORD": "still unused"}) == "one-o"
+    assert agent.hits() == 2
+    assert value(dev, env={**env, "OTHER": "p"}) == "one-p"
+    (dev.root / ".env.dev").write_text("")
+    assert value(dev, env=env) == "unused-o"
+
+
 def test_agent_keeps_each_selection_apart(dev, agent):
     from_memory(dev, agent)
     dev.profile("other.toml", '[variables]\nX = "other"\n')
