@@ -30,7 +30,7 @@ agent = typer.Typer(
     rich_markup_mode=None,
     context_settings=HELP_FLAGS,
     epilog=EXAMPLE,
-    help="Keep environments in memory for a few minutes, so that exec and get start faster.",
+    help="Keep environments in memory, so that exec and get are faster.",
 )
 
 
