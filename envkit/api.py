@@ -26,17 +26,19 @@ def load(
 
     Args:
         environments: names or aliases of profiles; default: `ENVKIT_ENV`.
-        profiles: the folder of profiles.
+        profiles: the folder of profiles; default: `ENVKIT_PROFILES`, then an upward search.
         only: one or more globs; only variables that match one of them are included.
         exclude: one or more globs; variables that match one of them are excluded.
         override: whether the profile replaces values that `os.environ` already has.
-        timeout_seconds: for all stores together.
+        timeout_seconds: the limit for all stores together, in seconds.
 
     Returns:
         the environment.
 
     Raises:
-        EnvkitError: see `resolve`.
+        UsageError: no environment is given, or no profile has a name in `only` or `exclude`.
+        ProfileError: a profile is missing or not valid.
+        ResolutionError: required variables have no value; it lists all of them.
     """
     environment = resolve(
         *environments,
@@ -63,10 +65,10 @@ def diff(
     Args:
         environments: names or aliases of profiles; also `prod@v12`, `prod@2026-11-01`,
             `file:PATH`, `env:` and `pid:NUMBER`.
-        profiles: the folder of profiles.
+        profiles: the folder of profiles; default: `ENVKIT_PROFILES`, then an upward search.
         only: one or more globs; only variables that match one of them are included.
         exclude: one or more globs; variables that match one of them are excluded.
-        timeout_seconds: for all stores together.
+        timeout_seconds: the limit for all stores together, in seconds.
 
     Returns:
         the differences, without any secret. A variable that could not be read is

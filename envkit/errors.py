@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class EnvkitError(Exception):
-    """The root of all envkit errors. `str()` of one is its message, then its hint.
+    """The root of all envkit errors. `str(error)` is the message, then the hint.
 
     Args:
         message: what failed and where, without any value, in one line.
@@ -143,7 +143,7 @@ class WrongTypeError(EnvkitError):
 
 
 class NeedFailedError(EnvkitError):
-    """A variable that another one is built from has failed."""
+    """A variable failed because it needs another variable that has failed."""
 
     code = "need-failed"
 

@@ -159,7 +159,7 @@ def test_only_programs_and_plug_ins_import_the_facades() -> None:
     assert offending == []
 
 
-def test_no_module_imports_itself_in_a_circle() -> None:
+def test_no_module_imports_itself_in_a_cycle() -> None:
     done: set[str] = set()
 
     def visit(module: str, path: tuple[str, ...]) -> None:

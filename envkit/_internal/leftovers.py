@@ -1,4 +1,4 @@
-"""Tell temporary files in use from those that killed writers left behind.
+"""Distinguish temporary files in use from those that killed writers left behind.
 
 A writer locks its temporary file while using it, and the kernel releases the locks
 of a process that dies. So a file that can be locked has no writer,

@@ -21,7 +21,7 @@ _GETFLAGS = 0x80086601  # FS_IOC_GETFLAGS of ext4, xfs, btrfs and others
 _FLAGS = ((0x10, "immutable", "i"), (0x20, "append-only", "a"))
 # errors that do not go away by themselves, with the remedy
 _REMEDIES = {
-    errno.EROFS: "mount its file system writable, or change the file where it comes from",
+    errno.EROFS: "mount its file system read-write, or change the original of the file",
     errno.EBUSY: "stop the process that uses it; if it is mounted as a single file, mount "
     "its folder instead",
     errno.ENOSPC: "free some space: 'df -h' shows which disk is full",

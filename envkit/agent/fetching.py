@@ -36,6 +36,7 @@ from envkit.resolution.prepare import joined, prepare
 from envkit.resolution.resolve import resolve_prepared
 from envkit.sources.dotenv import PREVIOUS_SUFFIX
 from envkit.sources.model import Reading
+from envkit.sources.poke import FILE as POKE
 from envkit.sources.registry import set_guard
 from envkit.trust.guard import Guard
 from envkit.trust.user_config import config_path
@@ -61,7 +62,6 @@ _HOME_FILES = {
     "vault": (".vault", ".bao", ".vault-token", ".netrc", "_netrc"),
     "aws-secrets-manager": (".aws/config", ".aws/credentials"),
 }
-POKE = "poke"  # each write of envkit touches this file of the state folder
 
 
 class _DeclineError(Exception):

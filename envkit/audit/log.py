@@ -1,7 +1,7 @@
 r"""The audit log: who used or changed which secrets, when, and why. Never a value.
 
     ENVKIT_AUDIT=off                     record nothing
-        ENVKIT_AUDIT=syslog                  to the system log, facility authpriv
+    ENVKIT_AUDIT=syslog                  to the system log, facility authpriv
     ENVKIT_AUDIT=/var/log/envkit.jsonl   to this file, mode 0600
     (unset)                              $XDG_STATE_HOME/envkit/audit.jsonl, or
                                          ~/.local/state/envkit/audit.jsonl
@@ -101,7 +101,7 @@ def destination(environ: Mapping[str, str]) -> str:
         from envkit.errors import UsageError  # costs an agent's client a tenth of its time
 
         raise UsageError(
-            f"{VARIABLE} is '{wanted}', which is not an audit log",
+            f"{VARIABLE} is '{wanted}', which is not a destination for the audit log",
             hint=f"set {VARIABLE} to '{OFF}', '{SYSLOG}' or the absolute path of a file",
         )
     return os.path.join(state_folder(environ), "audit.jsonl")

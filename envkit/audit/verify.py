@@ -132,7 +132,7 @@ def parse_anchor(text: str) -> Anchor:
     if not is_hash or (colon and not (number.isascii() and number.isdigit())):
         raise UsageError(
             "the anchor is not NUMBER:HASH",
-            hint="pass what 'envkit audit anchor' printed, or a file with it",
+            hint="pass the output of 'envkit audit anchor', or a file that contains it",
         )
     return Anchor(int(number) if colon else None, own)
 
@@ -283,9 +283,9 @@ class _Walk:
         if link.seq > 1 and not self.rotated:
             self.problems.append(f"{line}: {_missing(1, link.seq - 1)}")
         elif link.seq > 1:
-            self.notes.append(f"records before {link.seq} were removed by rotation")
+            self.notes.append(f"records before {link.seq} were removed by log rotation")
         elif link.previous != BEGINNING:
-            self.problems.append(f"{line}: record 1 is the continuation of another log")
+            self.problems.append(f"{line}: record 1 continues another log")
 
     def judge_rest(self, line: Line) -> None:
         """Decide what the lines between the last record and this one mean."""
@@ -305,7 +305,7 @@ class _Walk:
             self.anchored = True
         elif link.seq == self.anchor.seq:
             self.anchored = True  # the record was found, although it has another hash
-            self.problems.append(f"{line}: record {link.seq} is not the record of the anchor")
+            self.problems.append(f"{line}: record {link.seq} does not match the anchor")
 
     def verdict(self) -> Verdict:
         if self.rest and not self.rest[-1].ended:
@@ -326,7 +326,9 @@ class _Walk:
         if anchor.seq is None:
             return "no record has the anchor's hash: the end of the log was cut off or rewritten"
         if anchor.seq < self.first:
-            return f"the anchor's record {anchor.seq} was removed by rotation: take a newer anchor"
+            return (
+                f"the anchor's record {anchor.seq} was removed by log rotation: use a newer anchor"
+            )
         return (
             f"the log ends at record {self.seq}, before the anchor's record {anchor.seq}: "
             "the end was cut off"

@@ -32,7 +32,7 @@ def find(inspection: Inspection) -> Iterator[Problem]:
                     version = f"version {now.version}" if known else "a newer one"
                     yield Problem(
                         "stale-pin",
-                        f"{variable.name} reads {reference}, and the store has {version}",
+                        f"{variable.name} reads {reference}, but the store has {version}",
                         hint="pin the new version, or remove the pin",
                         environments=(profile.name,),
                         variables=(variable.name,),

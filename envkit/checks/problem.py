@@ -58,11 +58,11 @@ KINDS = {
     "store-unavailable": Kind(_ERROR, "A store cannot be reached", 5),
     "store-protocol": Kind(_ERROR, "A store sent an answer that envkit does not understand", 5),
     "store-error": Kind(_ERROR, "A store failed", 5),
-    "stale-pin": Kind(_WARNING, "A version is pinned, and the store has a newer one"),
+    "stale-pin": Kind(_WARNING, "A version is pinned, but the store has a newer one"),
     # secrets
     "reused": Kind(_ERROR, "Two environments have the same secret"),
     "literal-secret": Kind(_ERROR, "A secret is written into a profile"),
-    "possible-secret": Kind(_WARNING, "A text in a profile looks random"),
+    "possible-secret": Kind(_WARNING, "A value in a profile looks random"),
     # files
     "file-exposed": Kind(_ERROR, "Other users can read or write a .env file"),
     "file-tracked": Kind(_ERROR, "Git tracks a .env file"),
@@ -71,7 +71,7 @@ KINDS = {
     "dotenv-odd-line": Kind(_WARNING, "A line of a .env file cannot be read"),
     "dotenv-escape": Kind(_WARNING, "Readers of a .env file disagree on a backslash before $"),
     "dotenv-dollar": Kind(_WARNING, "Other readers of a .env file expand $NAME in it"),
-    "dotenv-backtick": Kind(_WARNING, "A shell would run a part of a .env file"),
+    "dotenv-backtick": Kind(_WARNING, "A shell would run part of a .env file"),
     "dotenv-order": Kind(_WARNING, "A line of a .env file uses a variable that is set below it"),
     "profile-dollar": Kind(_WARNING, "A profile has ${NAME}, which has no meaning there"),
     # rotations
@@ -79,7 +79,7 @@ KINDS = {
     "rotation-conflict": Kind(_ERROR, "Two rotations of one secret have different settings"),
     "rotation-overdue": Kind(_ERROR, "A rotation is overdue"),
     "rotation-quarantined": Kind(
-        _ERROR, "A rotation is quarantined until you fix it and resume it"
+        _ERROR, "A rotation is quarantined until you fix the cause and run it again"
     ),
     "rotation-stopped": Kind(_ERROR, "A rotation has stopped and needs your decision"),
     "rotation-unreadable": Kind(_ERROR, "The state of a rotation cannot be read"),
@@ -96,7 +96,7 @@ KINDS = {
     # code
     "undefined-variable": Kind(_ERROR, "The code needs a variable that a profile does not define"),
     "undefined-optional": Kind(
-        _WARNING, "The code looks for a variable that a profile does not define"
+        _WARNING, "The code reads an optional variable that a profile does not define"
     ),
     "unused-variable": Kind(_WARNING, "A profile defines a variable that the code does not name"),
     "dynamic-read": Kind(_NOTE, "The code reads a variable whose name is computed at run time"),

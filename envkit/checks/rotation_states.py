@@ -40,7 +40,7 @@ class _Unread(NamedTuple):
 
 def find(inspection: Inspection, survey: Survey, deadline: Deadline) -> Iterator[Problem]:
     """Yield the rotations that are overdue or stuck, according to their stores."""
-    inspection.progress("looking at rotations", 0, 0)
+    inspection.progress("reading rotations", 0, 0)
     rotations = [
         group[0]
         for group in survey.groups

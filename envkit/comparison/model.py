@@ -47,7 +47,7 @@ class FindingKind(StrEnum):
         REUSED: the same secret is in all `places`.
         PART: the values differ in the part `subject` of a URL or JSON document.
         ITEM: not every list has the item `subject`.
-        WHITE_SPACE: the values differ only in the white space around them.
+        WHITE_SPACE: the values differ only in leading or trailing whitespace.
         TYPE: one value looks like a number, another like text.
         ORIGIN: the same value was read in different ways.
         LITERAL: read from a store in one environment, written into the profile of another.

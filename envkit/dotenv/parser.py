@@ -53,7 +53,7 @@ class Definition(NamedTuple):
             raise self.error
         if self.value.startswith(ENCRYPTED):
             raise DotenvError(
-                f"{self.place}: {self.name} is encrypted, and envkit cannot decrypt it",
+                f"{self.place}: {self.name} is encrypted, but envkit cannot decrypt it",
                 hint="run 'dotenvx decrypt', or store the value elsewhere",
             )
         return self.value

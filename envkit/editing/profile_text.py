@@ -66,7 +66,7 @@ def set_literal(text: str, name: str, value: str, *, path: str) -> str:
         value.encode()
     except UnicodeEncodeError:
         raise InvalidValueError(
-            f"{name} is not UTF-8 text, and a profile can only store text",
+            f"{name} is not UTF-8 text, but a profile can only store text",
             hint="encode it as base64",
         ) from None
 

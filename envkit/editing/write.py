@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 from envkit.editing.slots import ProfileSlot, StoreSlot, read_all
 from envkit.errors import ConflictError, UsageError
+from envkit.sources.poke import poke
 from envkit.sources.protocols import GroupWrite
 
 TYPE_CHECKING = False
@@ -176,7 +177,7 @@ def _persist(
     ceiling = BASE_DELAY_SECONDS
     while True:
         try:
-            return change(expected)
+            version = change(expected)
         except ConflictError:
             pause = uniform(0, ceiling)  # noqa: S311 - spreads load, protects nothing
             if pause >= deadline.remaining_seconds():
@@ -184,8 +185,11 @@ def _persist(
             sleep(pause)
             now = read_all(befores)
             changed = any(now[slot].value != before.value for slot, before in befores.items())
-            version = next(iter(now.values())).version
-            if changed or version == expected:
+            found = next(iter(now.values())).version
+            if changed or found == expected:
                 raise
-            expected = version
+            expected = found
             ceiling = min(MAX_DELAY_SECONDS, ceiling * 2)
+        else:
+            poke()
+            return version

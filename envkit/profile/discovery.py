@@ -142,7 +142,7 @@ def profile_path(folder: str, name: str) -> str | None:
     paths = [path for path in candidates if os.path.isfile(path)]
     if len(paths) > 1:
         raise ProfileError(
-            f"profile '{name}' is written twice: {' and '.join(map(display_path, paths))}",
+            f"profile '{name}' has two files: {' and '.join(map(display_path, paths))}",
             hint="remove one of the two files",
         )
     if not paths:

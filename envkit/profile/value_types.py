@@ -76,7 +76,7 @@ def _pattern_mismatch(pattern: str, value: str) -> str | None:
     except MatchTimeoutError:
         return (
             f"cannot be matched against the pattern {pattern} within {MATCH_SECONDS:g} s: "
-            "write it without nested repeats"
+            "rewrite it without nested repeats"
         )
 
 

@@ -20,6 +20,7 @@ from envkit.errors import (
     UntrustedError,
 )
 from envkit.launch.exec import check_limits, overlay, parent_environment
+from envkit.resident.logins import resume_login, send_login
 from envkit.resident.noticing import look, watched_sources
 from envkit.resident.state import Problem
 from envkit.resolution.prepare import prepare
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
 
     Logins: TypeAlias = Mapping[str, Mapping[str, object]]
 
-LOOKED, READ, REFUSED, LOGIN = "looked", "read", "refused", "login"
+LOOKED, READ, REFUSED = "looked", "read", "refused"
 ATTEMPTS = 3  # to read files that another program is writing
 # errors of sources that only a person can fix, and that are no outage
 _OF_PEOPLE = (DotenvError, InvalidSettingError, LinkRefusedError, UntrustedError)
@@ -74,7 +75,7 @@ def look_at(
 
     def one(source: WatchedSource, send: Send) -> None:
         found = look(source)
-        _send_login(source, send)
+        send_login(source, send)
         error = None if found.error is None else pickled(found.error)
         send((LOOKED, source.name, dict(found.tokens), error))
 
@@ -83,7 +84,7 @@ def look_at(
 
         deadline.restart()
         for source in watched:
-            _resume_login(source, logins)
+            resume_login(source, logins)
         map_parallel(
             lambda source: one(source, send), watched, workers=len(watched), deadline=deadline
         )
@@ -133,18 +134,18 @@ def _read(
         prepared = prepare_()
         watched = list(watched_sources(prepared).values())
         for source in watched:
-            _resume_login(source, logins)
+            resume_login(source, logins)
         environment = _steady(prepared, watched, deadline)
         environ = overlay(environment, parent_environment(), pristine=request.pristine)
         if command:
             check_limits([os.fsencode(word) for word in command], environ)
         send(_of(environment, environ))
     except EnvkitError as error:
-        send((REFUSED, problem_of(error).value, pickled(error)))
+        send((REFUSED, str(problem_of(error)), pickled(error)))
     except Exception as bug:  # noqa: BLE001 - its message might quote a value
-        send((REFUSED, Problem.FAILED.value, pickled(_internal_error(bug))))
+        send((REFUSED, str(Problem.FAILED), pickled(_internal_error(bug))))
     for source in watched:
-        _send_login(source, send)
+        send_login(source, send)
 
 
 def _steady(
@@ -213,16 +214,3 @@ def unpickled(data: bytes) -> EnvkitError:
     error = pickle.loads(data)  # noqa: S301 - our own child's
     assert isinstance(error, EnvkitError)  # noqa: S101
     return error
-
-
-def _resume_login(watched: WatchedSource, logins: Logins) -> None:
-    state = logins.get(watched.name)
-    resume = getattr(watched.source, "resume_login", None)
-    if state and resume is not None:
-        resume(state)
-
-
-def _send_login(watched: WatchedSource, send: Send) -> None:
-    login = getattr(watched.source, "login_state", None)
-    if login is not None:
-        send((LOGIN, watched.name, dict(login())))

@@ -12,6 +12,7 @@ import os
 from envkit._internal.named_tuple import NamedTuple
 from envkit.errors import EnvkitError, InvalidReferenceError, ProtocolError, SourceError
 from envkit.resolution.fetch import ask
+from envkit.sources.fingerprint import fingerprint
 from envkit.sources.model import Absent, Reading
 
 TYPE_CHECKING = False
@@ -29,7 +30,6 @@ POLL_SECONDS = 60.0
 LOCAL_POLL_SECONDS = 1.0
 _UNCHANGING = ("env", "memory")  # types of sources
 _ABSENT = "absent"
-_KEY = os.urandom(32)  # which child processes inherit
 
 
 class WatchedSource(NamedTuple):
@@ -112,10 +112,7 @@ def _name(source: object) -> str:
 
 def _fingerprint(outcome: object) -> Found:
     if isinstance(outcome, Reading):
-        import hmac
-
-        value = outcome.value.reveal().encode("utf-8", "surrogatepass")
-        return hmac.digest(_KEY, value, "sha256").hex()
+        return fingerprint(outcome.value.reveal())
     if isinstance(outcome, Absent | EnvkitError):
         return outcome
     raise AssertionError(type(outcome))

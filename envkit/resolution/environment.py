@@ -98,7 +98,7 @@ class TypedReader:
     @overload
     def str(self, name: builtins.str, default: D) -> builtins.str | D: ...
     def str(self, name: builtins.str, default: D = REQUIRED) -> builtins.str | D:
-        """Return the value as a string, whatever its type."""
+        """Return the value as text, whatever its type."""
         return self._read(name, "str", default)  # type: ignore[no-any-return]
 
     @overload
@@ -114,7 +114,7 @@ class TypedReader:
     @overload
     def float(self, name: builtins.str, default: D) -> builtins.float | D: ...
     def float(self, name: builtins.str, default: D = REQUIRED) -> builtins.float | D:
-        """Return a number."""
+        """Return a number as a float."""
         return self._read(name, "float", default)  # type: ignore[no-any-return]
 
     @overload
@@ -122,7 +122,7 @@ class TypedReader:
     @overload
     def bool(self, name: builtins.str, default: D) -> builtins.bool | D: ...
     def bool(self, name: builtins.str, default: D = REQUIRED) -> builtins.bool | D:
-        """Return whether a variable is true: true, 1, yes, on; false, 0, no, off."""
+        """Return a bool: True for true, 1, yes and on; False for false, 0, no and off."""
         return self._read(name, "bool", default)  # type: ignore[no-any-return]
 
     @overload
@@ -154,7 +154,7 @@ class TypedReader:
     @overload
     def duration(self, name: builtins.str, default: D) -> timedelta | D: ...
     def duration(self, name: builtins.str, default: D = REQUIRED) -> timedelta | D:
-        """Return a duration: `90` (seconds), `1h30m`, `250ms`."""
+        """Return a duration as a `timedelta`: `90` (seconds), `1h30m`, `250ms`."""
         return self._read(name, "duration", default)  # type: ignore[no-any-return]
 
     @overload
@@ -170,11 +170,11 @@ class TypedReader:
     @overload
     def path(self, name: builtins.str, default: D) -> Path | D: ...
     def path(self, name: builtins.str, default: D = REQUIRED) -> Path | D:
-        """Return a path."""
+        """Return a path as a `pathlib.Path`; the file need not exist."""
         return self._read(name, "path", default)  # type: ignore[no-any-return]
 
     def json(self, name: builtins.str, default: Any = REQUIRED) -> Any:
-        """Return the decoded JSON: a dict, list, str, int, float, bool or None."""
+        """Return a parsed JSON value: a dict, list, str, int, float, bool or None."""
         return self._read(name, "json", default)
 
     @overload
@@ -206,7 +206,7 @@ class TypedReader:
         *,
         subcast: Callable[[builtins.str], Any] | None = None,
     ) -> Any:
-        """Return comma-separated items or the items of a JSON array, without empty ones.
+        """Return the items of a comma-separated text or a JSON array, without empty items.
 
         Args:
             name: the name of the variable.

@@ -295,7 +295,7 @@ def how_to_set(environment: str, sources: Iterable[str]) -> str:
 
 def _doubtful(reference: Reference, message: str) -> InvalidReferenceError:
     return InvalidReferenceError(
-        f"{message}: envkit uses no other value in its place",
+        f"{message}: envkit does not fall back to another value",
         hint=f"check which store [sources.{reference.source}] and the environment name; if it is "
         "new, create its first secret with 'envkit set'",
     )

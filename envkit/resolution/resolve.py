@@ -46,12 +46,12 @@ def resolve(
     """Resolve one environment, or several; later ones take precedence.
 
     Args:
-        environments: names or aliases of profiles; default: $ENVKIT_ENV.
-        profiles: the folder of profiles; default: $ENVKIT_PROFILES, then an upward search.
+        environments: names or aliases of profiles; default: `ENVKIT_ENV`.
+        profiles: the folder of profiles; default: `ENVKIT_PROFILES`, then an upward search.
         only: one or more globs; only variables that match one of them are included.
         exclude: one or more globs; variables that match one of them are excluded.
         overrides: literal values that replace those of the profiles, wherever they are used.
-        timeout_seconds: the limit for all stores together.
+        timeout_seconds: the limit for all stores together, in seconds.
         environ: the process environment; default: `os.environ`.
         sources: replacements for the profile's sources with these names.
 
@@ -109,14 +109,14 @@ def check_arguments(
     """Check arguments from programs without a type checker: `["prod"]`, or a number to override."""
     for name in environments:
         if not isinstance(name, str):
-            raise TypeError(f"an environment is named by a str, not by a {type(name).__name__}")
+            raise TypeError(f"an environment must be a str, not {type(name).__name__}")
     for name, value in overrides.items():
         if not isinstance(value, str):
-            raise TypeError(f"overrides give a str for {name}, not a {type(value).__name__}")
+            raise TypeError(f"the override of {name} must be a str, not {type(value).__name__}")
     if not isinstance(timeout_seconds, int | float):
-        raise TypeError(f"timeout_seconds is a number, not a {type(timeout_seconds).__name__}")
+        raise TypeError(f"timeout_seconds must be a number, not {type(timeout_seconds).__name__}")
     if not 0 < timeout_seconds < float("inf"):
-        raise ValueError(f"timeout_seconds is more than 0 and finite, not {timeout_seconds}")
+        raise ValueError(f"timeout_seconds must be positive and finite, not {timeout_seconds}")
 
 
 def resolve_prepared(prepared: Sequence[PreparedProfile], deadline: Deadline) -> Environment:

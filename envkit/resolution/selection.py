@@ -129,7 +129,7 @@ def _nothing_left(
     known: Collection[str], where: str, only: Sequence[str], exclude: Sequence[str]
 ) -> UsageError:
     given = [f"--only '{glob}'" for glob in only] + [f"--except '{glob}'" for glob in exclude]
-    hint = f"choose some of: {', '.join(sorted(known))}" if known else None
+    hint = f"choose from: {', '.join(sorted(known))}" if known else None
     upper = [glob.upper() for glob in only]
     if upper != list(only) and select(known, upper, exclude):
         hint = f"did you mean {' '.join(f'--only {_quoted(glob)}' for glob in upper)}?"

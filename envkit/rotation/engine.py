@@ -175,7 +175,7 @@ class _Run:
             and record.id != self.first_id
             and record.owner != context.me
             and (
-                context.requested == Request.ROTATE
+                context.requested in (Request.ROTATE, Request.RETIRE)
                 or (context.requested == Request.COMPROMISED and record.compromised)
             )
         ):
@@ -299,7 +299,10 @@ class _Run:
                 at = record.target_description or "the target that the profile named before"
                 left = f"at {at} the new value may still work and the old one may not: check there"
             elif record.promoted_at:
-                left = "the secret has a value from outside envkit; old and new no longer work"
+                left = (
+                    "the secret was changed outside envkit; the old and the new value no longer "
+                    "work"
+                )
             return self.outcome(OutcomeStatus.ABORTED, left)
         return self.outcome(OutcomeStatus.NOT_DUE, "it is no longer due")
 

@@ -85,7 +85,7 @@ def _hint_for_change(record: Record, name: str) -> str:
         return back
     if "(single)" in record.plan and record.attempt:
         # the old password may no longer work, and only the record has the new one
-        return f"{back}: '--abort' would drop the only password that may work"
+        return f"{back}: '--abort' would discard the only password that may work"
     return f"{back}, or run 'envkit rotate --abort {name}'"
 
 

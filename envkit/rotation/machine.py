@@ -193,7 +193,7 @@ def _at_rest(record: Record | None, seen: Observation) -> Decision:
 
 
 def _nothing_in_progress(record: Record | None, requested: Request) -> Decision:
-    reason = f"there is no unfinished rotation to be {_PARTICIPLES[requested]}"
+    reason = f"there is no unfinished rotation to {_VERBS[requested]}"
     if (
         requested == Request.ROLLBACK
         and record is not None
@@ -327,7 +327,7 @@ def _roll_back_or_abort(record: Record, seen: Observation, requested: Request) -
         return Decision(
             StepKind.REFUSE, "the store already has the new value", advice=Request.ROLLBACK
         )
-    return _revert(record, seen, f"to be {_PARTICIPLES[requested]}", Phase.IDLE)
+    return _revert(record, seen, _REASONS[requested], Phase.IDLE)
 
 
 def _revert(record: Record, seen: Observation, reason: str, then: Phase) -> Decision:
@@ -347,7 +347,9 @@ def _revert(record: Record, seen: Observation, reason: str, then: Phase) -> Deci
 
 def _backward(record: Record, seen: Observation) -> Decision:
     if record.phase == Phase.REVERTING and seen.published in _OTHER_VALUES:
-        return Decision(StepKind.NOTE_REVERTED, "the store has a value from outside this rotation")
+        return Decision(
+            StepKind.NOTE_REVERTED, "the store has a value that this rotation did not write"
+        )
     if record.phase == Phase.REVERTING or seen.published in (PendingValue.ANNOUNCED, *NEW_VALUES):
         return Decision(StepKind.RESTORE, "restoring the old value")
     return Decision(StepKind.UNDO, "the new value is no longer available to applications")
@@ -384,8 +386,9 @@ def _refuse_reverted_announcement() -> Decision:
     )
 
 
-_PARTICIPLES = {
-    Request.ROLLBACK: "rolled back",
-    Request.ABORT: "aborted",
-    Request.RESUME: "resumed",
+_VERBS = {
+    Request.ROLLBACK: "roll back",
+    Request.ABORT: "abort",
+    Request.RESUME: "resume",
 }
+_REASONS = {Request.ROLLBACK: "rollback requested", Request.ABORT: "abort requested"}

@@ -253,6 +253,6 @@ def finish(orphan: Orphan, requested: Request, *, now: float) -> str:
     if record.phase == Phase.CLAIMED and not record.attempt:
         return "the rotation had not created a new value yet; the current one is untouched"
     return (
-        f"envkit dropped the new value, but it may still work{where}: remove it there; the current "
-        "one is untouched"
+        f"envkit discarded the new value, but it may still work{where}: remove it there; the "
+        "current one is untouched"
     )

@@ -49,8 +49,8 @@ class Rotator(Protocol):
     """How one kind of credential is rotated. Construction does no I/O.
 
     A rotator raises `RotationError` and `SourceError`. `RejectedError` means that the target
-    will never accept this value and that another one must be created. `facts` are those that
-    `prepare` and `create` returned, together.
+    will never accept this value and that another one must be created. `facts` combines the
+    facts that `prepare` and `create` returned.
 
     A rotator may have `cache_age_seconds`: how long readers cache a value before they read it
     again, as far as its settings tell. `envkit check` compares the grace period with it. It may
@@ -59,10 +59,10 @@ class Rotator(Protocol):
     """
 
     def describe_target(self) -> str:
-        """Return hosts, ports and users of the target, `db:5432, users app_a and app_b`.
+        """Return hosts, ports and users of the target: `db:5432, users app_a and app_b`.
 
-        The description distinguishes the target from others and is stored in the record: it has
-        no password and no text of a URL. No I/O. Empty if the readers are the target.
+        The description identifies the target and is stored in the record. It contains no password
+        and no URL. Does no I/O. Empty if the readers are the target.
         """
         ...
 
@@ -89,7 +89,7 @@ class Rotator(Protocol):
         ...
 
     def set(self, old: Fields, new: Fields, facts: Mapping[str, str]) -> None:
-        """Set the new credential at the target, and keep the old one working if possible."""
+        """Set the new credential at the target; the old one still works, if possible."""
         ...
 
     def test(self, new: Fields, facts: Mapping[str, str]) -> None:
@@ -101,7 +101,7 @@ class Rotator(Protocol):
         ...
 
     def finish(self, old: Fields, new: Fields, facts: Mapping[str, str]) -> None:
-        """Do the remaining work once readers have the new value."""
+        """Do the remaining work once the store has the new value."""
         ...
 
     def retire(self, fields: Fields, keep: Fields, facts: Mapping[str, str]) -> None:

@@ -9,6 +9,7 @@ from envkit.rotation.identity import mismatch
 from envkit.rotation.machine import OtherValue, Request, published_value
 from envkit.rotation_state.record import Record
 from envkit.rotation_state.retirement import Retirement
+from envkit.sources.poke import poke
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -228,7 +229,9 @@ class StepContext(NamedTuple):
 
     def publish(self, fields: Fields) -> Snapshot:
         """Give readers these fields."""
-        return self.job.store.publish(self.seen, fields)
+        published = self.job.store.publish(self.seen, fields)
+        poke()
+        return published
 
 
 def _refuse_another_target(record: Record, description: str) -> None:

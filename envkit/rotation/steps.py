@@ -173,7 +173,7 @@ def _finish(step: StepContext) -> Snapshot:
     step.rotator.finish(seen.old, seen.new, record.facts)
     if step.job.after is not None:
         step.job.after()
-    # the grace period starts now, since the applications that `after` notified have reloaded
+    # the grace period starts now, since the applications that `after` notified have restarted
     finished = record._replace(phase=Phase.GRACE, retire_at=step.run.clock() + grace)
     if grace or step.job.retirement.waits:
         return step.release(finished, seen.pending)

@@ -19,7 +19,15 @@ or raises a value. It converts its client's exceptions to `SourceError` in one p
 from __future__ import annotations
 
 from envkit._internal.clock import Deadline
-from envkit.sources.model import WHOLE, Absent, Reading, SourceContext, Version, pick_field
+from envkit.sources.model import (
+    WHOLE,
+    Absent,
+    LoginWarning,
+    Reading,
+    SourceContext,
+    Version,
+    pick_field,
+)
 from envkit.sources.protocols import (
     GroupWrite,
     LoginState,
@@ -39,6 +47,7 @@ __all__ = [
     "Deadline",
     "GroupWrite",
     "LoginState",
+    "LoginWarning",
     "Placed",
     "Probe",
     "ReadCheck",

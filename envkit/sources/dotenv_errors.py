@@ -66,7 +66,7 @@ def check_reference(ref: Reference, variable: str, source: str) -> None:
     """
     if ref.stage is not None or not _is_version(ref.version):
         raise InvalidReferenceError(
-            f"{ref} has a version, and envkit saves only the previous version of a .env file",
+            f"{ref} has a version, but envkit saves only the previous version of a .env file",
             hint="use '?version=previous'",
         )
     if "\0" in ref.path:

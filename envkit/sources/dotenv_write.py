@@ -191,6 +191,6 @@ def _conflict(name: str, expected: str | None) -> ConflictError:
     if expected is None:
         return ConflictError(f"{name} already exists; nothing was written")
     return ConflictError(
-        f"{name} was changed since it was read; nothing was written",
-        hint="look at the change, then run the command again",
+        f"{name} was changed after envkit read it; nothing was written",
+        hint="check the change, then run the command again",
     )

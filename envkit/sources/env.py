@@ -35,10 +35,10 @@ class EnvSource:
         if ref.is_looked_up:
             return
         if ref.version is not None or ref.stage is not None:
-            raise InvalidReferenceError(f"{ref} has a version, and environment variables have none")
+            raise InvalidReferenceError(f"{ref} has a version, but environment variables have none")
         if ref.path and ref.field is not None:
             raise InvalidReferenceError(
-                f"{ref} has a field, and environment variables have no fields",
+                f"{ref} has a field, but environment variables have no fields",
                 hint=f"for a field of a JSON value, write {self.locate(ref)} | json:/{ref.field}",
             )
         name = _name(ref)

@@ -80,7 +80,7 @@ class MemorySource:
         """Refuse a stage: versions in memory have numbers and no labels."""
         if ref.stage is not None:
             raise InvalidReferenceError(
-                f"{ref} has a stage, and {self.name} has no stages", hint="use '?version='"
+                f"{ref} has a stage, but {self.name} has no stages", hint="use '?version='"
             )
 
     def locate(self, ref: Reference) -> str:

@@ -72,6 +72,13 @@ def values_of(environ: Mapping[str, str]) -> Mapping[str, str]:
     }
 
 
+class LoginWarning(NamedTuple):
+    """Why a login will end, and cannot be repeated; for people, without any value."""
+
+    text: str
+    hint: str
+
+
 class SourceContext:
     """The input for building a source.
 
@@ -160,7 +167,7 @@ def pick_field(ref: Reference, fields: Mapping[str, object]) -> str | Absent:
     if field is None:
         if len(fields) != 1:
             raise InvalidReferenceError(
-                f"{ref} names no field, and the secret has {len(fields)}: {_names(fields)}",
+                f"{ref} names no field, but the secret has {len(fields)}: {_names(fields)}",
                 hint="add '#FIELD', or '#*' for the whole secret as JSON",
             )
         field = next(iter(fields))

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from envkit.errors import EnvkitError
     from envkit.profile.placeholder import Reference
     from envkit.secret import Secret
-    from envkit.sources.model import Absent, Outcome, Version
+    from envkit.sources.model import Absent, LoginWarning, Outcome, Version
 
 
 @runtime_checkable
@@ -190,13 +190,28 @@ class LoginState(Protocol):
     """
 
     def login_state(self) -> Mapping[str, object]:
-        """Return the login: texts, bytes, numbers, None, and lists, tuples and dicts of them."""
+        """Return the login: texts, bytes, numbers, None, and lists, tuples and dicts of them.
+
+        `due_at`, on the monotonic clock, is when `renew_login` should be called; it is
+        missing or infinite if the login needs no care.
+        """
         ...
 
     def resume_login(self, state: Mapping[str, object]) -> None:
         """Use what `login_state` of another process returned; do no I/O.
 
         A login that has expired is repeated as usual.
+        """
+        ...
+
+    def renew_login(self) -> LoginWarning | None:
+        """Do what is due for the login that was resumed: renew it, or log in again.
+
+        Returns:
+            a warning, once, if the login will end and cannot be repeated.
+
+        Raises:
+            SourceError: the store failed; it is called again later.
         """
         ...
 

@@ -204,7 +204,8 @@ def open_source(
                 f"{spec.place_of(key)}: [sources.{name}]: '{key}': {error.message}",
                 hint='set it, or write a fallback: {{ env:NAME ?? "text" }}'
                 if key in _PLAIN_SETTINGS
-                else "set it where envkit runs; a possible credential cannot have a fallback",
+                else "set it where envkit runs; a value that may be a credential cannot have a "
+                "fallback",
             ) from None
     key = _ADDRESS.get(spec.type, "")
     if key in settings and not locating and str(settings[key]).lower().lstrip()[:5] == "http:":

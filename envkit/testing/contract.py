@@ -16,11 +16,11 @@ other ability must work: no test skips itself, so a broken harness cannot go unn
     fields           one secret has several named values
     implicit-field   a reference without a field means the secret's only field
     versions         an older version can still be read
-        reads            the store can report how many reads it answered
-        denied           the store can refuse one secret and return another
-        unavailable      there can be an address where nothing listens
-        silent           there can be a server that listens and never answers
-        write            the source is a `WritableSource`
+    reads            the store can report how many reads it answered
+    denied           the store can refuse one secret and return another
+    unavailable      there can be an address where nothing listens
+    silent           there can be a server that listens and never answers
+    write            the source is a `WritableSource`
     race             two writes at the same moment cannot both succeed
     history          the source is a `VersionedSource`
 """

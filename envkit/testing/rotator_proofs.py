@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 
 class RotatorProofs:
-    """See the module's docstring."""
+    """Tests of what a rotator must prove; `RotatorContract` includes them."""
 
     lacks: ClassVar[frozenset[str]] = frozenset()
 

@@ -15,7 +15,7 @@ List in `lacks` what a rotator does not have; the tests of that are then not col
     target        a server, and not only the readers, accepts or rejects the credential
     overlap       the old credential works until it is retired
     unavailable   there can be an address where nothing listens
-        silent        there can be a server that listens and never answers
+    silent        there can be a server that listens and never answers
 
 Every step is executed by a new rotator, as after a crash.
 """

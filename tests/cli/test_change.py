@@ -5,6 +5,8 @@ import re
 import pytest
 
 from envkit.cli.interaction.prompt import MAX_LINE_BYTES
+from envkit.sources.poke import last_poke
+from support.rotating import table
 from support.sessions import replay, sessions
 from support.transcript import told
 from support.vectors import vectors
@@ -185,3 +187,41 @@ def test_rollback_asks_for_confirmation_on_a_terminal(dev, answer, status, value
     question = re.sub(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", "TIME", shown.splitlines()[0])
     assert question.startswith("Restore version previous of API_KEY in dev, created TIME? [y/N]")
     assert dev.run("get", "API_KEY", "-e", "dev").stdout == value
+
+
+@pytest.fixture
+def pokes(dev, monkeypatch):
+    """Return how often watchers of this user were poked since the last call."""
+    monkeypatch.setenv("XDG_STATE_HOME", dev.environ["XDG_STATE_HOME"])
+    seen = [last_poke()]
+
+    def poked():
+        before, now = seen[-1], last_poke()
+        seen.append(now)
+        return now != before
+
+    return poked
+
+
+@pytest.mark.parametrize(
+    ("command", "poked"),
+    [
+        ("set API_KEY --env dev", True),
+        ("unset API_KEY --env dev", True),
+        ("rollback API_KEY --env dev --yes", True),
+        ("promote dev test API_KEY --secrets --yes", True),
+        ("rotate key", True),
+        ("get API_KEY --env dev", False),
+        ("set NONE --env dev", False),
+        ("history API_KEY --env dev", False),
+    ],
+)
+def test_a_write_pokes_watchers_and_nothing_else_does(dev, pokes, command, poked):
+    dev.profile(
+        "dev.toml", '[variables]\nAPI_KEY = "{{ dotenv:API_KEY }}"\n' + table("key", "OTHER")
+    )
+    assert dev.run("set", "API_KEY", "-e", "dev", input="sk_newer").returncode == 0
+    dev.profile("test.toml", '[variables]\nAPI_KEY = "{{ dotenv:API_KEY }}"\n')
+    assert pokes()
+    done = dev.run(*command.split(), input="sk_newest", env={"ENVKIT_TRUST": "1"})
+    assert (pokes(), done.returncode == 0) == (poked, poked or "NONE" not in command), done.stderr

@@ -1,7 +1,10 @@
 """`envkit doctor` reports sources and problems, and never a value."""
 
 import json
+import os
 import platform
+import subprocess
+import sys
 from importlib.metadata import version
 
 import pytest
@@ -94,3 +97,34 @@ def test_doctor_reports_an_unusable_store_and_settings_without_a_value(team):
     assert errors["vault"]["hint"]
     assert "env:EU_VAULT is missing" in errors["eu"]["message"]
     assert "hunter2" not in done.stdout + done.stderr
+
+
+def test_doctor_lists_running_watchers_without_values(project):
+    project.logged()
+    project.profile("prod.toml", '[variables]\nKEY = "{{ dotenv:KEY }}"\n')
+    project.dotenv("prod", "KEY=canary-90ee\n")
+    assert "no process of yours watches" in project.run("doctor", "--watchers").stdout
+    watcher = (
+        "import sys, time\n"
+        "from envkit.resident.watcher import Watcher, WatchRequest\n"
+        "watcher = Watcher(WatchRequest(['prod']))\n"
+        "watcher.prepare(); watcher.first(); watcher.step(time.monotonic())\n"
+        "print('watching', flush=True); sys.stdin.read(); watcher.close()\n"
+    )
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    env = {**os.environ, **project.environ}
+    command = [sys.executable, "-c", watcher]
+    with subprocess.Popen(command, cwd=project.root, env=env, **pipes) as process:
+        assert process.stdout.readline() == b"watching\n"
+        table = project.run("doctor", "--watchers").stdout
+        found = json.loads(project.run("doctor", "--watchers", "-fjson").stdout)
+        process.stdin.close()
+    assert f"process {process.pid}, prod, started now" in table
+    rows = [line.split() for line in table.splitlines()]
+    assert ["prod/dotenv", "every", "1", "s", "ok"] in rows
+    assert ["KEY", "now"] in rows
+    [one] = found["watchers"]
+    assert len(one["variables"]["KEY"]["versions"]) == 1
+    assert one["sources"]["prod/dotenv"]["next_look"] is None
+    assert "canary" not in table + json.dumps(found)
+    assert json.loads(project.run("doctor", "--watchers", "-fjson").stdout) == {"watchers": []}

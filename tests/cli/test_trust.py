@@ -12,7 +12,7 @@ from support.rotating import table
 ADDRESS = "https://vault.example.com:8200"
 PROFILE = f'[sources.vault]\naddress = "{ADDRESS}"\n[variables]\nA = "{{{{ vault:kv/a#a }}}}"\n'
 OUTSIDE = '[variables]\nS = "{{ dotenv:/etc/hostname#S }}"\n'
-QUESTION = "Trust them with this? [y/N]"
+QUESTION = "Allow this? [y/N]"
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ def test_trust_without_a_terminal_exits_with_6_and_a_hint(shop):
     assert "set ENVKIT_TRUST" in done.stderr
 
 
-def test_trust_of_a_profile_that_needs_none_says_so(shop):
+def test_trust_reports_that_a_profile_needs_none(shop):
     done = run_here("trust", "--env", "dev")
     assert (done.returncode, done.stdout) == (0, "nothing to trust: no profile needs trust\n")
 

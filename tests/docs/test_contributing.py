@@ -24,6 +24,7 @@ def test_the_table_of_make_targets_matches_the_makefile():
 def test_the_tables_to_extend_are_where_contributing_says():
     added = re.findall(r"`([A-Z_]{4,})`[^`]*(?:in|\n)\s+`(envkit/[\w/]+\.py)`", TEXT)
     assert {name for name, _ in added} == {
+        "_CLIENTS",
         "BUILT_IN",
         "FAMILIES",
         "KINDS",

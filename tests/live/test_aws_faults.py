@@ -116,7 +116,7 @@ def test_an_endpoint_without_https_is_reported_as_such(aws, moto_url):
 def test_an_endpoint_with_https_only_is_reported_as_such(aws, body):
     aws.proxy.fault(respond(400, body))
     error = failure(aws.source(), ref("db"), UnavailableError)
-    assert "the endpoint speaks https, and its address is http" in error.message
+    assert "the endpoint speaks https, but its address is http" in error.message
     assert not error.retryable
 
 

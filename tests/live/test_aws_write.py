@@ -88,7 +88,7 @@ def test_a_change_between_read_and_promotion_is_a_conflict(aws):
     change_it_first = after(lambda: aws.put("db", '{"p": "theirs"}'))
     aws.proxy.fault(change_it_first, when=lambda r: operation(r) == "PutSecretValue")
     error = conflict(write, aws.source(), P, "ours")
-    assert error.hint == "read it again, and repeat the change"
+    assert error.hint == "check the change, then run the command again"
     assert aws.stored("db") == '{"p": "theirs"}'
     assert STAGED not in set().union(*aws.labels("db").values())
 

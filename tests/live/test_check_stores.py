@@ -79,7 +79,7 @@ def test_check_reports_a_vault_pin_that_is_behind(vault_store, project):
     for user in ("second", "third"):
         vault_store.openbao.put(f"{vault_store.folder}/db", {"user": user, "password": "x"})
     old = pinned(vault_store, 1)
-    message = "OLD reads vault:db?version=1#user, and the store has version 3"
+    message = "OLD reads vault:db?version=1#user, but the store has version 3"
     assert checked(project, vault_store, more=old) == (0, ["stale-pin"], [message])
     assert checked(project, vault_store, "--strict", more=old)[0] == 1
     assert checked(project, vault_store, more=pinned(vault_store, 3)) == (0, [], [])
@@ -95,7 +95,7 @@ def test_check_reports_an_aws_pin_that_is_behind(aws_store, project):
     aws = aws_store.aws
     [first] = aws.labels("db")
     newest = aws.put("db", json.dumps({"user": "second", "password": "x"}))
-    message = f"OLD reads aws:db?version={first}#user, and the store has a newer one"
+    message = f"OLD reads aws:db?version={first}#user, but the store has a newer one"
     found = checked(project, aws_store, more=pinned(aws_store, first))
     assert found == (0, ["stale-pin"], [message])
     assert checked(project, aws_store, more=pinned(aws_store, newest)) == (0, [], [])

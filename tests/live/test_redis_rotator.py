@@ -43,7 +43,7 @@ class TestSecret:
         assert harness.server.logs_in(harness.user, new["url"].reveal())
 
     @pytest.mark.parametrize("password", ["p@ss w/rd:?#", "pässwörd 密码", "%41", "#>!"])
-    def test_any_text_can_be_one(self, harness, password):
+    def test_a_redis_password_can_be_any_text(self, harness, password):
         target = {**harness.target, "user": harness.user}
         new = {"url": Secret(password)}
         built(harness, target).set({"url": Secret(harness.password)}, new, {})

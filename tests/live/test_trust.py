@@ -22,7 +22,7 @@ from support.process import run_here
 from support.rotating import table
 
 CANARY = "canary-7c41e9"
-QUESTION = "Trust them with this? [y/N]"
+QUESTION = "Allow this? [y/N]"
 LINK = ".env.linked"
 # attacks of a cloned repository
 LOGIN = {
@@ -410,7 +410,7 @@ def test_a_rotation_is_not_run_after_a_no(world, kind, command):
     world.write(ROTATIONS[kind], "prod")
     before = world.dotenv.read_text()
     shown, _ = world.say("n", *ROTATING[command])
-    assert "Trust them with this?" in shown
+    assert "Allow this?" in shown
     assert not world.happened
     assert CANARY not in shown
     assert world.dotenv.read_text() == before

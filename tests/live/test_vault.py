@@ -495,7 +495,7 @@ def test_a_tls_server_that_hangs_up_is_a_retryable_failure():
 
 def test_http_to_an_https_server_is_reported_as_such(sealable_openbao):
     source = vault(sealable_openbao.address.replace("https:", "http:"))
-    error = failing(source, UnavailableError, "speaks https, and the address is http\n")
+    error = failing(source, UnavailableError, "speaks https, but the address is http\n")
     assert "https://" in error.hint
     assert not error.retryable
 

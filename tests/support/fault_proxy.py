@@ -230,6 +230,11 @@ class FaultProxy:
         with self._lock:
             return list(self._requests)
 
+    def forget(self) -> None:
+        """Begin the log of requests anew."""
+        with self._lock:
+            self._requests.clear()
+
     def count(self, predicate: Predicate = lambda _: True) -> int:
         """Return the number of requests so far that match `predicate`."""
         return sum(1 for request in self.requests if predicate(request))

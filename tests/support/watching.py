@@ -7,6 +7,8 @@ from select import select
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from envkit.resident.watcher import Event, Watcher
 
 LIMIT_SECONDS = 60.0
@@ -20,9 +22,14 @@ def turn(watcher: Watcher) -> list[Event]:
 
 def until(watcher: Watcher, kind: type[Event]) -> list[Event]:
     """Return what happens up to the first event of a kind, which is among the last."""
+    return turns(watcher, lambda events: any(isinstance(event, kind) for event in events))
+
+
+def turns(watcher: Watcher, done: Callable[[list[Event]], object]) -> list[Event]:
+    """Do what is due again and again until `done` says so of the events; return all of them."""
     events: list[Event] = []
     end = time.monotonic() + LIMIT_SECONDS
-    while not any(isinstance(event, kind) for event in events):
+    while not done(events):
         assert time.monotonic() < end, events
         events += turn(watcher)
     return events

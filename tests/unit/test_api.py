@@ -137,11 +137,11 @@ def test_a_traceback_does_not_show_the_process_environment(project, monkeypatch)
 @pytest.mark.parametrize(
     ("environments", "options", "said"),
     [
-        ([["prod"]], {}, "an environment is named by a str, not by a list"),
-        ([None], {}, "an environment is named by a str, not by a NoneType"),
-        (["prod"], {"overrides": {"A": 3}}, "overrides give a str for A, not a int"),
-        (["prod"], {"overrides": {"A": None}}, "overrides give a str for A, not a NoneType"),
-        (["prod"], {"overrides": {"A": b"x"}}, "overrides give a str for A, not a bytes"),
+        ([["prod"]], {}, "an environment must be a str, not list"),
+        ([None], {}, "an environment must be a str, not NoneType"),
+        (["prod"], {"overrides": {"A": 3}}, "the override of A must be a str, not int"),
+        (["prod"], {"overrides": {"A": None}}, "the override of A must be a str, not NoneType"),
+        (["prod"], {"overrides": {"A": b"x"}}, "the override of A must be a str, not bytes"),
     ],
 )
 def test_an_argument_that_is_not_text_is_refused_by_name(project, environments, options, said):
@@ -153,7 +153,7 @@ def test_an_argument_that_is_not_text_is_refused_by_name(project, environments, 
 @pytest.mark.parametrize("timeout", ["5", None, 0, -1, float("nan"), float("inf")])
 def test_resolve_refuses_a_timeout_that_is_no_number_of_seconds(project, timeout):
     project.profile("prod.toml", '[variables]\nA = "a"\n')
-    with pytest.raises((TypeError, ValueError), match=r"^timeout_seconds is "):
+    with pytest.raises((TypeError, ValueError), match=r"^timeout_seconds must be "):
         envkit.resolve("prod", timeout_seconds=timeout)
 
 

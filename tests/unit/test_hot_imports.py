@@ -213,6 +213,7 @@ def test_exec_with_vault_imports_only_its_source(project):
         "envkit.sources.vault.address",
         "envkit.sources.vault.auth",
         "envkit.sources.vault.client",
+        "envkit.sources.vault.session",
         "envkit.sources.vault.kv",
         # the address of a closed port
         "envkit.sources.vault.failures",
@@ -236,7 +237,6 @@ def test_exec_with_aws_imports_only_its_source(project):
         "envkit.sources.aws.errors",
         "envkit.sources.aws.loader",
         "envkit.sources.aws.names",
-        "envkit.sources.aws.write",
         "envkit.sources.tls_mismatch",  # as above
     }
     assert others & {*CLIENTS, *NEVER} == {"botocore"}

@@ -158,7 +158,7 @@ def _statuses(texts: Sequence[str]) -> list[str]:
     for status in statuses:
         if status not in DIFFERENCES:
             raise UsageError(
-                f"--fail-on does not know '{status}'", hint=did_you_mean(status, DIFFERENCES)
+                f"--fail-on: unknown status '{status}'", hint=did_you_mean(status, DIFFERENCES)
             )
     return statuses
 
@@ -221,9 +221,10 @@ def _note(sides: Sequence[Side], accepted: Accepted, *, filtered: bool) -> None:
     """Print on stderr which variables were not compared, and which ignore rules match nothing."""
     for side in sides:
         if side.left_out:
+            several = side.left_out > 1
             print(
-                f"envkit: note: {side.left_out} variables that only {side.label} has are not "
-                "compared",
+                f"envkit: note: {side.left_out} variable{'s' if several else ''} that only "
+                f"{side.label} has {'are' if several else 'is'} not compared",
                 file=sys.stderr,
             )
     for rule in () if filtered else accepted.idle:

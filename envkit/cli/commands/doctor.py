@@ -1,12 +1,19 @@
-"""`envkit doctor`: diagnose profiles, settings and logins to stores."""
+"""`envkit doctor`: diagnose profiles, settings and logins to stores; show what watchers hold."""
 
 from __future__ import annotations
 
+import time
+from typing import Annotated
+
+import typer
+
 from envkit.checks.doctor import examine
 from envkit.checks.doctor_stores import CheckStatus
+from envkit.cli.formats.rotation.moments import iso, since
 from envkit.cli.options import timeout_seconds
-from envkit.cli.output import Cell, print_json, print_table
+from envkit.cli.output import Cell, print_json, print_table, printable, short_version
 from envkit.cli.parameters import AnyEnv, Format, Formatted, Profiles, Timeout
+from envkit.resident.holding import Holding, running
 
 EXAMPLE = "envkit doctor --env prod"
 
@@ -23,8 +30,18 @@ def doctor(
     format_: Formatted = Format.TABLE,
     timeout: Timeout = None,
     profiles: Profiles = None,
+    watchers: Annotated[
+        bool,
+        typer.Option(
+            "--watchers",
+            help="List each running 'exec --watch' with its variables and versions.",
+        ),
+    ] = False,
 ) -> int:
     """Find problems with profiles, settings and logins to stores."""
+    if watchers:
+        _show(running(), format_)
+        return 0
     report = examine(env or (), profiles=profiles, timeout_seconds=timeout_seconds(timeout))
     if format_ is Format.JSON:
         checks = [check._asdict() for check in report.checks]
@@ -39,3 +56,52 @@ def doctor(
                 rows.append(["", "", "", Cell(check.hint, "cyan")])
         print_table(("STATUS", "PROFILE", "SOURCE", "WHAT"), rows)
     return 0 if report.healthy else 1
+
+
+def _show(watchers: list[Holding], format_: Format) -> None:
+    if format_ is Format.JSON:
+        print_json({"watchers": [_for_programs(one) for one in watchers]})
+        return
+    if not watchers:
+        print("no process of yours watches an environment")
+    now = time.time()
+    for number, one in enumerate(watchers):
+        begun = since(one.since, now)
+        profiles = printable(", ".join(one.profiles))
+        if number:
+            print()
+        print(f"process {one.pid}, {profiles}, started {begun}")
+        if one.failure:
+            print(f"the changed environment is not used: {one.failure}")
+        sources: list[list[str | Cell]] = [
+            [
+                printable(name),
+                f"every {source['poll_seconds']:g} s",
+                "" if source["next_look"] is None else since(source["next_look"], now),
+                Cell(source["failure"], "red") if source["failure"] else Cell("ok", "green"),
+            ]
+            for name, source in one.sources.items()
+        ]
+        print_table(("SOURCE", "LOOK", "NEXT", "LAST"), sources)
+        print()
+        variables: list[list[str | Cell]] = [
+            [
+                printable(name),
+                printable(", ".join(map(short_version, variable["versions"]))),
+                since(variable["since"], now),
+            ]
+            for name, variable in one.variables.items()
+        ]
+        print_table(("VARIABLE", "VERSION", "CHANGED"), variables)
+
+
+def _for_programs(one: Holding) -> dict[str, object]:
+    sources = {
+        name: {**source, "next_look": source["next_look"] and iso(source["next_look"])}
+        for name, source in one.sources.items()
+    }
+    variables = {
+        name: {**variable, "since": iso(variable["since"])}
+        for name, variable in one.variables.items()
+    }
+    return {**one._asdict(), "since": iso(one.since), "sources": sources, "variables": variables}

@@ -124,4 +124,4 @@ def ask_trust(folder: str, destinations: Sequence[Destination]) -> bool:
     print(f"envkit: the profiles in {printable(folder)} need your trust:", file=sys.stderr)
     for number, one in enumerate(destinations, 1):
         print(f"  {number}. {printable(one.sentence)}", file=sys.stderr)
-    return ask("Trust them with this? [y/N]").strip().lower() in ("y", "yes")
+    return ask("Allow this? [y/N]").strip().lower() in ("y", "yes")

@@ -13,12 +13,14 @@ from envkit.resident.state import (
     Announced,
     LookBegun,
     Looked,
+    Poked,
     Prepared,
     ReadBegun,
     ReadRefused,
     ReadValid,
     Settings,
 )
+from envkit.sources.poke import last_poke
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -55,6 +57,7 @@ class Watched:
         self.files = files
         self.deadline = deadline
         self.base = base
+        self.poke = last_poke()
         self.quick = frozenset([PROFILES, *(name for name, one in sources.items() if one.is_quick)])
 
     @property
@@ -81,6 +84,7 @@ class Looking:
         self._settings = watched.settings()
         self._state: State = watching(self._settings, watched.base, monotonic())
         self._confirmed = dict.fromkeys(self._settings.polls, monotonic())
+        self._poke = watched.poke
         self.next_at = 0.0
         self._note_next()
 
@@ -107,6 +111,9 @@ class Looking:
         if not names:
             return None
         self._apply(LookBegun({name: uniform(-1, 1) for name in names}))  # noqa: S311
+        if PROFILES in names and (poke := last_poke()) != self._poke:
+            self._poke = poke
+            self._apply(Poked())  # another process of envkit has written to a store
         return names
 
     def looked(self, name: str, tokens: Tokens, error: EnvkitError | None) -> Sequence[Notice]:

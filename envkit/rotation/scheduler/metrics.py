@@ -66,7 +66,7 @@ class _StatusNow(NamedTuple):
 _NEEDS_A_PERSON = (OutcomeStatus.REFUSED, OutcomeStatus.QUARANTINED, OutcomeStatus.BLOCKED)
 _OF_EACH: dict[str, tuple[str, Callable[[_StatusNow], float | None]]] = {
     "last_success_timestamp_seconds": (
-        "Time of the last successful rotation; 0 if there was none.",
+        "Unix time of the last successful rotation; 0 if there was none.",
         lambda one: one.at.last_rotated_at,
     ),
     "age_seconds": (
@@ -74,7 +74,7 @@ _OF_EACH: dict[str, tuple[str, Callable[[_StatusNow], float | None]]] = {
         lambda one: max(0.0, one.now - last) if (last := one.at.last_rotated_at) else None,
     ),
     "due_timestamp_seconds": (
-        "Time when the next rotation becomes due.",
+        "Unix time when the next rotation becomes due.",
         lambda one: one.at.due_at,
     ),
     "due": (
@@ -236,7 +236,7 @@ class SchedulerMetrics:
             ("envkit_profile_errors", "Profiles and rotations that are invalid.", unreadable),
             (
                 "envkit_scheduler_tick_timestamp_seconds",
-                "Time of the scheduler's last tick.",
+                "Unix time of the scheduler's last tick.",
                 ticked_at,
             ),
         ):

@@ -193,7 +193,7 @@ class AwsRotationStore:
             self.location,
             f"aws secretsmanager update-secret-version-stage --secret-id {secret_id} "
             f"--version-stage {LABEL} --remove-from-version-id {document.version}",
-            besides="the records of the secret's other fields"
+            also_removes="the records of the secret's other fields"
             if document.records.keys() - {self.fields[0]}
             else "",
         )

@@ -59,13 +59,13 @@ class RecordPlace(NamedTuple):
         name: `the rotation record vault:secret/envkit-rotation/db.password`.
         secret: the location of the rotated secret.
         remove: the command that removes the record.
-        besides: what else the command removes; empty if nothing.
+        also_removes: what else the command removes; empty if nothing.
     """
 
     name: str
     secret: str
     remove: str
-    besides: str = ""
+    also_removes: str = ""
 
 
 def pack(record: Record, pending: Pending) -> dict[str, object]:
@@ -256,8 +256,8 @@ def _broken(place: RecordPlace, how: str) -> RotationError:
 
 def how_to_repair(place: RecordPlace) -> str:
     """Return the hint for a record that cannot be used."""
-    besides = f" (this also removes {place.besides})" if place.besides else ""
+    also_removes = f" (this also removes {place.also_removes})" if place.also_removes else ""
     return (
         f"check that the credential in {place.secret} works, then remove the record: run "
-        f"'{place.remove}'{besides}"
+        f"'{place.remove}'{also_removes}"
     )

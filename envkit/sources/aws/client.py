@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from botocore.session import Session
 
     from envkit._internal.clock import Deadline
+    from envkit.sources.aws.sts_session import TemporaryLogin
 
     T = TypeVar("T")
 
@@ -82,11 +83,23 @@ class SecretsManager:
         self._others: dict[tuple[str, str], BaseClient] = {}
         self._profile: str | None = settings.get("profile")
         self._sharing = False
+        self._login: TemporaryLogin | None = None
         self._already_read: dict[object, dict[str, Any]] | None = {} if reads_once else None
 
     def share(self) -> None:
         """Use the client that this process shares; see `shared`."""
         self._sharing = True
+
+    @property
+    def login(self) -> TemporaryLogin:
+        """The temporary credentials of a role or an MFA login, if the settings ask for one."""
+        if self._login is None:
+            from envkit.sources.aws.sts_session import TemporaryLogin
+
+            self._login = TemporaryLogin(self._name, self._settings, self._environ)
+            if self._sharing:
+                self._login.share()
+        return self._login
 
     @property
     def region(self) -> str:
@@ -183,6 +196,8 @@ class SecretsManager:
             raise
         except Exception as error:  # noqa: BLE001 - any of them may contain a value
             mapped = source_error(error, doing, action=action, profile=self._profile)
+            if isinstance(mapped, AuthError):
+                self.login.remember(None)
             if self._sharing and isinstance(mapped, (AuthError, DeniedError)):
                 from envkit.sources.aws.shared import forget
 
@@ -268,6 +283,10 @@ class SecretsManager:
         role, serial = self._settings.get("role_arn"), self._settings.get("mfa_serial")
         if role is None and serial is None:
             return {}
+        from envkit.sources.aws.sts_session import session_of
+
+        if (known := self.login.usable()) is not None:
+            return known.credentials()
         parameters = {}
         if serial is not None:
             parameters = {"SerialNumber": serial, "TokenCode": self._token_code(doing)}
@@ -280,15 +299,9 @@ class SecretsManager:
                 parameters["ExternalId"] = external_id
         client = self._guarded(lambda: self._create(session, "sts", doing), doing, "")
         answer = self._call(client, operation, doing, parameters)
-        return self._guarded(
-            lambda: {
-                "aws_access_key_id": answer["Credentials"]["AccessKeyId"],
-                "aws_secret_access_key": answer["Credentials"]["SecretAccessKey"],
-                "aws_session_token": answer["Credentials"]["SessionToken"],
-            },
-            doing,
-            "",
-        )
+        found = self._guarded(lambda: session_of(answer, once=serial is not None), doing, "")
+        self.login.remember(found)
+        return found.credentials()
 
     def _token_code(self, doing: str) -> str:
         code: str | None = self._settings.get("mfa_token")

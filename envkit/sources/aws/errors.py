@@ -34,7 +34,7 @@ WHERE = "check AWS_REGION and AWS_ENDPOINT_URL, and any proxy on the way"
 # requests that use the source's settings or ~/.aws/config
 _LOGINS = ("AssumeRole", "AssumeRoleWithWebIdentity", "GetSessionToken")
 _ROLE = "check role_arn and the related keys, in the source's settings or in ~/.aws/config"
-_HTTPS = "the endpoint speaks https, and its address is http"
+_HTTPS = "the endpoint speaks https, but its address is http"
 _WRITE_HTTPS = "write https:// in AWS_ENDPOINT_URL or endpoint_url"
 _HTTP = "the endpoint does not speak https: it answers without TLS"
 _CORRECT_PORT = (

@@ -118,7 +118,7 @@ def check_key(ref: Reference, key: Key) -> None:
         )
     if key.version is not None and key.stage is not None:
         raise InvalidReferenceError(
-            f"{ref} pins a version and a stage", hint="drop one of '?version=' and '?stage='"
+            f"{ref} pins a version and a stage", hint="remove '?version=' or '?stage='"
         )
     if key.version is not None and len(key.version) not in _VERSION_LENGTHS:
         raise InvalidReferenceError(

@@ -114,7 +114,7 @@ def change(
     if value is None:
         if field is None:
             raise InvalidReferenceError(
-                f"{where} is a whole secret, and envkit does not delete whole secrets",
+                f"{where} is a whole secret, but envkit does not delete whole secrets",
                 hint="run 'aws secretsmanager delete-secret', which can be undone within "
                 "its recovery window",
             )

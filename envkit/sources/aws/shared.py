@@ -12,10 +12,10 @@ from __future__ import annotations
 
 import os
 import threading
-from hashlib import sha256
 
 from envkit._internal.clock import Deadline
 from envkit._internal.parallel import ForkSafeLock
+from envkit.sources.aws.sts_session import login_key
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 FRESH_SECONDS = 300.0
 LIMIT = 32  # of clients; the oldest is dropped first
-_ENVIRONMENT = ("AWS_", "HOME")  # prefixes of the variables that botocore reads
 
 _clients: dict[bytes, _Shared] = {}
 _lock = ForkSafeLock()
@@ -66,7 +65,5 @@ def forget(settings: Mapping[str, Any], environ: Mapping[str, str]) -> None:
 
 
 def _key(settings: Mapping[str, Any], environ: Mapping[str, str]) -> bytes:
-    """Return a key that is unique for each login and contains no credential."""
-    of_aws = sorted((k, v) for k, v in os.environ.items() if k.startswith(_ENVIRONMENT))
-    inputs = (os.getpid(), sorted(settings.items()), environ.get("AWS_REGION"), of_aws)
-    return sha256(repr(inputs).encode(errors="surrogateescape")).digest()
+    """Return the key of a client, which a child process does not inherit."""
+    return login_key(settings, environ) + str(os.getpid()).encode()

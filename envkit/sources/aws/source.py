@@ -23,23 +23,18 @@ from __future__ import annotations
 from envkit._internal.parallel import call_in_time, map_parallel
 from envkit.errors import (
     AuthError,
-    ConflictError,
     DeniedError,
     InvalidReferenceError,
-    NoVersionError,
     ProfileError,
     ProtocolError,
     SourceError,
     UnavailableError,
 )
-from envkit.sources.aws import write as aws_write
 from envkit.sources.aws.client import SecretsManager
 from envkit.sources.aws.errors import DELETED, MORE_TIME, NOT_FOUND, WHERE, RefusedError
 from envkit.sources.aws.names import ARN_SUFFIX_LENGTH, check_key, into_calls, key_of, where
 from envkit.sources.aws.secret_version import (
     SecretVersion,
-    change_all,
-    differ_elsewhere,
     pick,
     secret_version,
 )
@@ -53,8 +48,9 @@ if TYPE_CHECKING:
     from envkit._internal.parallel import Result
     from envkit.profile.placeholder import Reference
     from envkit.secret import Secret
+    from envkit.sources.aws.change import Change
     from envkit.sources.aws.names import Key
-    from envkit.sources.model import Outcome, SourceContext, Version
+    from envkit.sources.model import LoginWarning, Outcome, SourceContext, Version
 
     R = TypeVar("R")
     _Failure: TypeAlias = SourceError | InvalidReferenceError
@@ -120,20 +116,31 @@ class AwsSecretsManagerSource:
 
     def fetch(self, refs: Collection[Reference]) -> Mapping[Reference, Outcome]:
         """Read all `refs`, and each secret only once; see `Source.fetch`."""
-        outcomes: dict[Reference, Outcome] = {}
-        wanted: dict[Key, list[Reference]] = {}
-        for ref in refs:
-            try:
-                self.check(ref)
-            except InvalidReferenceError as error:
-                outcomes[ref] = error
-            else:
-                wanted.setdefault(self.key(ref), []).append(ref)
-        answers = self._read_all(list(wanted)) if wanted else {}
+        wanted, refused = self._wanted(refs)
+        outcomes: dict[Reference, Outcome] = {**refused}
+        answers = self._doubted(self._read_all(list(wanted))) if wanted else {}
         for key, group in wanted.items():
             for ref in group:
                 outcomes[ref] = self._outcome(ref, answers[key])
         return outcomes
+
+    def versions(self, refs: Collection[Reference]) -> Mapping[Reference, str | Absent | _Failure]:
+        """Return the VersionId of each secret; see `VersionCheck`.
+
+        AWS has no cheaper question than a read that answers for 20 secrets at once. A
+        reference with `?version=` can never change, and is not asked for.
+        """
+        wanted, found = self._wanted(refs)
+        pinned = {key for key in wanted if key.version is not None}
+        asked = [key for key in wanted if key not in pinned]
+        answers = self._read_all(asked) if asked else {}
+        versions: dict[Reference, str | Absent | _Failure] = {**found}
+        for key, group in wanted.items():
+            one = key.version or answers[key]
+            if isinstance(one, SecretVersion):
+                one = one.version
+            versions.update(dict.fromkeys(group, one))
+        return versions
 
     def write(self, ref: Reference, value: Secret | None, *, expected: str | None) -> str:
         """Set or remove one value by compare-and-set; see `WritableSource.write`.
@@ -154,15 +161,16 @@ class AwsSecretsManagerSource:
             self.check(ref)
             if ref.version is not None or ref.stage is not None:
                 raise InvalidReferenceError(
-                    f"{ref} is pinned, and an old version cannot be changed",
+                    f"{ref} is pinned, but an old version cannot be changed",
                     hint="remove '?' and what follows it",
                 )
             if ref.field == WHOLE:
                 raise InvalidReferenceError(
-                    f"{ref} is a whole secret, and one value is written at a time",
+                    f"{ref} is a whole secret, but envkit writes one value at a time",
                     hint="name a field, or remove '#*' if the secret is not a JSON object",
                 )
-        return self._in_time(lambda: self._write(values, expected))
+        change = self._change(next(iter(values)))
+        return self._in_time(lambda: change.write(values, expected))
 
     def history(self, ref: Reference) -> Sequence[Version]:
         """Return the versions of a secret; see `VersionedSource.history`."""
@@ -177,7 +185,23 @@ class AwsSecretsManagerSource:
         The label is moved only if the two versions differ in nothing else.
         """
         self.check(ref._replace(version=version))
-        return self._in_time(lambda: self._restore(ref, version, expected))
+        change = self._change(ref)
+        return self._in_time(lambda: change.restore(ref, version, expected))
+
+    def login_state(self) -> Mapping[str, object]:
+        """Return the temporary credentials of a role or an MFA login; see `LoginState`.
+
+        Any other credentials, botocore finds anew in each process.
+        """
+        return self._manager.login.state()
+
+    def resume_login(self, state: Mapping[str, object]) -> None:
+        """Use the temporary credentials of another process; see `LoginState`."""
+        self._manager.login.resume(state)
+
+    def renew_login(self) -> LoginWarning | None:
+        """Warn if the session will end and needs a new MFA code; see `LoginState`."""
+        return self._manager.login.renew()
 
     def probe(self) -> Sequence[str]:
         """Return the identity of the AWS credentials; see `Probe`."""
@@ -195,6 +219,21 @@ class AwsSecretsManagerSource:
 
     # ---------------------------------------------------------------- reading
 
+    def _wanted(
+        self, refs: Collection[Reference]
+    ) -> tuple[dict[Key, list[Reference]], dict[Reference, _Failure]]:
+        """Return the references by the secret that they name, and those that are not valid."""
+        wanted: dict[Key, list[Reference]] = {}
+        refused: dict[Reference, _Failure] = {}
+        for ref in refs:
+            try:
+                self.check(ref)
+            except InvalidReferenceError as error:
+                refused[ref] = error
+            else:
+                wanted.setdefault(self.key(ref), []).append(ref)
+        return wanted, refused
+
     def _read_all(self, keys: list[Key]) -> dict[Key, _Answer]:
         region = self._in_time(lambda: self._manager.region)
         answers: dict[Key, _Answer] = {}
@@ -206,15 +245,19 @@ class AwsSecretsManagerSource:
                 )
         answers |= self._ask(into_calls([key for key in keys if key not in answers]))
         answers |= self._ask([[key] for key in keys if key not in answers])
+        return answers
+
+    def _doubted(self, answers: Mapping[Key, _Answer]) -> Mapping[Key, _Answer]:
+        """Add to absent secrets that the region has none at all, where that is so."""
         lacking = {
             key: answer
             for key, answer in answers.items()
             if isinstance(answer, Absent) and answer.reason != _SCHEDULED
         }
-        if len(lacking) < len(keys) or not self._in_time(self._holds_nothing):
+        if len(lacking) < len(answers) or not self._in_time(self._holds_nothing):
             return answers
-        doubt = f"{region} has no secrets in this account"
-        return answers | {key: one._replace(doubt=doubt) for key, one in lacking.items()}
+        doubt = f"{self._manager.region} has no secrets in this account"
+        return {key: one._replace(doubt=doubt) for key, one in lacking.items()}
 
     def _holds_nothing(self) -> bool:
         """Return whether the region is known to have no secrets, so that another may be meant."""
@@ -313,46 +356,12 @@ class AwsSecretsManagerSource:
             return value._replace(version=answer.version)
         return Reading(value, answer.version, self.locate(ref))
 
-    # ---------------------------------------------------------------- writing
+    # ---------------------------------------------------------------- both
 
-    def _write(self, values: Mapping[Reference, Secret | None], expected: str | None) -> str:
-        key = self.key(next(iter(values)))
-        place = where(self.name, key)
-        if expected is None:
-            if key.is_arn:
-                raise InvalidReferenceError(
-                    f"{place} is an ARN, and AWS assigns one when it creates a secret",
-                    hint=f"create the secret by its name: {self.name}:/NAME",
-                )
-            content = change_all(values, None, place)
-            return aws_write.create(self._manager, key.secret_id, content, place)
-        current = self._read_one(key)
-        if isinstance(current, Absent):
-            raise ConflictError(f"cannot write {place}: {current.reason}")
-        if current.version != expected:
-            raise aws_write.changed_meanwhile(place)
-        content = change_all(values, current, place)
-        return aws_write.replace(self._manager, key.secret_id, content, place, expected=expected)
+    def _change(self, ref: Reference) -> Change:
+        from envkit.sources.aws.change import Change
 
-    def _restore(self, ref: Reference, version: str, expected: str | None) -> str:
-        key = self.key(ref)
-        place = where(self.name, key)
-        earlier, current = self._read_one(key._replace(version=version)), self._read_one(key)
-        if isinstance(current, Absent):
-            raise ConflictError(f"cannot write {place}: {current.reason}")
-        if current.version != expected:
-            raise aws_write.changed_meanwhile(place)
-        if isinstance(earlier, Absent):
-            raise NoVersionError(f"{place} has no version {version}: {earlier.reason}")
-        value = pick(ref, earlier, place)
-        if isinstance(value, Absent):
-            raise NoVersionError(f"{place} has no value in version {version}: {value.reason}")
-        if not differ_elsewhere(ref.field, current, earlier):
-            aws_write.make_current(
-                self._manager, key.secret_id, place, version=version, expected=expected
-            )
-            return version
-        return self._write({ref: value}, expected)
+        return Change(self._manager, self._read_one, self.name, self.key(ref))
 
     def _in_time(self, call: Callable[[], R]) -> R:
         """Return the result of `call` or raise its error; abandon it at the deadline."""

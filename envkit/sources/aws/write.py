@@ -153,8 +153,8 @@ def make_current(
 def changed_meanwhile(where: str) -> ConflictError:
     """Return the error for a secret whose current version is not the expected one."""
     return ConflictError(
-        f"cannot write {where}: it was changed meanwhile",
-        hint="read it again, and repeat the change",
+        f"cannot write {where}: it was changed after envkit read it",
+        hint="check the change, then run the command again",
     )
 
 

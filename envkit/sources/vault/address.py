@@ -68,7 +68,7 @@ def find_address(context: SourceContext) -> Address:
     """
     if environ_of(context, "SKIP_VERIFY").lower() not in ("", "0", "f", "false"):
         raise AuthError(
-            f"{_variable(context, 'SKIP_VERIFY')} is set, and envkit always verifies certificates",
+            f"{_variable(context, 'SKIP_VERIFY')} is set, but envkit always verifies certificates",
             hint=f"unset {_variable(context, 'SKIP_VERIFY')}, and set VAULT_CACERT to the file of "
             "the CA's certificate",
         )
@@ -185,7 +185,9 @@ def _file(context: SourceContext, key: str, name: str) -> str | None:
         return None
     place = place_of(context, key, name)
     if "\0" in path:
-        raise InvalidSettingError(f"{place} contains a NUL", hint=f"remove a NUL from {place}")
+        raise InvalidSettingError(
+            f"{place} contains a NUL", hint=f"remove the NUL character from {place}"
+        )
     if os.path.exists(path):
         return path
     error = UnavailableError(

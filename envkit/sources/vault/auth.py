@@ -97,7 +97,7 @@ def parse_auth(source: str, table: Mapping[str, object]) -> Auth:
                 hint=did_you_mean(key, (*needed, *optional)),
             )
         if not isinstance(value, str) or not value:
-            raise ProfileError(f"'{key}' of {place} must be a string that is not empty")
+            raise ProfileError(f"'{key}' of {place} must be a non-empty string")
         values[key] = value
     missing = [key for key in needed if key not in values]
     if method in ("jwt", "oidc") and ("jwt" in values) == ("jwt_file" in values):
@@ -148,15 +148,23 @@ def log_in(client: VaultClient, auth: Auth, context: SourceContext) -> Lease | N
     return _granted_lease(granted)
 
 
-def login_key(auth: Auth, context: SourceContext) -> bytes:
+def login_key(auth: Auth, context: SourceContext, token: str = "") -> bytes:
     """Return a key that is unique for each login and contains no credential. Sends no request.
+
+    Args:
+        auth: how to log in.
+        context: of the source.
+        token: the one in use, if `auth` is a token; default: the one that is there now.
 
     Raises:
         AuthError: there are no credentials.
     """
     from hashlib import sha256
 
-    token = _present_token(auth, context)[0] if auth.method == "token" else ""
+    if auth.method != "token":
+        token = ""
+    elif not token:
+        token = _present_token(auth, context)[0]
     return sha256(repr((auth.method, sorted(auth.values.items()), token)).encode()).digest()
 
 
@@ -194,6 +202,17 @@ def renew(client: VaultClient, lease: Lease, until: Deadline) -> Lease:
     increment = f"{ceil(needed + MARGIN_SECONDS)}s"
     answer = client.call(lambda hvac_client: hvac_client.auth.token.renew_self(increment=increment))
     return _granted_lease(_object(client, answer.body, "auth")) if answer.ok else lease
+
+
+def renew_whole(client: VaultClient) -> Lease | None:
+    """Renew the client's token for as long as the server grants; None if it refuses.
+
+    Raises:
+        SourceError: the server failed.
+    """
+    # an increment could shorten its life
+    answer = client.call(lambda hvac_client: hvac_client.auth.token.renew_self())
+    return _granted_lease(_object(client, answer.body, "auth")) if answer.ok else None
 
 
 def rejected(client: VaultClient) -> AuthError:

@@ -48,10 +48,10 @@ def unanswered(error: requests.RequestException, peer: Peer) -> SourceError | No
         return failure
     if isinstance(error, ValueError):  # requests raises it for a malformed URL or header
         return None
-    reason, hint = "the connection broke", f"check {place}, and that the server runs"
+    reason, hint = "the connection broke", f"check {place}, and that the server is running"
     if isinstance(error, requests.exceptions.ProxyError):
         reason = f"the proxy of {peer.proxy} failed"
-        hint = f"check {peer.proxy}, and that the proxy runs"
+        hint = f"check {peer.proxy}, and that the proxy is running"
     elif caused_by(requests.Timeout, TimeoutError):
         reason = "timed out"
     elif caused_by(socket.gaierror):
@@ -59,7 +59,7 @@ def unanswered(error: requests.RequestException, peer: Peer) -> SourceError | No
     elif caused_by(ConnectionRefusedError):
         reason = "connection refused"
     elif peer.origin.startswith("http:"):
-        hint = f"check that the server runs, and whether it speaks https: {place} is http"
+        hint = f"check that the server is running, and whether it speaks https: {place} is http"
     return UnavailableError(f"cannot reach {peer.server}: {reason}", hint=hint)
 
 
@@ -92,7 +92,9 @@ def _wrong_protocol(
         isinstance(cause, ssl.SSLEOFError | ssl.SSLZeroReturnError) for cause in causes
     ):
         message = f"cannot open a TLS connection to {peer.server}"
-        hint = "check that the address is https, and the client certificate if it asks"
+        hint = (
+            "check that the address is https, and the client certificate if the server requires one"
+        )
     else:
         return None
     return _final(UnavailableError(message, hint=hint))
@@ -101,7 +103,7 @@ def _wrong_protocol(
 def _speaks_https(peer: Peer) -> UnavailableError:
     return _final(
         UnavailableError(
-            f"{peer.server} speaks https, and the address is http",
+            f"{peer.server} speaks https, but the address is http",
             hint=f"write https:// in VAULT_ADDR or {peer.section} address",
         )
     )

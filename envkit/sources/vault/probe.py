@@ -6,6 +6,7 @@ Reference: https://openbao.org/api-docs/auth/token/#lookup-a-token-self
 from __future__ import annotations
 
 from envkit.errors import UnavailableError
+from envkit.sources.model import LoginWarning
 from envkit.sources.vault.address import environ_of, place_of
 from envkit.sources.vault.auth import rejected
 from envkit.sources.vault.kv import find_engine
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
+    from envkit.errors import AuthError
     from envkit.sources.model import SourceContext
     from envkit.sources.vault.client import VaultClient
     from envkit.sources.vault.kv import Target
@@ -32,7 +34,7 @@ _UNUSED = {
 def unused(context: SourceContext) -> list[str]:
     """Return a warning for each variable that the Vault CLI supports and envkit does not."""
     return [
-        f"{place_of(context, '', name)} is set, and envkit does not use it: {instead}"
+        f"{place_of(context, '', name)} is set, but envkit does not use it: {instead}"
         for name, instead in _UNUSED.items()
         if environ_of(context, name)
     ]
@@ -80,6 +82,28 @@ def refuse_expired(client: VaultClient, denied: Target) -> None:
         found = find_engine(client, f"{engine.mount}/{denied.path}", mount=engine.mount)
         if found.version is None:
             raise rejected(client)
+
+
+def ending(source: str, seconds: float, reason: AuthError | None) -> LoginWarning:
+    """Return the warning about a token that will end, when there will be no other.
+
+    Args:
+        source: the name of the source.
+        seconds: that are left.
+        reason: why the login failed; None if there is only this token.
+    """
+    text = f"the token of '{source}' expires in {_duration(int(seconds))}"
+    if reason is None:
+        return LoginWarning(
+            f"{text}, and cannot be renewed",
+            f"run 'vault login' if the token is in ~/.vault-token; to avoid this, let envkit log "
+            f"in by itself with auth in [sources.{source}]",
+        )
+    return LoginWarning(
+        f"{text}, and envkit cannot log in again: {reason.message}",
+        f"use a login that can be repeated for auth in [sources.{source}], such as a secret_id "
+        "of unlimited uses",
+    )
 
 
 def _login(token: Mapping[str, Any]) -> str:

@@ -3,9 +3,10 @@
 Each rotation opens its own source. Without sharing, each would connect, look up its token and
 find the mount of the engine before its first useful request.
 
-Guarantees: what the server said about a token or a mount is used for at most FRESH_SECONDS and
-is dropped once the server denies a request. Sources share a login only if they have the same
-settings, token and process. A deadline is never shared.
+Guarantees: what the server said about a token or a mount is used for at most FRESH_SECONDS; then
+the token is looked up again. Once the server denies a request, the next source logs in again.
+Sources share a login only if they have the same settings, token and process. A deadline is never
+shared.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from envkit.sources.vault.auth import Lease
     from envkit.sources.vault.client import Connections
     from envkit.sources.vault.kv import Engine
+    from envkit.sources.vault.life import Life
 
 FRESH_SECONDS = 300.0
 LIMIT = 32  # of logins; the oldest is dropped first
@@ -40,6 +42,9 @@ class SharedLogin:
         token: empty before the first login, and when the token must be checked again.
         lease: the lifetime of the token; None if the server does not reveal it.
         engines: the engines that the server has named.
+        life: of the token, if it is renewed.
+        spare: the token that was in use when the server denied a request, for a login that cannot
+            be repeated.
     """
 
     def __init__(self, connections: Connections) -> None:
@@ -48,6 +53,8 @@ class SharedLogin:
         self.token = ""
         self.lease: Lease | None = None
         self.engines: list[Engine] = []
+        self.life: Life | None = None
+        self.spare = ""
         self._fresh = Deadline(0)
 
     def __repr__(self) -> str:
@@ -56,8 +63,12 @@ class SharedLogin:
     @property
     def usable(self) -> bool:
         """Whether the token can be used without a lookup."""
-        expired = self.lease is not None and self.lease.expired
-        return bool(self.token) and not expired and not self._fresh.expired
+        return self.lives and not self._fresh.expired
+
+    @property
+    def lives(self) -> bool:
+        """Whether the token is not known to have expired."""
+        return bool(self.token) and not (self.lease is not None and self.lease.expired)
 
     def remember(
         self, token: str, lease: Lease | None, engines: list[Engine], *, new: bool
@@ -78,8 +89,10 @@ class SharedLogin:
         self.token, self.lease, self.engines = token, lease, list(engines)
 
     def forget(self) -> None:
-        """Drop everything, because the server has denied a request."""
+        """Have the next source log in again, because the server has denied a request."""
+        self.spare = self.token or self.spare
         self.token = ""
+        self.life = None
         self.engines = []
 
 

@@ -121,7 +121,7 @@ class TestReadInProject:
         (clone / "name").symlink_to("../outside/file")
         assert read(clone, "name") == "theirs"
 
-    def test_a_circle_of_links_is_an_error_and_not_a_missing_file(self, clone, never):
+    def test_a_cycle_of_links_is_an_error_and_not_a_missing_file(self, clone, never):
         (clone / "name").symlink_to("name")
         with pytest.raises(OSError, match="symbolic links"):
             read(clone, "name")

@@ -127,7 +127,7 @@ REQUIRES = [
         ("", "check"),
     ],
 )
-def test_extras_that_are_there_stay_where_the_environment_is_made_anew(
+def test_the_hint_keeps_installed_extras_if_the_tool_recreates_its_environment(
     installed, checkout, marker, extras
 ):
     origin = json.dumps({"url": checkout.as_uri(), "dir_info": {}})

@@ -41,7 +41,7 @@ def test_topological_order_puts_what_is_needed_first(wanted, needs, expected):
         ("a", {"a": "xb", "b": "c", "c": "yb"}, "b -> c -> b"),
     ],
 )
-def test_a_circle_is_shown_from_where_it_begins(wanted, needs, circle):
+def test_a_cycle_is_shown_from_where_it_begins(wanted, needs, circle):
     with pytest.raises(ProfileError, match=f"^{circle}$"):
         ordered(wanted, needs)
 

@@ -72,7 +72,7 @@ def test_a_reason_that_looks_like_the_end_of_a_line_does_not_end_it(log):
         ({"ENVKIT_AUDIT": "/var/log/e.jsonl", "XDG_STATE_HOME": "/s"}, "/var/log/e.jsonl"),
     ],
 )
-def test_destination_follows_the_environment(variables, expected):
+def test_the_audit_log_goes_where_the_environment_says(variables, expected):
     assert destination(variables) == os.path.expanduser(expected)
 
 
@@ -81,7 +81,10 @@ def test_an_unknown_log_setting_is_refused_and_creates_no_file(wanted, tmp_path,
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UsageError) as raised:
         record(ENTRY, {"ENVKIT_AUDIT": wanted})
-    assert raised.value.message == f"ENVKIT_AUDIT is '{wanted}', which is not an audit log"
+    assert (
+        raised.value.message
+        == f"ENVKIT_AUDIT is '{wanted}', which is not a destination for the audit log"
+    )
     assert list(tmp_path.iterdir()) == []
 
 

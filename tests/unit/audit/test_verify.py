@@ -155,7 +155,7 @@ def test_the_remains_of_a_power_cut_are_vouched_for_by_the_next_line(log):
     assert verdict.notes == (f"{log}:6: a write was interrupted here",)
 
 
-def test_vouched_for_remains_cannot_be_changed_afterwards(log):
+def test_a_recorded_partial_line_cannot_be_changed_afterwards(log):
     edit(log, lambda lines: [*lines[:4], lines[4][:50]])
     append(log, "F")
     edit(log, lambda lines: [*lines[:4], b"x" + lines[4], lines[5]])
@@ -200,7 +200,7 @@ def test_an_anchor_reveals_a_rewritten_log(log):
     for name in "abcdef":
         append(log, name)
     assert problems(log) == []
-    assert problems(log, anchor) == ["5: record 5 is not the record of the anchor"]
+    assert problems(log, anchor) == ["5: record 5 does not match the anchor"]
 
 
 def test_an_anchor_works_by_its_hash_alone(log):
@@ -218,7 +218,7 @@ def test_an_anchor_older_than_the_remaining_files_cannot_be_verified(tmp_path):
     for _ in range(audit_file.MAX_FULL_FILES + 2):
         append(log, max_bytes=1)
     assert problems(log, anchor) == [
-        "the anchor's record 1 was removed by rotation: take a newer anchor"
+        "the anchor's record 1 was removed by log rotation: use a newer anchor"
     ]
 
 

@@ -86,7 +86,7 @@ class TestPreparing:
             ("reference-invalid", 4, "BAD: shelf:bad does not fit on a shelf", ("BAD",)),
         ]
 
-    def test_a_circle_excludes_only_its_own_environment(self, project, write):
+    def test_a_cycle_excludes_only_its_own_environment(self, project, write):
         write('A = "{{ B }}"\nB = "{{ A }}"')
         write("A = 1", "dev")
         found, [problem] = prepared(project)

@@ -9,7 +9,7 @@ def test_a_pin_that_is_not_the_newest_is_stale(store):
         'OLD = "{{ store:db?version=2#password }}"\nNEW = "{{ store:db?version=3#password }}"\n'
         'NONE = "{{ store:db#password }}"\n',
     )
-    told = "OLD reads store:db?version=2#password, and the store has version 3 [stale-pin, prod]"
+    told = "OLD reads store:db?version=2#password, but the store has version 3 [stale-pin, prod]"
     assert store.lines() == [f"profiles/prod.toml:4: {told}"]
     assert store.source.reads == 3, "each version once, and the newest"
 

@@ -70,7 +70,7 @@ TWO = {"dev.toml": 'extends = "base"\n', "prod.toml": 'extends = "base"\n'}
         (
             {"prod.toml": "", "prod.env": ""},
             (
-                "prod.toml: profile 'prod' is written twice: "
+                "prod.toml: profile 'prod' has two files: "
                 "profiles/prod.toml and profiles/prod.env [profile-invalid]"
             ),
         ),

@@ -96,7 +96,7 @@ def test_all_invalid_references_are_found_and_hide_nothing(project):
         f'{SHELF}[variables]\nA = "{{{{ shelf:a?stage=X#v }}}}"\nB = "{{{{ nosuch:x#y }}}}"\n'
         'C = "{{ A }}"\nP = { value = "x", type = "port" }\n',
     )
-    stage = "A: shelf:a?stage=X#v has a stage, and shelf has no stages [reference-invalid, prod]"
+    stage = "A: shelf:a?stage=X#v has a stage, but shelf has no stages [reference-invalid, prod]"
     assert found(offline=True) == [
         f"profiles/prod.toml:4: {stage}",
         "profiles/prod.toml:5: B: unknown source 'nosuch' in nosuch:x#y [reference-invalid, prod]",

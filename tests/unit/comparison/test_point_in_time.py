@@ -12,7 +12,7 @@ NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 
 
 class TestPoints:
-    def test_a_point_may_be_a_version(self):
+    def test_a_point_in_history_may_be_a_version(self):
         assert parse_point("v12", NOW) == ("12", None)
 
     @pytest.mark.parametrize(
@@ -23,7 +23,7 @@ class TestPoints:
             ("2026-11-01T09:30+02:00", datetime(2026, 11, 1, 7, 30, tzinfo=UTC)),
         ],
     )
-    def test_a_point_may_be_a_time(self, text, moment):
+    def test_a_point_in_history_may_be_a_time(self, text, moment):
         assert parse_point(text, NOW) == (None, moment.timestamp())
 
     def test_a_time_without_a_zone_is_local_by_the_rules_of_that_day(self, monkeypatch):

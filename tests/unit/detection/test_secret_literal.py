@@ -61,7 +61,7 @@ def test_words_are_never_taken_for_random(text):
     assert not random_looking(text)
 
 
-def test_a_random_draw_is_taken_for_random():
+def test_a_random_text_is_recognized_as_random():
     # but for the few that happen to have no digit, and could be words
     draw = Random(7)
     letters = string.ascii_letters + string.digits

@@ -71,7 +71,7 @@ def test_choices_make_an_enum_unless_a_type_is_given():
 
 
 @pytest.mark.parametrize("kind", TYPES)
-def test_each_type_is_accepted(kind):
+def test_a_declaration_accepts_each_type(kind):
     assert read_table("A", {"type": kind, "choices": ["a"]}, PLACE)["type"] == kind
 
 

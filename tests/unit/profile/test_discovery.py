@@ -176,7 +176,7 @@ def test_a_profile_in_both_forms_is_an_error(project):
     project.profile("prod.env", "")
     with pytest.raises(ProfileError) as raised:
         discover.profile_path(str(project.profiles), "prod")
-    twice = "profile 'prod' is written twice: profiles/prod.toml and profiles/prod.env"
+    twice = "profile 'prod' has two files: profiles/prod.toml and profiles/prod.env"
     assert raised.value.message == twice
 
 

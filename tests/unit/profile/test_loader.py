@@ -21,7 +21,7 @@ def refused(project, name="prod"):
     return refusal(lambda: loaded(project, name), ProfileError)
 
 
-def test_both_forms_mean_the_same(project):
+def test_a_toml_and_an_env_profile_with_the_same_content_are_equal(project):
     project.profile(
         "a.toml",
         """
@@ -212,7 +212,7 @@ class TestExtends:
             ({"prod": '"a"', "a": '["x", "b"]', "b": '"a"', "x": "[]"}, "a -> b -> a"),
         ],
     )
-    def test_a_circle_of_extends_is_reported_where_it_closes(self, project, files, circle):
+    def test_a_cycle_of_extends_is_reported_where_it_closes(self, project, files, circle):
         for name, extends in files.items():
             project.profile(f"{name}.toml", f"\nextends = {extends}\n")
         place = f"profiles/{circle.split()[-3]}.toml:2"

@@ -69,4 +69,4 @@ def test_a_profile_in_both_forms_is_broken(project):
     project.profile("prod.toml", "")
     project.profile("prod.env", "")
     assert listed(project).path is None
-    assert "written twice" in listed(project).error.message
+    assert "has two files" in listed(project).error.message

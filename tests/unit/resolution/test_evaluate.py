@@ -278,7 +278,7 @@ def test_a_value_that_may_be_in_another_store_is_not_replaced(project, variables
     assert values(found) == {}
     assert failures(found)["A"] == (
         "<aws:a> is missing, but us-east-1 has no secrets in this account: "
-        "envkit uses no other value in its place"
+        "envkit does not fall back to another value"
     )
     assert found[1][0].error.exit_status == 3
 

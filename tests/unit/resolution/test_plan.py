@@ -119,7 +119,7 @@ def test_a_variable_that_is_only_needed_is_planned_but_not_selected(planned):
         ('A = "{{ B ?? \\"x\\" }}"\nB = "{{ A }}"', 3, "A -> B -> A"),
     ],
 )
-def test_a_circle_of_variables_is_reported(planned, variables, line, circle):
+def test_a_cycle_of_variables_is_reported(planned, variables, line, circle):
     with pytest.raises(ProfileError) as raised:
         planned(variables)
     wanted = f"profiles/prod.toml:{line}: variables refer to each other in a cycle: {circle}"

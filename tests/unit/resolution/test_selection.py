@@ -19,7 +19,7 @@ from envkit.resolution.selection import choose, globs, select
         (["*"], ["*"], ""),
     ],
 )
-def test_globs_select(only, exclude, expected):
+def test_globs_select_variables(only, exclude, expected):
     assert select(["DB_URL", "DB_USER", "REDIS_URL"], only, exclude) == expected.split()
 
 
@@ -138,12 +138,12 @@ def test_sets_are_globs():
 @pytest.mark.parametrize(
     ("options", "given", "hint"),
     [
-        ({"only": ["NO_*"]}, "--only 'NO_*'", "choose some of: A, B"),
+        ({"only": ["NO_*"]}, "--only 'NO_*'", "choose from: A, B"),
         ({"only": ["db_*"]}, "--only 'db_*'", "did you mean --only 'DB_*'?"),
-        ({"only": ["NO_*", "??_"]}, "--only 'NO_*' --only '??_'", "choose some of: A, B"),
-        ({"exclude": ["*"]}, "--except '*'", "choose some of: A, B"),
-        ({"only": ["A"], "exclude": ["A"]}, "--only 'A' --except 'A'", "choose some of: A, B"),
-        ({"names": ["A"], "exclude": ["?"]}, "--except '?'", "choose some of: A, B"),
+        ({"only": ["NO_*", "??_"]}, "--only 'NO_*' --only '??_'", "choose from: A, B"),
+        ({"exclude": ["*"]}, "--except '*'", "choose from: A, B"),
+        ({"only": ["A"], "exclude": ["A"]}, "--only 'A' --except 'A'", "choose from: A, B"),
+        ({"names": ["A"], "exclude": ["?"]}, "--except '?'", "choose from: A, B"),
     ],
 )
 def test_globs_that_leave_nothing_are_refused(options, given, hint):

@@ -479,7 +479,7 @@ class TestForeignWrites:
         outcome = scene.run(Request.ABORT)
         assert (outcome.status, outcome.reason) == (
             OutcomeStatus.ABORTED,
-            "the secret has a value from outside envkit; old and new no longer work",
+            "the secret was changed outside envkit; the old and the new value no longer work",
         )
         assert scene.password == "theirs"
         assert scene.target.passwords == {"theirs"}

@@ -405,7 +405,7 @@ class TestWrite:
         path.unlink()
         if text is not None:
             write(path, text)
-        with pytest.raises(ConflictError, match=r"\.env\.staging was changed since it was read"):
+        with pytest.raises(ConflictError, match=r"\.env\.staging was changed after envkit read it"):
             asked.write(BARE, Secret("x"), expected=version)
         found = {one.name: one.read_text() for one in path.parent.iterdir()}
         assert found == ({path.name: text} if text is not None else {})

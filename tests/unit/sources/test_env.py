@@ -54,6 +54,6 @@ def test_a_reference_that_the_environment_cannot_have_is_refused(ref):
 def test_a_reference_with_a_field_gets_an_explanation():
     ref = Reference("env", "DB", "password")
     assert refusal(lambda: source({}).check(ref), InvalidReferenceError) == (
-        "env:DB#password has a field, and environment variables have no fields",
+        "env:DB#password has a field, but environment variables have no fields",
         "for a field of a JSON value, write env:DB | json:/password",
     )

@@ -38,7 +38,7 @@ def test_a_secret_with_one_field_needs_no_field_name():
 def test_a_secret_with_several_fields_needs_a_field_name(fields, known):
     with pytest.raises(InvalidReferenceError) as caught:
         pick(fields)
-    assert caught.value.message == f"vault:db names no field, and the secret has {known}"
+    assert caught.value.message == f"vault:db names no field, but the secret has {known}"
     assert caught.value.hint == "add '#FIELD', or '#*' for the whole secret as JSON"
 
 

@@ -112,7 +112,7 @@ class TestPlaceholders:
         found = refused(project, self.MEMORY.format("{{ env:NAME }}"), kind=AbsentError)
         assert found == (
             "profiles/prod.toml:3: [sources.own]: 'secrets': env:NAME is missing",
-            "set it where envkit runs; a possible credential cannot have a fallback",
+            "set it where envkit runs; a value that may be a credential cannot have a fallback",
         )
 
     @pytest.mark.parametrize(

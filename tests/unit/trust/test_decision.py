@@ -73,7 +73,7 @@ def test_a_list_trusts_what_it_names(entry, destination):
         ("", VAULT),
     ],
 )
-def test_a_list_trusts_nothing_else(entry, destination):
+def test_a_trust_list_trusts_nothing_else(entry, destination):
     assert not is_listed(destination, {"ENVKIT_TRUST": entry})
 
 

@@ -50,7 +50,7 @@ def test_merged_destinations_list_everything_that_goes_there():
     ]
 
 
-def test_left_over_is_what_was_not_allowed():
+def test_only_destinations_that_were_not_allowed_are_left_over():
     wanted = Destination(SEND, VAULT, ("a", "b"))
     assert left_over(wanted, []) == wanted
     assert left_over(wanted, [Destination(RUN, VAULT, ("a", "b"))]) == wanted

@@ -175,7 +175,7 @@ def _obey_signals(scheduler: Scheduler | FleetWorker) -> None:
 
 def _hangs(metrics: SchedulerMetrics) -> str:
     alive = time.time() - metrics.ticked_at < DEAD_SECONDS
-    return "" if alive else "the scheduler hangs"
+    return "" if alive else "the scheduler is stuck"
 
 
 class Log:

@@ -26,7 +26,7 @@ _LOOKS_LIKE = {
     "url": "a URL",
     "json": "JSON",
     "text": "text",
-    "empty": "an empty text",
+    "empty": "an empty string",
 }
 
 
@@ -169,13 +169,13 @@ class _NoteWriter:
         return next(iter((*whole, *places, *own)))
 
     def white_space(self, finding: Finding) -> Note:  # noqa: ARG002
-        advice: tuple[str, ...] = ("store it again without the white space",)
+        advice: tuple[str, ...] = ("store it again without the whitespace",)
         for label, cell in zip(self.environments, self.entry.cells, strict=True):
             if cell.state == CellState.VALUE and is_profile(label):
                 command = f"envkit get {self.entry.name} --env {label} | od -c"
                 advice = ("look with ", Code(command))
                 break
-        return Note(("differs only in the white space around it",), advice, dangerous=True)
+        return Note(("differs only in leading or trailing whitespace",), advice, dangerous=True)
 
     def type(self, finding: Finding) -> Note:
         answers = [_LOOKS_LIKE.get(kind, "") for kind in finding.shown]

@@ -66,7 +66,7 @@ def _show_clashes(found: Simulation) -> None:
         )
     if (more := len(found.clashes) - SHOWN_CLASHES) > 0:
         print(f"  and {more} more")
-    print("  make 'window' or 'jitter' longer, or 'timeout' shorter")
+    print("  increase 'window' or 'jitter', or decrease 'timeout'")
 
 
 def _show_costs(found: Simulation) -> None:

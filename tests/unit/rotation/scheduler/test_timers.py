@@ -54,7 +54,7 @@ def test_a_known_due_time_survives_a_reload(timers):
 
 @pytest.mark.parametrize("status", tuple(OutcomeStatus))
 @pytest.mark.parametrize("until", [0.0, NOW - 100, NOW, NOW + 60, NOW + 1e9, float("inf")])
-def test_the_next_look_is_neither_too_late_nor_in_a_loop(status, until):
+def test_the_next_look_is_neither_late_nor_repeated_at_once(status, until):
     at = next_look(Outcome(NAME, status, until=until), NOW, failures=1)
     assert NOW + SOON_SECONDS <= at <= NOW + LOOK_AGAIN_SECONDS
 

@@ -75,7 +75,7 @@ def test_the_prefix_may_be_the_beginning_of_an_arn():
         (Reference("aws", "arn:aws:s3:::bucket"), "arn:aws:secretsmanager:"),
         (Reference("aws", "arn:aws:ssm:eu-west-1:1:parameter:x"), "arn:aws:secretsmanager:"),
         (Reference("aws", "db", version="3"), "?stage=AWSPREVIOUS"),
-        (Reference("aws", "db", version="3" * 32, stage="AWSCURRENT"), "drop one"),
+        (Reference("aws", "db", version="3" * 32, stage="AWSCURRENT"), "remove '?version='"),
     ],
 )
 def test_an_impossible_reference_is_refused_with_a_hint(ref, hint):

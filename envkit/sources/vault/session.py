@@ -1,0 +1,383 @@
+"""The login of one source: its client, how long the token lives, and the mounts that it sees.
+
+What always holds: one login and one look at each mount for a source; a token goes to no server
+but the one that it was obtained from; nothing waits beyond the deadline.
+"""
+
+from __future__ import annotations
+
+import os
+from functools import partial
+from time import monotonic
+
+from envkit._internal.parallel import call_in_time, map_parallel
+from envkit.errors import AuthError, DeniedError
+from envkit.sources.vault import auth as vault_auth
+from envkit.sources.vault import kv as vault_kv
+from envkit.sources.vault.client import VaultClient, too_late
+from envkit.sources.vault.kv import Engine
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping
+    from typing import TypeVar
+
+    from envkit._internal.parallel import Result
+    from envkit.sources.model import LoginWarning, SourceContext
+    from envkit.sources.vault.auth import Auth, Lease
+    from envkit.sources.vault.kv import Target
+    from envkit.sources.vault.life import Life
+    from envkit.sources.vault.resumed import Resumed
+    from envkit.sources.vault.shared import SharedLogin
+
+    T = TypeVar("T")
+    R = TypeVar("R")
+
+
+class Session:
+    """The login of one source, which begins with its first request.
+
+    Args:
+        context: of the source.
+        auth: how to log in.
+        concurrency: how many requests are sent at once, at most.
+        mount: of the settings; empty for none.
+
+    Attributes:
+        engines: that the server has named.
+        reads_metadata: whether the policy is not known to forbid the metadata of secrets.
+    """
+
+    def __init__(self, context: SourceContext, auth: Auth, *, concurrency: int, mount: str) -> None:
+        self.engines: list[Engine] = []
+        self.reads_metadata = True
+        self._context = context
+        self._auth = auth
+        self._concurrency = concurrency
+        self._mount = mount
+        self._client: VaultClient | None = None
+        self._lease: Lease | None = None
+        self._life: Life | None = None  # of the token, where it is renewed
+        self._is_new = False  # whether the token was obtained for the request in progress
+        self._sharing = False
+        self._shared: SharedLogin | None = None
+        self._resumed: Resumed | None = None
+
+    # ---------------------------------------------------------------- asking
+
+    def ready(self, paths: set[str]) -> tuple[VaultClient, Mapping[str, Engine]]:
+        """Return a client that is logged in, and the engine of each path.
+
+        Raises:
+            AuthError: it cannot log in.
+            SourceError: the server failed.
+        """
+        if not self._sharing:
+            self._adopt_resumed()
+            return self._prepare(paths)
+        shared = self._shared = self._shared or self._find_shared()
+        with shared.lock:
+            if self._client is None:
+                self._adopt(shared)
+            before = self._client, len(self.engines)
+            try:
+                ready = self._prepare(paths, shared)
+            except AuthError:
+                if not self._adopt_spare(shared):
+                    raise
+                ready = self._prepare(paths, shared)
+            if before != (self._client, len(self.engines)):
+                new = before[0] is not self._client
+                shared.remember(ready[0].token, self._lease, self.engines, new=new)
+        return ready
+
+    def ask(
+        self, function: Callable[[VaultClient, Target], R], wanted: Collection[Target]
+    ) -> list[Result[R]]:
+        """Return what a function returns for each secret; after `ready`, for all of them at once.
+
+        If the token turns out to be no longer valid, envkit logs in again, once.
+
+        Raises:
+            AuthError: the token is no longer valid, and there is no other.
+            SourceError: the server failed.
+        """
+        targets = list(wanted)
+        client = self._client
+        assert client is not None  # noqa: S101 - see above
+        answers = self.parallel(partial(function, client), targets)
+        denied = [at for at, one in enumerate(answers) if isinstance(one.error, DeniedError)]
+        if denied and not self._is_new and self._has_ended(targets[denied[0]]):
+            path = f"{targets[denied[0]].engine.mount}/{targets[denied[0]].path}"
+            client, _ = self.in_time(lambda: self.ready({path}))
+            again = self.parallel(partial(function, client), [targets[at] for at in denied])
+            for at, answer in zip(denied, again, strict=True):
+                answers[at] = answer
+        self._is_new = False  # at the next request it may have ended
+        return answers
+
+    def _has_ended(self, denied: Target) -> bool:
+        """Whether the token is no longer valid; if so, it is forgotten."""
+        from envkit.sources.vault.probe import refuse_expired
+
+        client = self._client
+        assert client is not None  # noqa: S101 - one of its requests was denied
+        try:
+            self.in_time(partial(refuse_expired, client, denied))
+        except AuthError:
+            self._client = self._lease = self._life = None
+            return True
+        return False
+
+    def parallel(self, function: Callable[[T], R], items: Collection[T]) -> list[Result[R]]:
+        """Return the result of `function` for each item, in a pool, until the deadline."""
+        return map_parallel(
+            function, items, workers=self._concurrency, deadline=self._context.deadline
+        )
+
+    def in_time(self, call: Callable[[], R]) -> R:
+        """Return what `call` returns, or give it up when the deadline passes."""
+        return self.value(call_in_time(call, self._context.deadline))
+
+    def value(self, result: Result[R]) -> R:
+        """Return the value of a result, or raise its error.
+
+        Raises:
+            UnavailableError: it was late.
+        """
+        if result.late:
+            raise too_late(f"'{self._context.name}'", self._context.deadline)
+        return result.value
+
+    # ---------------------------------------------------------------- sharing
+
+    def share(self) -> None:
+        """Use the connections, token and known mounts that this process shares."""
+        self._sharing = True
+
+    def _find_shared(self) -> SharedLogin:
+        from envkit.sources.vault.address import find_address
+        from envkit.sources.vault.shared import shared_login
+
+        key = vault_auth.login_key(self._auth, self._context)
+        return shared_login(key, find_address(self._context), self._concurrency)
+
+    def _adopt(self, login: SharedLogin) -> None:
+        """Begin with what other sources of this process have found out."""
+        if not login.lives:
+            return
+        engines, lease = list(login.engines), login.lease
+        client = self._new_client(login)
+        client.set_token(login.token)
+        if not login.usable:
+            lease = vault_auth.look_up(client)
+            if lease is None:
+                return
+            login.remember(client.token, lease, engines, new=True)
+        if lease is not None:
+            lease = vault_auth.renew(client, lease, self._context.deadline)
+        self._client, self._lease, self.engines = client, lease, engines
+        self._life = login.life
+
+    def _adopt_spare(self, login: SharedLogin) -> bool:
+        """Use a token from before, if the login cannot be repeated and that one still works."""
+        token, login.spare = login.spare, ""
+        if not token:
+            return False
+        client = self._new_client(None)  # what this one is denied shows only that it has ended
+        client.set_token(token)
+        lease = vault_auth.look_up(client)
+        if lease is None:
+            return False
+        login.remember(token, lease, [], new=True)
+        self._adopt(login)
+        return True
+
+    # ---------------------------------------------------------------- passing on
+
+    def state(self) -> dict[str, object]:
+        """Return what another process can resume; empty if there was no login."""
+        from envkit.sources.vault.resumed import Resumed
+
+        client = self._client
+        if client is None:
+            return {} if self._resumed is None else self._resumed.to_state()
+        key = vault_auth.login_key(self._auth, self._context, token=client.token)
+        engines, known = tuple(self.engines), self.reads_metadata
+        return Resumed(self._identity(key), client.token, self._living(), engines, known).to_state()
+
+    def _living(self) -> Life:
+        """Return how long the token lives, as far as is known."""
+        from envkit.sources.vault import life
+
+        if self._life is None:
+            now, lease = monotonic(), self._lease
+            self._life = life.unknown(now) if lease is None else life.begun(lease, now, _spread())
+        return self._life
+
+    def resume(self, state: Mapping[str, object]) -> None:
+        """Use what `state` of another process returned; that is checked when it is needed."""
+        from envkit.sources.vault.resumed import Resumed
+
+        if state:
+            self._resumed = Resumed.of_state(state)
+            self.reads_metadata = self._resumed.reads_metadata
+
+    def _adopt_resumed(self) -> None:
+        """Begin with the login of another process, if it is of the same server and credential."""
+        resumed = self._resumed
+        if resumed is None or self._client is not None:
+            return
+        self._resumed = None
+        now = monotonic()
+        key = vault_auth.login_key(self._auth, self._context)
+        if resumed.identity != self._identity(key) or resumed.life.ends_at <= now:
+            return
+        client = self._new_client(None)
+        client.set_token(resumed.token)
+        self._client, self._life = client, resumed.life
+        self._lease = resumed.life.lease(now)
+        self.engines = list(resumed.engines)
+
+    def _identity(self, key: bytes) -> bytes:
+        from hashlib import sha256
+
+        from envkit.sources.vault.address import find_address
+
+        return sha256(repr((*find_address(self._context), key)).encode()).digest()
+
+    def renew(self) -> LoginWarning | None:
+        """Renew the token, or log in again, if that is due.
+
+        Returns:
+            what a person should know: the token will end, and there will be no other.
+
+        Raises:
+            SourceError: the server failed.
+        """
+        shared = self._shared
+        if shared is None:
+            self._adopt_resumed()
+            return self._renew()
+        with shared.lock:
+            if shared.lives and self._client is not None and self._client.token != shared.token:
+                return None  # another source has logged in meanwhile
+            self._life = shared.life or self._life
+            warning = self._renew()
+            if self._client is not None and shared.token:
+                shared.remember(self._client.token, self._lease, self.engines, new=True)
+                shared.life = self._life
+        return warning
+
+    def _renew(self) -> LoginWarning | None:
+        from envkit.sources.vault import life
+
+        client, now = self._client, monotonic()
+        if client is None:
+            return None  # the next request logs in
+        before = self._living()
+        if not before.known:
+            lease = vault_auth.look_up(client)
+            self._life = life.Life() if lease is None else life.begun(lease, now, _spread())
+        elif before.due_at > now:
+            pass
+        elif not before.renewable:
+            return self._replace(client, before)
+        elif (lease := vault_auth.renew_whole(client)) is None:
+            self._life = life.not_renewed(before, now)
+        else:
+            self._lease, self._life = lease, life.renewed(before, lease, now, _spread())
+        return None
+
+    def _replace(self, client: VaultClient, before: Life) -> LoginWarning | None:
+        """Log in again, while the token still works."""
+        from envkit.sources.vault import life
+        from envkit.sources.vault.probe import ending
+
+        reason = None
+        try:
+            other, lease = self.log_in(self._shared)
+            if other.token != client.token:
+                self._client, self._lease = other, lease
+                return None
+        except AuthError as error:
+            reason = error
+        self._life = before._replace(due_at=life.NEVER)
+        left = before.ends_at - monotonic()
+        return ending(self._context.name, left, reason)
+
+    # ---------------------------------------------------------------- logging in
+
+    def _new_client(self, login: SharedLogin | None) -> VaultClient:
+        if login is None:
+            return VaultClient(self._context, pool_size=self._concurrency)
+        return VaultClient(
+            self._context,
+            pool_size=self._concurrency,
+            connections=login.connections,
+            refused=login.forget,
+        )
+
+    def _prepare(
+        self, paths: set[str], login: SharedLogin | None = None
+    ) -> tuple[VaultClient, Mapping[str, Engine]]:
+        client, lease = self._client, self._lease
+        if client is None or (lease is not None and lease.expired):
+            client, lease = self.log_in(login)
+            self.engines = []  # finding a mount with this token will prove that it is valid
+        engines = self._find_engines(client, paths)
+        if lease is None and not any(engine.version for engine in self.engines):
+            lease = vault_auth.look_up(client)
+            if lease is None:
+                raise vault_auth.rejected(client)  # it can neither look itself up nor see a mount
+        self._client, self._lease = client, lease
+        return client, engines
+
+    def log_in(self, login: SharedLogin | None = None) -> tuple[VaultClient, Lease | None]:
+        """Return a client with a new login, and how long its token lives, if that is known.
+
+        Args:
+            login: whose connections are used, for long work.
+
+        Raises:
+            AuthError: it cannot log in.
+            SourceError: the server failed.
+        """
+        client = self._new_client(login)
+        lease = vault_auth.log_in(client, self._auth, self._context)
+        if lease is None and login is not None:
+            # only for long work: a lookup uses up the token if its number of uses is limited
+            lease = vault_auth.look_up(client)
+        if lease is not None:
+            lease = vault_auth.renew(client, lease, self._context.deadline)
+        self._is_new = True
+        self._life = None
+        return client, lease
+
+    def _find_engines(self, client: VaultClient, paths: set[str]) -> dict[str, Engine]:
+        """Ask for one path of each first segment, until every path has its engine.
+
+        If the server reveals no engine, nested mounts may differ, so each path is queried.
+        """
+        found: dict[str, Engine] = {}
+        every = False
+        while True:
+            for engine in self.engines:
+                found.update((path, engine) for path in paths if engine.serves(path))
+            unknown = sorted(paths - found.keys())
+            if not unknown:
+                return found
+            asked = unknown if every else list({p.partition("/")[0]: p for p in unknown}.values())
+            find = partial(vault_kv.find_engine, client, mount=self._mount)
+            for path, answer in zip(asked, self.parallel(find, asked), strict=True):
+                engine = self.value(answer)
+                if engine.version is not None or engine.mount == self._mount:
+                    self.engines.append(engine)
+                else:
+                    found[path] = engine
+                    every = True
+
+
+def _spread() -> float:
+    """Return a random number from -1 to 1."""
+    return int.from_bytes(os.urandom(4), "big") / 2**31 - 1

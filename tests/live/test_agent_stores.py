@@ -1,0 +1,45 @@
+"""The agent with the clients of real stores: answers are kept, and depend on the login."""
+
+import time
+
+import pytest
+
+
+@pytest.fixture
+def shop(project, agent):
+    project.environ.update(agent.environ)
+    return project
+
+
+def read(project, **env):
+    done = project.run("exec", "-e", "prod", "--", "printenv", "X", env=env)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.removesuffix("\n")
+
+
+@pytest.mark.usefixtures("trusted")
+def test_aws_secrets_are_answered_from_memory_until_the_keys_change(shop, agent, aws):
+    aws.put("app", "one")
+    shop.environ.update(aws.environ)
+    shop.profile("prod.toml", f"variables = {{ X = '{{{{ aws:{aws.prefix}app }}}}' }}\n")
+    time.sleep(0.1)
+    assert [read(shop) for _ in range(2)] == ["one"] * 2
+    assert agent.hits() == 1
+    before = len(aws.operations())
+    assert read(shop, UNRELATED="x") == "one"
+    assert len(aws.operations()) == before
+    aws.put("app", "two")
+    assert read(shop, AWS_ACCESS_KEY_ID="other") == "two"
+
+
+@pytest.mark.usefixtures("trusted")
+def test_a_write_of_envkit_is_seen_by_the_next_command(shop, agent, vault):
+    vault.put("app", {"x": "one"})
+    shop.environ.update(vault.environ)
+    shop.profile("prod.toml", f"variables = {{ X = '{{{{ vault:{vault.mount}/app#x }}}}' }}\n")
+    time.sleep(0.1)
+    assert [read(shop) for _ in range(2)] == ["one"] * 2
+    assert agent.hits() == 1
+    done = shop.run("set", "X", "-e", "prod", "--stdin", input="two")
+    assert done.returncode == 0, done.stderr
+    assert read(shop) == "two"
