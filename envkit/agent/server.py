@@ -78,6 +78,7 @@ class Server:
         self._idle_seconds, self._life_seconds = idle_seconds, life_seconds
         self._began = self._used = monotonic()
         self._ended = ""
+        self._forgets = False
         self._next_wait = self._next_check = monotonic()
         self._selector = selectors.DefaultSelector()
         self._jobs: set[tuple[int, Flight]] = set()
@@ -95,9 +96,8 @@ class Server:
         self._log(f"ends: {self._ended}")
 
     def clear(self) -> None:
-        """Forget everything."""
-        self._answers.clear()
-        self._log("cleared")
+        """Forget everything in the next step; a handler of a signal may call it at any time."""
+        self._forgets = True
 
     def stop(self, reason: str) -> None:
         """End after this step."""
@@ -118,7 +118,9 @@ class Server:
     def step(self) -> None:
         """Wait until something happens, and deal with it."""
         self._watch_jobs()
-        for key, mask in self._selector.select(self._pause()):
+        events = self._selector.select(self._pause())
+        self._forget()  # before a question is answered
+        for key, mask in events:
             if key.fileobj is self._listener:
                 self._accept()
             elif key.fileobj == self._wake:
@@ -140,6 +142,12 @@ class Server:
         if now >= self._next_check:
             self._next_check = now + CHECK_SECONDS
             self._check(now)
+
+    def _forget(self) -> None:
+        if self._forgets:
+            self._forgets = False
+            self._answers.clear()
+            self._log("cleared")
 
     def _watch_jobs(self) -> None:
         """Wait for the children that there are now, and no longer for others.
@@ -197,6 +205,7 @@ class Server:
             client.end(frame(DONE, self._status()))
         elif kind == CLEAR:
             self.clear()
+            self._forget()
             client.end(frame(DONE))
         elif kind == STOP:
             client.end(frame(DONE))

@@ -40,6 +40,9 @@ def spawn(
     # -P: a module of the working folder is not imported
     command = [sys.executable, "-P", "-X", "utf8", "-c", code]
     passed = {name: environ[name] for name in _PASSED if name in environ}
+    if "PYTHONPATH" in passed:
+        folders = passed["PYTHONPATH"].split(os.pathsep)
+        passed["PYTHONPATH"] = os.pathsep.join(filter(os.path.isabs, folders))
     files = [(os.POSIX_SPAWN_OPEN, one, os.devnull, os.O_RDWR, 0) for one in (0, 1, 2)]
     try:
         child = os.fork()  # it ends at once, so that the agent has another parent
