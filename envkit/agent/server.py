@@ -255,6 +255,8 @@ class Server:
         self._answers.expire()
         if not self.is_own_socket():
             self.stop("its socket was replaced")
+        elif signature(__file__) != self._code:
+            self.stop("envkit was installed again")
         elif now - self._used >= self._idle_seconds and not self._answers.flights:
             self.stop("idle")
         elif now - self._began >= self._life_seconds:

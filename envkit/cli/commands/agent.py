@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     T = TypeVar("T")
 
-EXAMPLE = "envkit agent start"
+EXAMPLE = "envkit agent status"
 
 agent = typer.Typer(
     cls=ShownGroup,

@@ -134,3 +134,13 @@ def test_a_client_of_another_user_gets_nothing(path, runtime):
             os._exit(0)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     assert client.command(path, wire.STATUS)
+
+
+def test_an_agent_ends_when_its_code_is_replaced(runtime, monkeypatch):
+    found = f"{runtime}/agent"
+    one = server.Server(
+        listening(found), found, max_age_seconds=300, idle_seconds=300, life_seconds=300
+    )
+    monkeypatch.setattr(server, "signature", lambda _: "another")
+    one.serve()
+    one.close()
