@@ -305,6 +305,13 @@ class AuditError(EnvkitError):
     exit_status = 6
 
 
+class AgentError(EnvkitError):
+    """`ENVKIT_AGENT=require` is set, and the agent cannot be used."""
+
+    code = "agent-unusable"
+    exit_status = 5
+
+
 class LimitError(EnvkitError):
     """A variable, or all of them together, exceed what the kernel passes to a program."""
 
@@ -346,9 +353,8 @@ class VariableFailure:
 class ResolutionError(EnvkitError):
     """Some variables could not be resolved; the error lists all of them.
 
-    `message` is the whole text in one line, and `summary` is its beginning. The exit status is that
-    of the failure to fix first: an invalid reference, then a denial, then an outage, then a missing
-    value.
+    `message` is the whole text in one line, and `summary` its beginning. The exit status is that of
+    the failure to fix first: an invalid reference, a denial, an outage, then a missing value.
     """
 
     code = "resolution-failed"
@@ -356,8 +362,8 @@ class ResolutionError(EnvkitError):
     _PRECEDENCE = (3, 6, 5, 4)
 
     def __init__(self, environment: str, failures: Sequence[VariableFailure]) -> None:
-        number = len({failure.name for failure in failures})
-        count = "1 variable" if number == 1 else f"{number} variables"
+        number = len({one.name for one in failures})
+        count = f"{number} variable{'s' * (number != 1)}"
         self.summary = self._SUMMARY.format(count=count, environment=environment)
         self.environment = environment
         self.failures = tuple(failures)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
 pytest_plugins = (
+    "support.agents",
     "support.aws",
     "support.cache",
     "support.live_stores",

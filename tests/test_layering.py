@@ -32,6 +32,7 @@ ALLOWED = {
     "launch": "_internal detection dotenv errors resolution secret",
     "resident": "_internal audit errors launch profile resolution secret sources",
     "integrations": "_internal errors resident secret",
+    "agent": "_internal audit errors launch profile resident resolution sources trust",
     "comparison": "_internal detection dotenv errors profile resolution secret sources",
     "editing": "_internal dotenv errors profile resolution rotation_state secret sources",
     "promotion": (
@@ -49,7 +50,7 @@ ALLOWED = {
     "api": "comparison errors resolution",
     "testing": "_internal errors profile rotation rotation_state secret sources",
     "cli": (
-        "_internal audit checks comparison detection dotenv editing errors launch profile "
+        "_internal agent audit checks comparison detection dotenv editing errors launch profile "
         "promotion resident resolution rotation rotation_state scaffold secret sources trust"
     ),
     "__main__": "cli",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from time import monotonic
 
+DEFAULT_TIMEOUT_SECONDS = 15.0  # of a command, for all stores together
 FIRST_PAUSE_SECONDS, LAST_PAUSE_SECONDS = 15.0, 3600.0
 
 
@@ -23,6 +24,10 @@ class Deadline:
             at_most: seconds from now, if that is less than the timeout.
         """
         self._end = monotonic() + min(self.timeout_seconds, at_most)
+
+    def spend(self, seconds: float) -> None:
+        """Count time that has passed before."""
+        self._end -= seconds
 
     def leave_at_least(self, seconds: float) -> None:
         """Extend the deadline for work that must be undone even after it has passed."""

@@ -24,17 +24,18 @@ import time
 
 from envkit._internal.clock import Deadline
 from envkit._internal.named_tuple import NamedTuple
-from envkit.errors import AuditError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from hashlib import sha256
+
+    from envkit.errors import AuditError
 else:
     try:  # as `random` does: `hashlib` loads OpenSSL, a quarter of an interpreter's start
-        from _sha2 import sha256
+        from _sha256 import sha256  # Python 3.11
     except ImportError:
         try:
-            from _sha256 import sha256  # Python 3.11
+            from _sha2 import sha256
         except ImportError:
             from hashlib import sha256
 
@@ -327,6 +328,8 @@ def _unwritten(path: str, error: OSError) -> AuditError:
 
 
 def _failed(path: str, reason: str, *, hint: str | None = None) -> AuditError:
+    from envkit.errors import AuditError
+
     return AuditError(
         f"cannot write the audit log {path}: {reason}",
         hint=hint or "name another file with ENVKIT_AUDIT=/PATH/audit.jsonl, or fix this one",

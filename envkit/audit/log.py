@@ -17,20 +17,12 @@ import time
 
 from envkit._internal.named_tuple import NamedTuple
 from envkit._internal.paths import state_folder
-from envkit.errors import UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from envkit.resolution.environment import Variable
-
-    def _quoted(text: str) -> str: ...
-else:
-    try:  # as `json` does, whose import costs 6 ms
-        from _json import encode_basestring_ascii as _quoted
-    except ImportError:
-        from json.encoder import encode_basestring_ascii as _quoted
 
 VARIABLE = "ENVKIT_AUDIT"
 OFF, SYSLOG = "off", "syslog"
@@ -106,6 +98,8 @@ def destination(environ: Mapping[str, str]) -> str:
     if wanted in (OFF, SYSLOG) or os.path.isabs(wanted):
         return wanted
     if wanted:
+        from envkit.errors import UsageError  # costs an agent's client a tenth of its time
+
         raise UsageError(
             f"{VARIABLE} is '{wanted}', which is not a destination for the audit log",
             hint=f"set {VARIABLE} to '{OFF}', '{SYSLOG}' or the absolute path of a file",
@@ -162,6 +156,12 @@ def _list(texts: Iterable[str]) -> str:
 
 
 def _text(text: str) -> str:
+    if text.isascii() and text.isprintable() and '"' not in text and "\\" not in text:
+        return f'"{text}"'
     if not text.isascii():
         text = text.encode("utf-8", "replace").decode()  # JSON cannot represent raw bytes
-    return _quoted(text)
+    try:  # as `json` does, whose import costs 6 ms
+        from _json import encode_basestring_ascii as quoted
+    except ImportError:
+        from json.encoder import encode_basestring_ascii as quoted
+    return quoted(text)

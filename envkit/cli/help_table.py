@@ -48,6 +48,7 @@ VARIABLES = {
     "ENVKIT_PROFILES": "Folder with the profiles if there is no `--profiles`.",
     "ENVKIT_REASON": "Reason for a protected profile if there is no `--reason`.",
     "ENVKIT_AUDIT": "Destination of the audit log: an absolute path, `syslog` or `off`.",
+    "ENVKIT_AGENT": "Whether exec and get use the agent: `off`, `auto` or `require`.",
     "ENVKIT_QUEUE": "Database of `envkit rotate serve` if there is no `--queue`.",
     "ENVKIT_TRUST": "What profiles may do without asking you: `1` for everything, or a list.",
     "ENVKIT_DEBUG": "Set to `1` to show where in the code an error was raised. Never shows values.",
@@ -81,6 +82,7 @@ _ROTATION = "docs/reference/rotation.md"
 _INSPECTION = "docs/guides/inspect.md"
 _CHANGES = "docs/guides/changing-values.md"
 _AUDIT = "docs/guides/audit.md"
+_AGENT = "docs/guides/agent.md"
 
 # by the words after `envkit`, in the order of the help
 NOTES = {
@@ -145,6 +147,13 @@ NOTES = {
     "trust": Notes(
         "docs/concepts/trust.md", (0, 2, 3, 6), {6: "You did not agree, or envkit cannot ask you."}
     ),
+    "agent": Notes(_AGENT, ()),
+    "agent start": Notes(_AGENT, (0, 2, 5), {5: "The agent cannot be started."}),
+    "agent stop": Notes(_AGENT, (0, 2, 5), {5: "The agent does not answer."}),
+    "agent status": Notes(
+        _AGENT, (0, 1, 2, 5), {1: "No agent runs.", 5: "The agent does not answer."}
+    ),
+    "agent clear": Notes(_AGENT, (0, 2, 5), {5: "The agent does not answer."}),
 }
 
 

@@ -27,14 +27,21 @@ if TYPE_CHECKING:
 _kept: list[object] = []
 
 
-def run(command: str, arguments: Sequence[str]) -> int:
+def run(command: str, arguments: Sequence[str], *, spent_seconds: float = 0.0) -> int:
     """Run a hot command and return its exit status; `exec` returns only if it fails.
 
     Args:
         command: `exec`, `get` or `export`.
         arguments: the words that follow it on the command line.
+        spent_seconds: what the agent has taken of the timeout.
     """
-    status = guarded(lambda: _RUN[command](parse(command, arguments)), (command, *arguments))
+
+    def run_() -> int:
+        given = parse(command, arguments)
+        given.spent_seconds = spent_seconds
+        return _RUN[command](given)
+
+    status = guarded(run_, (command, *arguments))
     if status and command == "export":
         return guarded(lambda: _fail_shell(arguments, status))
     return status
@@ -78,6 +85,7 @@ def _resolve(
     `into` says what receives the values: a `process`, or a `shell`, where they remain set.
     """
     deadline = Deadline(given.timeout_seconds)
+    deadline.spend(given.spent_seconds)
     with Access(command, reason=given.one("reason"), ask=_ask_reason) as access:
         prepared = _prepare(given, deadline, names=() if name is None else [name])
         if into:

@@ -12,14 +12,13 @@ import os
 import sys
 from errno import ENOEXEC
 
-from envkit.errors import CommandNotFoundError, LimitError, NotExecutableError
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from types import ModuleType
     from typing import Any, NoReturn
 
+    from envkit.errors import CommandNotFoundError, LimitError, NotExecutableError
     from envkit.resolution.environment import Environment
 
 MAX_VARIABLE_BYTES = 131_071  # `K=V`: MAX_ARG_STRLEN is 32 pages with the final NUL
@@ -65,16 +64,30 @@ def overlay(
     Returns:
         the parent's variables without envkit's own settings, and the environment's.
     """
-    strip = {name.encode() for name in environment.bootstrap}
+    return merged(
+        {one.name.encode(): one.value.to_bytes() for one in environment.variables()},
+        {name.encode() for name in environment.bootstrap},
+        parent,
+        pristine=pristine,
+    )
+
+
+def merged(
+    variables: Mapping[bytes, bytes],
+    bootstrap: Collection[bytes],
+    parent: Mapping[bytes, bytes],
+    *,
+    pristine: bool = False,
+) -> dict[bytes, bytes]:
+    """Do what `overlay` does, for an environment in bytes."""
     result = {
         name: value
         for name, value in parent.items()
-        if name not in strip
+        if name not in bootstrap
         and not name.startswith(_BOOTSTRAP_PREFIXES)
         and (not pristine or name in PRISTINE or name.startswith(b"LC_"))
     }
-    for variable in environment.variables():
-        result[variable.name.encode()] = variable.value.to_bytes()
+    result.update(variables)
     return result
 
 
@@ -88,7 +101,7 @@ def check_limits(arguments: Sequence[bytes], environ: Mapping[bytes, bytes]) -> 
     if sys.platform == "linux":
         for name, size in sizes.items():
             if size > MAX_VARIABLE_BYTES:
-                raise LimitError(
+                raise _too_large(
                     f"{name.decode()} has {size:,} bytes with its name; "
                     f"the kernel passes at most {MAX_VARIABLE_BYTES:,}",
                     hint="put it into a file and pass the file's path",
@@ -99,7 +112,7 @@ def check_limits(arguments: Sequence[bytes], environ: Mapping[bytes, bytes]) -> 
     if 0 < limit < total:
         largest = sorted(sizes, key=sizes.__getitem__, reverse=True)[:3]
         names = ", ".join(f"{name.decode()} ({sizes[name]:,})" for name in largest)
-        raise LimitError(
+        raise _too_large(
             f"arguments and variables have {total:,} bytes; the kernel passes at most {limit:,}; "
             f"the largest are {names}",
             hint="leave some out with --except, or raise the stack limit (ulimit -s)",
@@ -124,10 +137,10 @@ def replace_process(command: Sequence[str], environ: Mapping[bytes, bytes]) -> N
     sys.stdout.flush()
     sys.stderr.flush()
     try:
-        os.execvpe(arguments[0], arguments, dict(environ))  # noqa: S606 - this is the purpose
+        _become(arguments, dict(environ))
     except FileNotFoundError:
         if os.sep in command[0] and os.path.exists(command[0]):
-            raise NotExecutableError(
+            raise _not_executable(
                 f"cannot run {command[0]}: its interpreter does not exist",
                 hint="correct its first line (#!)",
             ) from None
@@ -139,13 +152,42 @@ def replace_process(command: Sequence[str], environ: Mapping[bytes, bytes]) -> N
 
         reason = reason_of(error, "error")
         hint = "if it is a script, begin it with #!/bin/sh" if error.errno == ENOEXEC else None
-        raise NotExecutableError(f"cannot run {command[0]}: {reason}", hint=hint) from None
+        raise _not_executable(f"cannot run {command[0]}: {reason}", hint=hint) from None
     finally:  # reached only if the program was not replaced; its pipes may close
         for number, handler in pythons:
             signal_module().signal(number, handler)
 
 
+def _become(arguments: list[bytes], environ: dict[bytes, bytes]) -> NoReturn:
+    """Call `os.execvpe`, which imports `warnings` to look up a program without a slash."""
+    for folder in environ.get(b"PATH", b"").split(b":"):
+        path = folder + b"/" + arguments[0]
+        if folder and b"/" not in arguments[0] and os.access(path, os.X_OK):
+            try:
+                os.execvpe(path, arguments, environ)  # noqa: S606 - this is the purpose
+            except OSError:
+                break
+    os.execvpe(arguments[0], arguments, environ)  # noqa: S606
+
+
+# with an answer of the agent, importing `errors` would be a tenth of the time
+
+
+def _too_large(message: str, *, hint: str) -> LimitError:
+    from envkit.errors import LimitError
+
+    return LimitError(message, hint=hint)
+
+
+def _not_executable(message: str, *, hint: str | None) -> NotExecutableError:
+    from envkit.errors import NotExecutableError
+
+    return NotExecutableError(message, hint=hint)
+
+
 def _not_found(program: str) -> CommandNotFoundError:
+    from envkit.errors import CommandNotFoundError
+
     return CommandNotFoundError(
         f"no program '{program}'", hint="check its name, or the PATH of the environment"
     )

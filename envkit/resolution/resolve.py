@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import os
 
+from envkit._internal.clock import DEFAULT_TIMEOUT_SECONDS as DEFAULT_TIMEOUT_SECONDS  # noqa: PLC0414
 from envkit._internal.clock import Deadline
 from envkit.errors import EnvkitError, ResolutionError, UsageError, VariableFailure
 from envkit.resolution.environment import Environment, Variable
@@ -30,8 +31,6 @@ if TYPE_CHECKING:
 
     from envkit.resolution.prepare import PreparedProfile
     from envkit.sources.protocols import Source
-
-DEFAULT_TIMEOUT_SECONDS = 15.0
 
 
 def resolve(

@@ -1,6 +1,7 @@
 """The user's own configuration: `$XDG_CONFIG_HOME/envkit/config.toml`, default: in `~/.config`.
 
     trusted = ["/srv/apps", "~/work"]      # profiles in or below these folders need no question
+    agent = true                           # `exec` and `get` use the agent: see `cli.warm`
 
 It contains nothing that a repository needs. A file that belongs to another user, or that others
 can write, is ignored with a warning.
@@ -93,6 +94,8 @@ def _checked(document: Mapping[str, Any], path: str) -> UserConfig:
             folders.append(os.path.realpath(os.path.expanduser(folder)))
         else:
             warnings.append(f"{path}: 'trusted' takes absolute paths, not {folder!r}")
+    if not isinstance(document.get("agent", False), bool):
+        warnings.append(f"{path}: 'agent' takes true or false")
     return UserConfig(tuple(folders), tuple(warnings))
 
 

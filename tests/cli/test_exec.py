@@ -1,4 +1,7 @@
-"""`envkit exec`: the environment, signals and files of the app are as if envkit had not run."""
+"""`envkit exec`: the environment, signals and files of the app are as if envkit had not run.
+
+Each test runs without an agent and through one, with the same result.
+"""
 
 import os
 import signal
@@ -20,8 +23,21 @@ REDIS_URL = "redis://localhost:6379"
 """
 
 
-@pytest.fixture
-def dev(project):
+@pytest.fixture(params=["cold", "agent"])
+def dev(project, request, monkeypatch):
+    if request.param == "agent":
+        project.environ.update(request.getfixturevalue("agent").environ)
+        for name, value in project.environ.items():
+            monkeypatch.setenv(name, value)
+        once = project.run
+
+        def twice(*args, **more):
+            first, second = once(*args, **more), once(*args, **more)
+            for key in ("returncode", "stdout", "stderr"):
+                assert getattr(first, key) == getattr(second, key)
+            return second
+
+        monkeypatch.setattr(project, "run", twice)
     project.profile("dev.toml", BASE)
     project.dotenv("dev", "DB_PASSWORD=hunter2\n")
     return project
@@ -39,7 +55,7 @@ def test_exec_transcripts_match(dev, session):
 
 @pytest.mark.parametrize("given", [{}, {"LC_CTYPE": "C.UTF-8"}, {"LC_CTYPE": "C"}])
 def test_exec_does_not_pass_on_the_locale_that_python_sets_for_itself(dev, given):
-    env = {"PATH": os.environ["PATH"], **given}
+    env = {"PATH": os.environ["PATH"], **dev.environ, **given}
     command = [sys.executable, "-m", "envkit", "exec", "--env", "dev", "--", "env"]
     done = subprocess.run(
         command, cwd=dev.root, env=env, capture_output=True, text=True, check=False
@@ -47,6 +63,7 @@ def test_exec_does_not_pass_on_the_locale_that_python_sets_for_itself(dev, given
     seen = environment_of(done)
     profile = {"NODE_ENV", "DATABASE_URL", "REDIS_URL"}
     passed = {name: value for name, value in seen.items() if name not in profile}
+    env.pop("ENVKIT_AGENT", None)
     assert passed == env, "the app sees a variable that neither the caller nor the profile set"
 
 

@@ -6,6 +6,7 @@ with a closed port: by then, all that they need has been imported.
 """
 
 import json
+import os
 import sys
 
 from support.process import run_python
@@ -103,6 +104,29 @@ region = "eu-west-1"
 [variables]
 X = "{{ aws:db#x }}"
 """
+
+
+# what `exec` needs if the agent has the answer: a third of CORE
+WARM = {
+    "envkit",
+    "envkit.__main__",
+    "envkit._internal",
+    "envkit._internal.clock",
+    "envkit._internal.named_tuple",
+    "envkit._internal.paths",
+    "envkit.agent",
+    "envkit.agent.client",
+    "envkit.agent.folder",
+    "envkit.agent.wire",
+    "envkit.audit",
+    "envkit.audit.file_log",
+    "envkit.audit.log",
+    "envkit.cli",
+    "envkit.cli.options",
+    "envkit.cli.warm",
+    "envkit.launch",
+    "envkit.launch.exec",
+}
 
 
 def imported(project, **env):
@@ -233,3 +257,14 @@ def test_exec_with_a_server_of_the_user_imports_nothing_of_trust(project):
     status, own, _ = imported(project, **own_server)
     assert status == 5
     assert not own & {*TRUST, "envkit.cli.interaction.trusting"}
+
+
+def test_exec_with_an_answer_of_the_agent_imports_nothing_that_reads_a_profile(project, agent):
+    project.profile("prod.toml", VAULT.replace("{{ vault:secret/db#x }}", "x"))
+    env = {**agent.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    imported(project, **env)
+    status, own, others = imported(project, **env)
+    assert status == "reached"
+    assert own == WARM
+    assert others & {*SPARED, "_json", "selectors"} == set()
+    assert agent.status().misses >= 1

@@ -56,6 +56,12 @@ ELSEWHERE = {
     "testing.rotator_proofs": "unit/testing/test_rotators.py",
     "testing.writing": "unit/testing/test_contract.py",
     # parts of a whole, which is what its tests look at
+    # a real agent: what its clients get
+    "agent.answers": "cli/test_agent.py",
+    "agent.control": "cli/test_agent.py",
+    "agent.fetching": "cli/test_agent.py",
+    "agent.spawn": "cli/test_agent.py",
+    "agent.connection": "unit/agent/test_server.py",
     "checks.rotated_secrets": "unit/checks/test_rotations.py",
     "checks.rotation_states": "unit/checks/test_rotations.py",
     "checks.rotation_tables": "unit/checks/test_rotations.py",

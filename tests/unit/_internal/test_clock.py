@@ -40,3 +40,12 @@ def test_each_pause_doubles_up_to_a_limit(failures: int, seconds: float) -> None
 
 def test_a_caller_may_set_the_first_and_last_pause() -> None:
     assert [pause_seconds(n, first=1, last=3) for n in (1, 2, 3, 4)] == [1, 2, 3, 3]
+
+
+def test_time_that_was_spent_before_counts():
+    deadline = Deadline(10.0)
+    deadline.spend(4.0)
+    assert deadline.remaining_seconds() <= 6.0
+    deadline.spend(6.0)
+    assert deadline.expired
+    assert deadline.timeout_seconds == 10.0, "messages name the whole timeout"

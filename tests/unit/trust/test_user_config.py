@@ -64,6 +64,7 @@ def test_a_configuration_of_another_user_is_ignored(configure):
         ("\xff", "is ignored: it is not valid TOML"),
         ("trustd = []", "unknown key 'trustd': did you mean 'trusted'?"),
         ('trusted = ["apps"]', "'trusted' takes absolute paths, not 'apps'"),
+        ('agent = "yes"', "'agent' takes true or false"),
         ("trusted = true", "'trusted' takes absolute paths, not True"),
     ],
 )

@@ -1,0 +1,118 @@
+"""One client of the agent: what it has sent so far, and what it is to be sent."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from envkit.agent.wire import HEADER_BYTES, MAX_QUESTION_BYTES, WAIT, frame, read_header, unpack
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from envkit.agent.wire import Question
+
+FRAME_SECONDS = 2.0  # for a client to send, or to receive, what is due
+_PIECE_BYTES = 1 << 16
+_WAIT = frame(WAIT)
+
+
+class Client:
+    """A connection to a client; nothing blocks.
+
+    Attributes:
+        question: what it has asked.
+        shape: the key of the question.
+        asked: the variables that it was asked for; `sent` are those that exist.
+        is_asked: whether it has to send variables now.
+        read_for: the key and frame of an answer that is complete unless further variables exist.
+        rounds: how often it was asked.
+    """
+
+    def __init__(self, connection: socket.socket) -> None:
+        self.connection = connection
+        self.question: Question | None = None
+        self.shape = b""
+        self.asked: dict[bytes, None] = {}
+        self.sent: dict[bytes, bytes] = {}
+        self.is_asked = False
+        self.read_for: tuple[bytes, bytes] | None = None
+        self.rounds = 0
+        self._received = bytearray()
+        self._to_send = bytearray()
+        self._ends = False
+        self._late_at = monotonic() + FRAME_SECONDS
+        connection.settimeout(0)
+
+    def is_of_this_user(self) -> bool:
+        """Return whether the same user is behind the connection."""
+        found = self.connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
+        return int.from_bytes(found[4:8], sys.byteorder) == os.geteuid()
+
+    def read(self) -> Iterator[tuple[int, list[bytes]]]:
+        """Yield the frames that have arrived.
+
+        Raises:
+            WireError: what arrived is no frame.
+            OSError: the connection has ended.
+        """
+        data = self.connection.recv(_PIECE_BYTES)
+        if not data:
+            raise ConnectionResetError
+        self._received += data
+        while len(self._received) >= HEADER_BYTES and not self._ends:
+            kind, length = read_header(bytes(self._received[:HEADER_BYTES]), MAX_QUESTION_BYTES)
+            end = HEADER_BYTES + length
+            if len(self._received) < end:
+                return
+            items = unpack(bytes(self._received[HEADER_BYTES:end]))
+            del self._received[:end]
+            yield kind, items
+
+    def send(self, data: bytes) -> None:
+        """Send a frame after those before it."""
+        self._late_at = monotonic() + FRAME_SECONDS
+        self._to_send += data
+
+    def wait(self) -> None:
+        """Tell it to wait, unless it is behind with what it was sent before."""
+        if not self._to_send:
+            self.send(_WAIT)
+
+    def end(self, data: bytes) -> None:
+        """Send the last frame."""
+        self.question = None
+        self.send(data)
+        self._ends = True
+
+    def write(self) -> None:
+        """Send what the connection takes now.
+
+        Raises:
+            OSError: the connection has ended.
+        """
+        while self._to_send:
+            try:
+                count = self.connection.send(self._to_send)
+            except BlockingIOError:
+                return
+            del self._to_send[:count]
+
+    def has_more(self) -> bool:
+        """Return whether there is more to send."""
+        return bool(self._to_send)
+
+    def is_done(self) -> bool:
+        """Return whether the last frame was sent."""
+        return self._ends and not self._to_send
+
+    def left(self, now: float) -> float:
+        """Return the seconds until it is late."""
+        return max(0.0, self._late_at - now)
+
+    def is_late(self, now: float) -> bool:
+        """Return whether it has sent, or received, too slowly."""
+        return now >= self._late_at

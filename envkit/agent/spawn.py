@@ -1,0 +1,56 @@
+"""Start the agent from any process, which does not become its parent.
+
+The agent is given a few variables and none of the caller's open files. It imports nothing from
+the working folder.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from envkit.agent.folder import Unusable
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_PASSED = (
+    *("PATH", "HOME", "LANG", "XDG_RUNTIME_DIR", "LD_LIBRARY_PATH"),
+    *("PYTHONHOME", "PYTHONPATH", "PYTHONNOUSERSITE", "PYTHONUSERBASE"),
+)
+MAX_AGE_SECONDS = 300.0  # of what it has in memory
+IDLE_SECONDS = 3600.0
+
+
+def spawn(
+    environ: Mapping[str, str],
+    *,
+    max_age_seconds: float = MAX_AGE_SECONDS,
+    idle_seconds: float = IDLE_SECONDS,
+) -> None:
+    """Start an agent, and return at once.
+
+    Raises:
+        Unusable: it cannot be started.
+    """
+    if not sys.executable:
+        raise Unusable("Python does not know its own path")
+    code = f"from envkit.agent.process import main; main({max_age_seconds:.3f}, {idle_seconds:.3f})"
+    # -P: a module of the working folder is not imported
+    command = [sys.executable, "-P", "-X", "utf8", "-c", code]
+    passed = {name: environ[name] for name in _PASSED if name in environ}
+    if "PYTHONPATH" in passed:
+        folders = passed["PYTHONPATH"].split(os.pathsep)
+        passed["PYTHONPATH"] = os.pathsep.join(filter(os.path.isabs, folders))
+    files = [(os.POSIX_SPAWN_OPEN, one, os.devnull, os.O_RDWR, 0) for one in (0, 1, 2)]
+    try:
+        child = os.fork()  # it ends at once, so that the agent has another parent
+    except OSError as error:
+        raise Unusable(f"cannot start it: {os.strerror(error.errno or 0).lower()}") from None
+    if child == 0:
+        try:
+            os.posix_spawn(command[0], command, passed, file_actions=files)
+        finally:
+            os._exit(0)
+    os.waitpid(child, 0)

@@ -1,0 +1,78 @@
+"""A user's agent: in a runtime folder of its own, and gone after the test."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from envkit.agent import control
+from envkit.agent.folder import Unusable
+from support.process import run_envkit
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+class Agent:
+    """The agent of commands with `environ`; the first one starts it.
+
+    Attributes:
+        environ: what makes commands use it.
+    """
+
+    def __init__(self, runtime: str) -> None:
+        self.environ = {
+            "ENVKIT_AGENT": "require",
+            "XDG_RUNTIME_DIR": runtime,
+            "HOME": os.environ["HOME"],
+        }
+
+    def start(self, *options: str) -> None:
+        """Start it, as a person does."""
+        done = run_envkit("agent", "start", *options, env=self.environ)
+        assert done.returncode == 0, done.stderr
+
+    def status(self) -> control.AgentStatus:
+        """Return what it says of itself."""
+        return control.status_at(self.path())
+
+    def hits(self) -> int:
+        """Return how many questions it has answered from memory."""
+        return self.status().hits
+
+    def path(self) -> str:
+        """Return the path of its socket: that of the installed envkit."""
+        found = [
+            str(path)
+            for path in Path(self.environ["XDG_RUNTIME_DIR"], "envkit").glob("agent-*")
+            if path.suffix not in (".lock", ".log")
+        ]
+        return found[0] if found else "/nonexistent"
+
+    def log(self) -> str:
+        """Return its log."""
+        return Path(f"{self.path()}.log").read_text("utf-8")
+
+
+@pytest.fixture
+def runtime() -> Iterator[str]:
+    """A folder for sockets, whose path is short enough for them."""
+    folder = tempfile.mkdtemp(prefix="ek-", dir="/tmp")
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def agent(runtime: str) -> Iterator[Agent]:
+    """The agent of one user."""
+    found = Agent(runtime)
+    yield found
+    with contextlib.suppress(Unusable):
+        os.kill(found.status().pid, signal.SIGKILL)
