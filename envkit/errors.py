@@ -87,11 +87,7 @@ class ProfileNotFoundError(ProfileError):
 
 
 class PlaceholderError(ProfileError):
-    """A placeholder (`{{ ... }}`) is not well-formed.
-
-    Args:
-        column: 1-based, counted in the value.
-    """
+    """A placeholder (`{{ ... }}`) is not well-formed; `column` is 1-based in the value."""
 
     code = "placeholder-invalid"
 
@@ -203,10 +199,7 @@ class AuthError(SourceError):
 
 
 class InvalidSettingError(SourceError):
-    """A setting of a store, or the variable that replaces it, is not valid.
-
-    For example a malformed address or region: neither a retry nor another login helps.
-    """
+    """A setting of a store, such as its address, is not valid: no retry and no login helps."""
 
     code = "setting-invalid"
     exit_status = 3

@@ -67,12 +67,20 @@ class Supervised:
         reading, self._writing = os.pipe()
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `__exit__`
         options = {"start_new_session": True, "stdin": subprocess.DEVNULL, **(more or {})}
+        prepare = options.pop("preexec_fn", lambda: None)
+
+        def as_from_a_terminal() -> None:  # a background job of `sh` ignores these two
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
+            signal.signal(signal.SIGQUIT, signal.SIG_DFL)
+            prepare()
+
         self.process = subprocess.Popen(
             [*under, sys.executable, __file__, str(reading), "--debounce", "0", *args],
             pass_fds=[reading, *options.pop("pass_fds", ())],
             stdout=subprocess.PIPE,
             stderr=self._errors,
             env={**os.environ, **variables},
+            preexec_fn=as_from_a_terminal,  # noqa: PLW1509 - the tests start no thread before
             **options,
         )
         os.close(reading)
