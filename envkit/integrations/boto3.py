@@ -3,7 +3,7 @@
     session = envkit.integrations.boto3.session(live)
     s3 = session.client("s3")                 # create clients once, and keep them
 
-What always holds: key id, secret and token of one signature come from one read. A request that
+Guarantees: key id, secret and token of one signature come from one read. A request that
 AWS refuses because of its key is signed and sent again if the store has another key.
 
 Reference: https://docs.aws.amazon.com/boto3/latest/guide/credentials.html

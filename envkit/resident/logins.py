@@ -1,4 +1,4 @@
-"""The logins that the children of a watcher pass on, and their renewal in a child of its own.
+"""The logins that the children of a watcher pass on, and their renewal in a separate child.
 
 A source says when its login is due (`LoginState`). A login that cannot be renewed because the
 store fails is tried again after longer and longer pauses; the app is never stopped for it.
@@ -55,7 +55,7 @@ class Logins:
     def step(
         self, watched: Mapping[str, WatchedSource], deadline: Deadline
     ) -> list[tuple[str, str]]:
-        """Do what is due, and return warnings with their hints."""
+        """Renew every login that is due, and return warnings with their hints."""
         warnings = self._receive()
         now = monotonic()
         for name in self.states.keys() - watched.keys():

@@ -38,7 +38,7 @@ class WatchedSource(NamedTuple):
     Attributes:
         name: unique among the prepared profiles: `prod/vault`.
         source: the opened source.
-        references: what is looked at.
+        references: the references to look at.
         poll_seconds: between two looks.
         is_quick: whether a look neither blocks nor needs the client of a store.
     """

@@ -1,6 +1,6 @@
-"""What is known of a watched environment, as plain data. `decide` is made of it.
+"""The state of a watched environment, as plain data; `decide` works on it.
 
-What is watched is called a source here: a source of a profile, or the files of the profiles. A
+A source here is a source of a profile, or the files of the profiles. A
 *token* stands for one value of a source: it is equal as long as the value is, and shows nothing
 of it.
 """

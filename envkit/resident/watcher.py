@@ -8,7 +8,7 @@
         for event in watcher.step(monotonic()):
             ...                                   # Changed, Warned, Recovered
 
-What always holds: an environment that is not valid, or that a store failed to give, is never
+Guarantees: an environment that is not valid, or that a store failed to give, is never
 announced; stores other than files are asked only in short-lived child processes, so clients are
 never loaded in this one; values are only in memory and in an anonymous pipe.
 """
@@ -190,7 +190,7 @@ class Watcher:
         return min([self._until, self._logins.next_time(), *(job.late_at for job in self._jobs())])
 
     def step(self, now: float) -> list[Event]:
-        """Do what is due, without blocking, and return what has happened.
+        """Do the next actions without blocking, and return the events.
 
         Args:
             now: from `monotonic`.

@@ -1,6 +1,6 @@
 """The logins of the sources of a live environment, passed on from read to read; see `LoginState`.
 
-What always holds: a login is repeated only when it ends; one that fails to be renewed is tried
+Guarantees: a login is repeated only when it ends; one that fails to be renewed is tried
 again at the next look.
 """
 

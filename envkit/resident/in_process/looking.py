@@ -1,6 +1,6 @@
 """Decide when a live environment is looked at and read: `resident.decide` with a clock.
 
-What always holds: the caller has one lock for every call; nothing here waits or asks a store.
+Guarantees: the caller has one lock for every call; nothing here waits or asks a store.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Watched:
         sources: by name.
         files: of the profiles.
         deadline: of the sources, which begins anew with each look.
-        base: tokens of what is looked at quickly, seen before the values were read.
+        base: tokens of the quick sources, seen before the values were read.
     """
 
     def __init__(
@@ -76,7 +76,7 @@ class Looking:
 
     Attributes:
         next_at: when there is something to do, on the monotonic clock.
-        watched: what is looked at.
+        watched: the sources to look at.
     """
 
     def __init__(self, watched: Watched) -> None:

@@ -1,6 +1,6 @@
 """Read one environment again and again, each time from its profile files and its stores.
 
-What always holds: which environment it is, and in which folder, is decided at the first read,
+Guarantees: which environment it is, and in which folder, is decided at the first read,
 so that a later `chdir` or a changed `ENVKIT_ENV` leads to no other one; every read opens its
 sources anew, so that a read that was too late disturbs no later one; a login is shared by all
 reads of the process. Reads are for one thread at a time.
