@@ -9,8 +9,8 @@ from __future__ import annotations
 from time import monotonic
 
 from envkit._internal.clock import pause_seconds
-from envkit.errors import EnvkitError
-from envkit.resident.forked import Job, JobState
+from envkit.errors import EnvkitError, UnavailableError
+from envkit.resident.forked import JobState, start_job
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from envkit._internal.clock import Deadline
-    from envkit.resident.forked import Send
+    from envkit.resident.forked import Job, Send
     from envkit.resident.noticing import WatchedSource
     from envkit.sources.model import LoginWarning
 
@@ -62,9 +62,13 @@ class Logins:
             del self.states[name]
         due = [watched[name] for name in self.states if self._due_at(name) <= now]
         if due and self.job is None:
-            self.job = Job(renewal(due, deadline, self.states), seconds=deadline.timeout_seconds)
-            for one in due:  # until it has reported
+            for one in due:  # until the child has reported
                 self._failed(one.name, now)
+            work = renewal(due, deadline, self.states)
+            try:
+                self.job = start_job(work, deadline.timeout_seconds)
+            except UnavailableError:
+                return warnings  # a look warns if no process can be started
         return warnings
 
     def close(self) -> None:
@@ -106,8 +110,7 @@ def renewal(
 ) -> Callable[[Send], None]:
     """Return the work of a child that renews logins, all at once."""
 
-    def one(source: WatchedSource, send: Send) -> None:
-        resume_login(source, states)
+    def renew(source: WatchedSource, send: Send) -> None:
         login: Any = source.source  # a `LoginState`, since it has passed one on
         try:
             warning: LoginWarning | None = login.renew_login()
@@ -117,13 +120,33 @@ def renewal(
             send((WARNING, warning.text, warning.hint))
         send_login(source, send)
 
+    return for_each(renew, watched, deadline, states)
+
+
+def for_each(
+    do: Callable[[WatchedSource, Send], None],
+    watched: Sequence[WatchedSource],
+    deadline: Deadline,
+    states: Mapping[str, Mapping[str, object]],
+) -> Callable[[Send], None]:
+    """Return the work of a child that does something with sources, all at once.
+
+    Args:
+        do: does it with one source, which has resumed its login, and sends the result.
+        watched: the sources.
+        deadline: of the sources; it restarts.
+        states: the logins from earlier children, by the names of the sources.
+    """
+
     def work(send: Send) -> None:
         from envkit._internal.parallel import map_parallel
 
+        def one(source: WatchedSource) -> None:
+            resume_login(source, states)
+            do(source, send)
+
         deadline.restart()
-        map_parallel(
-            lambda source: one(source, send), watched, workers=len(watched), deadline=deadline
-        )
+        map_parallel(one, watched, workers=len(watched), deadline=deadline)
 
     return work
 

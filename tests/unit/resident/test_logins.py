@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import time
 
 import pytest
@@ -73,6 +74,19 @@ def test_only_a_login_that_is_due_is_renewed_in_a_child(logins):
     }
     assert sources["due"].source.number == 0, "the parent asks nothing"
     assert logins.next_time() > time.monotonic() + LATER / 2
+
+
+def test_a_renewal_that_no_process_can_do_is_tried_again_later(logins):
+    sources = watched(due="")
+    logins.store("due", {"number": 1, "due_at": 0.0})
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (1, hard))
+    try:
+        assert renew(logins, sources) == []
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert logins.states["due"]["number"] == 1
+    assert time.monotonic() < logins.next_time() < NEVER
 
 
 def test_there_is_nothing_to_wait_for_without_a_login_or_while_one_is_renewed(logins):
