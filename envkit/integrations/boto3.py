@@ -131,6 +131,6 @@ def _retry_refused(live: Live, names: Sequence[str]) -> Callable[..., int | None
         refused: Snapshot | None = request_dict["context"].get(_SIGNED_WITH)
         if code not in REFUSALS or refused is None:
             return None
-        return 0 if any(True for _ in live.newer(refused, names)) else None
+        return None if next(live.newer(refused, names), None) is None else 0
 
     return retry_after_seconds

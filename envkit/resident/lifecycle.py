@@ -17,6 +17,7 @@ Guarantees:
 from __future__ import annotations
 
 from envkit._internal.named_tuple import NamedTuple
+from envkit.resident.state import MIN_INTERVAL_SECONDS
 from envkit.resident.str_enum import StrEnum
 
 TYPE_CHECKING = False
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from typing import TypeAlias
 
 SIGINT = 2
+STOP_TIMEOUT_SECONDS = 10.0  # the default of --stop-timeout
 REPEAT_SECONDS = 0.5  # `timeout` sends its signal twice at once; that is one request
 KILL_AGAIN_SECONDS = 0.1  # a process that was forked meanwhile needs its own signal
 GIVE_UP_SECONDS = 5.0  # what cannot be killed is waiting for the kernel
@@ -80,8 +82,8 @@ class Settings(NamedTuple):
 
     on_change: Do = Do.STOP
     stop_signal: int = 15
-    stop_timeout_seconds: float = 10.0
-    min_interval_seconds: float = 5.0
+    stop_timeout_seconds: float = STOP_TIMEOUT_SECONDS
+    min_interval_seconds: float = MIN_INTERVAL_SECONDS
 
 
 class State(NamedTuple):

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     Tokens: TypeAlias = Mapping[Hashable, Hashable]
 
 NEVER = float("-inf")
+DEBOUNCE_SECONDS = 2.0  # the default of --debounce
+MIN_INTERVAL_SECONDS = 5.0  # between two restarts of an app
 
 
 class Settings(NamedTuple):
@@ -32,8 +34,8 @@ class Settings(NamedTuple):
     """
 
     polls: Mapping[str, float]
-    debounce_seconds: float = 2.0
-    min_interval_seconds: float = 5.0
+    debounce_seconds: float = DEBOUNCE_SECONDS
+    min_interval_seconds: float = MIN_INTERVAL_SECONDS
 
     @property
     def longest_debounce_seconds(self) -> float:

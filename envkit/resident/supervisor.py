@@ -344,10 +344,8 @@ class Supervisor:
                 # a pipe that is ready takes so much; the label is short
                 self._tell_person(kind, _shortened(text, select.PIPE_BUF - 100))
                 sys.stderr.flush()
-        except (
-            OSError,
-            ValueError,
-        ):  # closed, or the terminal is gone; later calls fail as well
+        except (OSError, ValueError):
+            # it is closed, or the terminal is gone; later calls fail as well
             sys.stderr = open(os.devnull, "w")  # noqa: SIM115 - until the end
 
 

@@ -26,7 +26,7 @@ from envkit.resident.decide import Announce, Look, Read, Wait, after, decide, wa
 from envkit.resident.forked import JobState, all_parts, start_job
 from envkit.resident.holding import HoldingFile
 from envkit.resident.logins import LOGIN, Logins
-from envkit.resident.noticing import look, look_at_files, watched_sources
+from envkit.resident.noticing import PROFILES, look, look_at_files, polls, watched_sources
 from envkit.resident.request import WatchRequest
 from envkit.resident.state import (
     Announced,
@@ -56,9 +56,6 @@ if TYPE_CHECKING:
     from envkit.resolution.prepare import PreparedProfile
 
 __all__ = ["Changed", "Recovered", "Warned", "WatchRequest", "Watcher"]
-
-PROFILES = "profiles"  # the name under which their files are looked at
-PROFILES_POLL_SECONDS = 1.0
 
 
 class Changed(NamedTuple):
@@ -357,9 +354,8 @@ class Watcher:
     def _take_over(self, prepared: Sequence[PreparedProfile]) -> None:
         self._prepared = prepared
         self._watched = watched_sources(prepared)
-        polls = {name: one.poll_seconds for name, one in self._watched.items()}
         self._settings = Settings(
-            {PROFILES: PROFILES_POLL_SECONDS, **polls},
+            polls(self._watched),
             self._request.debounce_seconds,
             self._request.min_interval_seconds,
         )

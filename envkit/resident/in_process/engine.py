@@ -14,9 +14,9 @@ from envkit.errors import AuditError, EnvkitError, UnavailableError
 from envkit.resident.asking import problem_of
 from envkit.resident.in_process import outage, refusals
 from envkit.resident.in_process.callbacks import Callbacks
-from envkit.resident.in_process.looking import PROFILES, READ, Looking
+from envkit.resident.in_process.looking import READ, Looking
 from envkit.resident.in_process.snapshot import differing, first, following, new_names
-from envkit.resident.noticing import Look, look, look_at_files
+from envkit.resident.noticing import PROFILES, Look, look, look_at_files
 from envkit.resident.state import Problem
 
 TYPE_CHECKING = False

@@ -25,10 +25,7 @@ class Logins:
 
     def resume(self, name: str, source: Any) -> None:
         """Have a new source use the login of the one before it."""
-        if not hasattr(source, "resume_login"):
-            if hasattr(source, "share_connection"):
-                source.share_connection()
-        elif state := self._states.get(name):
+        if hasattr(source, "resume_login") and (state := self._states.get(name)):
             source.resume_login(state)
 
     def store(self, name: str, source: Any) -> None:

@@ -9,6 +9,7 @@ from random import uniform
 from time import monotonic
 
 from envkit.resident.decide import Look, Wait, after, decide, watching
+from envkit.resident.noticing import PROFILES, polls
 from envkit.resident.state import (
     Announced,
     LookBegun,
@@ -31,8 +32,6 @@ if TYPE_CHECKING:
     from envkit.resident.noticing import WatchedSource
     from envkit.resident.state import Event, Notice, Problem, State, Tokens
 
-PROFILES = "profiles"  # the files of the profiles, which are looked at as a source is
-PROFILES_SECONDS = 1.0
 READ: frozenset[str] = frozenset()  # in the place of sources: read the environment
 
 
@@ -67,8 +66,7 @@ class Watched:
 
     def settings(self) -> Settings:
         """Return how often each is looked at. Reads are not debounced: an access waits for none."""
-        polls = {name: one.poll_seconds for name, one in self.sources.items()}
-        return Settings({PROFILES: PROFILES_SECONDS, **polls}, 0.0, 0.0)
+        return Settings(polls(self.sources), 0.0, 0.0)
 
 
 class Looking:

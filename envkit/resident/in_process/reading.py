@@ -17,8 +17,8 @@ from envkit.audit.session import Access
 from envkit.errors import EnvkitError, ReasonMissingError, UsageError
 from envkit.profile.discovery import profiles_folder
 from envkit.resident.in_process.logins import Logins
-from envkit.resident.in_process.looking import PROFILES, Watched
-from envkit.resident.noticing import look, look_at_files, watched_sources
+from envkit.resident.in_process.looking import Watched
+from envkit.resident.noticing import PROFILES, look, look_at_files, watched_sources
 from envkit.resolution.prepare import named, prepare
 from envkit.resolution.resolve import check_arguments, in_python, resolve_prepared
 from envkit.resolution.selection import globs
