@@ -22,7 +22,7 @@ demo: $(VENV)/.installed  ## Run apps, and rotate a secret of one: no server, no
 
 # three at once even on two cores: tests mostly wait for servers
 test: $(VENV)/.test  ## Run every test against real servers on this machine
-	$(BIN)/pytest -n 3 --dist loadfile $(PYTEST_ARGS)
+	$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 test-extra: $(VENV)/.test  ## Run the tests that need a browser, Node, podman, systemd or several shells
 	sh scripts/install-extra.sh

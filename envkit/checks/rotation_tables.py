@@ -17,6 +17,9 @@ from envkit.errors import (
     ProfileError,
     SourceError,
 )
+from envkit.resident.lifecycle import STOP_TIMEOUT_SECONDS
+from envkit.resident.noticing import LOCAL_POLL_SECONDS, POLL_SECONDS
+from envkit.resident.state import DEBOUNCE_SECONDS
 from envkit.resolution.resolve import DEFAULT_TIMEOUT_SECONDS
 from envkit.rotation.catalog import Rotation, conflict_error
 from envkit.rotation.jobs import open_job
@@ -25,10 +28,6 @@ from envkit.rotation.tools import missing_tools
 from envkit.rotation_state.policy import policy
 from envkit.rotation_state.retirement import RetireWhen
 
-# how long 'envkit exec --watch' takes at most to notice a change and to stop the program
-_POLL_SECONDS = {"dotenv": 1.0}
-_REMOTE_POLL_SECONDS = 60.0
-_DEBOUNCE_SECONDS, _STOP_SECONDS = 2.0, 10.0
 _MARGIN_SECONDS = 18.0
 
 TYPE_CHECKING = False
@@ -118,7 +117,7 @@ def _cut_off(profile: Profile, policy: Policy) -> Iterator[Problem]:
     if policy.after or policy.cache_age_seconds is not None:
         return  # programs get the new value in another way
     grace = policy.timing.grace_seconds
-    needed = _poll_seconds(profile, policy) + _DEBOUNCE_SECONDS + _STOP_SECONDS
+    needed = _poll_seconds(profile, policy) + DEBOUNCE_SECONDS + STOP_TIMEOUT_SECONDS
     if policy.retire_when == RetireWhen.GRACE and grace <= needed:
         yield problem._replace(
             message=f"{title}: the old value works {_duration(grace)} longer, and 'envkit exec "
@@ -130,7 +129,8 @@ def _cut_off(profile: Profile, policy: Policy) -> Iterator[Problem]:
 def _poll_seconds(profile: Profile, policy: Policy) -> float:
     """Return how long a change of a value may go unnoticed."""
     source = profile.sources[policy.secret.source]
-    return source.poll_seconds or _POLL_SECONDS.get(source.type, _REMOTE_POLL_SECONDS)
+    default = LOCAL_POLL_SECONDS if source.type == "dotenv" else POLL_SECONDS
+    return source.poll_seconds or default
 
 
 def _without_after(policy: Policy) -> Iterator[Problem]:

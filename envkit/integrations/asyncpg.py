@@ -5,7 +5,7 @@
     pool = await asyncpg.create_pool(connect=live_asyncpg.connect(live, "DATABASE_URL"))
 
 Every physical connection takes the login of that moment. If the server refuses it, envkit asks
-the store at once, for up to a second, and tries each newer one. Open connections go on; a pool
+the store at once, for up to a second, and tries each newer one. Open connections stay open; a pool
 closes those whose login has changed when they are released.
 """
 
@@ -61,7 +61,7 @@ def connect(live: Live, login: Variables, *, recycle: bool = True) -> Callable[.
             except ValueError:  # its text has parts of the value
                 raise credential.unusable() from None
             except Exception as error:  # noqa: BLE001 - whatever the driver raises
-                # the driver's frames hold the password, and pages about errors show frames
+                # the driver's frames contain the password, and error pages show frames
                 raise error.with_traceback(None) from None
             connection.envkit_opened = credential.opened(login)
             return connection

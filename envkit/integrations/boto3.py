@@ -3,7 +3,7 @@
     session = envkit.integrations.boto3.session(live)
     s3 = session.client("s3")                 # create clients once, and keep them
 
-What always holds: key id, secret and token of one signature come from one read. A request that
+Guarantees: key id, secret and token of one signature come from one read. A request that
 AWS refuses because of its key is signed and sent again if the store has another key.
 
 Reference: https://docs.aws.amazon.com/boto3/latest/guide/credentials.html
@@ -131,6 +131,6 @@ def _retry_refused(live: Live, names: Sequence[str]) -> Callable[..., int | None
         refused: Snapshot | None = request_dict["context"].get(_SIGNED_WITH)
         if code not in REFUSALS or refused is None:
             return None
-        return 0 if any(True for _ in live.newer(refused, names)) else None
+        return None if next(live.newer(refused, names), None) is None else 0
 
     return retry_after_seconds

@@ -6,8 +6,7 @@
     connection = live_psycopg.connect(live, "DATABASE_URL")
 
 Every physical connection takes the login of that moment. If the server refuses it, envkit asks
-the store at once, for up to a second, and
-tries each newer one. Open connections go on; a pool
+the store at once, for up to a second, and tries each newer one. Open connections stay open; a pool
 replaces those whose login has changed when they are returned.
 """
 
@@ -85,7 +84,7 @@ def connection_class(
                         **parameters(credential, login, conninfo, kwargs)
                     )
                 except psycopg.Error as error:
-                    # the driver's frames hold the password, and pages about errors show frames
+                    # the driver's frames contain the password, and error pages show frames
                     raise error.with_traceback(None) from None
                 connection.envkit_opened = credential.opened(login)
                 return connection

@@ -64,7 +64,7 @@ class EnvkitSource(EnvSettingsSource):
         )
 
     def decode_complex_value(self, field_name: str, field: FieldInfo, value: Any) -> Any:
-        """Return what JSON stands for; its texts are masked too if that of a secret."""
+        """Return the decoded JSON; its texts are masked if it is that of a secret."""
         try:
             decoded = super().decode_complex_value(field_name, field, value)
         except ValueError:  # a JSONDecodeError has the whole text

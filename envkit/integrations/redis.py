@@ -3,7 +3,7 @@
     client = redis.Redis(**options(live, "REDIS_URL"), decode_responses=True)
     client = redis.asyncio.Redis(**options(live, "REDIS_URL"))
 
-What always holds: user and password of one login come from one read; only a refused login is
+Guarantees: user and password of one login come from one read; only a refused login is
 tried again, once, with a newer value; a connection whose login is in doubt is closed, never
 returned to the pool. After a change a pool replaces a connection when it is next checked out.
 

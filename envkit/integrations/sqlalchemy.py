@@ -6,10 +6,9 @@
     engine = live_sqlalchemy.create_async_engine(live, "DATABASE_URL")
 
 Every physical connection takes the login of that moment. If the server refuses it, envkit asks
-the store at once, for up to a second, and
-tries each newer one. Open connections go on; the pool
-replaces those whose login has changed when they are returned or checked out. Connections that
-were opened before a fork are left to the parent.
+the store at once, for up to a second, and tries each newer one. Open connections stay open; the
+pool replaces those whose login has changed when they are returned or checked out. Connections
+that were opened before a fork are left to the parent.
 
 The engine's own URL has no host and no login: a page or log that shows it shows no secret.
 """
@@ -129,7 +128,7 @@ def _connect(credential: Credential, dialect: Any, kwargs: dict[str, Any]) -> tu
         try:
             return _open(credential, dialect, login, kwargs), credential.opened(login)
         except dialect.loaded_dbapi.Error as error:
-            # the driver's frames hold the password, and pages about errors show frames
+            # the driver's frames contain the password, and error pages show frames
             raise error.with_traceback(None) from None
 
     return logins.connect(credential.live, credential.names, attempt, is_refusal)

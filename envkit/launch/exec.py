@@ -221,7 +221,7 @@ def _restore_signals() -> list[tuple[int, Any]]:
 
 
 def signal_module() -> ModuleType:
-    """Return the module of signals: `_signal` where it can be had."""
+    """Return the module of signals: `_signal` if it exists."""
     try:  # without the enums of `signal`, which cost 3 ms
         import _signal as module  # type: ignore[import-not-found]
     except ImportError:

@@ -20,7 +20,7 @@ from envkit.errors import (
     UntrustedError,
 )
 from envkit.launch.exec import check_limits, overlay, parent_environment
-from envkit.resident.logins import hold_leases, resume_login, send_login
+from envkit.resident.logins import for_each, hold_leases, resume_login, send_login
 from envkit.resident.noticing import look, watched_sources
 from envkit.resident.state import Problem
 from envkit.resolution.prepare import prepare
@@ -80,23 +80,13 @@ def look_at(
         logins: by the names of sources, from children before.
     """
 
-    def one(source: WatchedSource, send: Send) -> None:
+    def look_at_one(source: WatchedSource, send: Send) -> None:
         found = look(source)
         send_login(source, send)
         error = None if found.error is None else pickled(found.error)
         send((LOOKED, source.name, dict(found.tokens), error))
 
-    def work(send: Send) -> None:
-        from envkit._internal.parallel import map_parallel
-
-        deadline.restart()
-        for source in watched:
-            resume_login(source, logins)
-        map_parallel(
-            lambda source: one(source, send), watched, workers=len(watched), deadline=deadline
-        )
-
-    return work
+    return for_each(look_at_one, watched, deadline, logins)
 
 
 def read_first(

@@ -1,6 +1,6 @@
 """The app as a child process, with its process group and everything that it has started.
 
-Without a terminal the app leads a process group of its own, which receives stop signals as a
+Without a terminal the app leads its own process group, which receives stop signals as a
 whole. With one it shares envkit's group, in which other programs may be; stop signals then go
 to the app and to those of its descendants that are in its group.
 """
@@ -165,7 +165,7 @@ class App:
         """Return the processes that belong to the app: its main process and its own group.
 
         Args:
-            adopted: whether all other descendants count, too, also those that have left the
+            adopted: whether all other descendants count, including those that have left the
                 group. Those whose parent ended are children of envkit by now.
         """
         found = {self.pid} if self.alive else set()
@@ -181,7 +181,7 @@ class App:
         return found
 
     def stop_rest(self, number: int, *, adopted: bool) -> None:
-        """Send a signal to what the main process has left behind and was not told to stop."""
+        """Send a signal to what the main process has left behind and did not signal."""
         for pid in self.remaining(adopted=adopted) - self._told:
             send_signal(pid, number)
 

@@ -4,7 +4,7 @@
     action = decide(state, settings, now)                      # Look, Renew, Read, Announce or Wait
     state, notices = after(state, settings, LookBegun(...), now)
 
-What always holds:
+Guarantees:
 
 - Only a read that gave a valid environment with another value is announced, at least
   `min_interval_seconds` after the last one, and after the tokens have been quiet for the
@@ -107,7 +107,7 @@ def watching(settings: Settings, base: Mapping[str, Tokens], now: float) -> Stat
 
 
 def decide(state: State, settings: Settings, now: float) -> Action:
-    """Return what is done next."""
+    """Return the next action."""
     if state.ready:
         return Announce()
     idle = {name: one.next_look for name, one in state.sources.items() if not one.looking}
@@ -147,7 +147,7 @@ def _read_at(state: State, settings: Settings) -> float:
 
 
 def after(state: State, settings: Settings, event: Event, now: float) -> tuple[State, list[Notice]]:
-    """Return the state after an event, and what a person is told of it."""
+    """Return the state after an event, and the notices for a person."""
     match event:
         case Looked():
             return _looked(state, settings, event, now)

@@ -76,7 +76,7 @@ class Job:
         self._attached = attached
         self._received = bytearray()
         if attached:
-            sys.stderr.flush()  # what is in its buffer is written once
+            sys.stderr.flush()  # so that its buffer is written once
         parent = os.getpid()
         self._pipe, writing = os.pipe()
         try:
@@ -116,7 +116,7 @@ class Job:
             self._end(JobState.LATE)
 
     def _read(self) -> bool:
-        """Read what is in the pipe; return whether it has ended."""
+        """Read the pipe; return whether it has ended."""
         while True:
             try:
                 data = os.read(self._pipe, 1 << 16)
@@ -219,7 +219,7 @@ def _run(
 
 
 def _become_own(parent: int, seconds: float, *, attached: bool) -> None:
-    """Detach the child from what is the parent's: signals, and the terminal."""
+    """Detach the child from the signals and the terminal of the parent."""
     signal.set_wakeup_fd(-1)
     for number in signal.valid_signals():
         if callable(signal.getsignal(number)):

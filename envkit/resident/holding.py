@@ -1,4 +1,4 @@
-"""What a running watcher holds, in a file without values, for `envkit doctor --watchers`.
+"""The state of a running watcher, in a file without values, for `envkit doctor --watchers`.
 
     $XDG_STATE_HOME/envkit/watchers/4711-8842.json      # pid, and when that process started
 
@@ -39,7 +39,7 @@ MAX_BYTES = 4 * 1024 * 1024
 
 
 class Holding(NamedTuple):
-    """What one watcher holds; times are seconds since the epoch.
+    """The state of one watcher; times are seconds since the epoch.
 
     Attributes:
         pid: of the watcher.
@@ -159,7 +159,7 @@ class HoldingFile:
 
 
 def running() -> list[Holding]:
-    """Return what the running watchers of this user on this host hold, the oldest first."""
+    """Return the state of each running watcher of this user on this host, oldest first."""
     return sorted(_running(), key=lambda one: one.since)
 
 

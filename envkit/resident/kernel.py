@@ -66,7 +66,7 @@ def set_name(name: str) -> None:
 
 
 def processes() -> dict[int, Process]:
-    """Return all processes by their ids; none where this machine has no /proc of its own."""
+    """Return all processes by their ids; none if this machine has no /proc."""
     found: dict[int, Process] = {}
     try:
         if os.readlink("/proc/self") != str(os.getpid()):

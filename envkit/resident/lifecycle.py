@@ -3,7 +3,7 @@
     state, actions = advance(state, Exited(status), now, settings)
     deadline = next_time(state)           # call `advance` with Tick() at the latest then
 
-What always holds:
+Guarantees:
 
 - Nothing starts before every process of the previous app is gone, nor sooner than the minimum
   interval after the previous start.
@@ -17,6 +17,7 @@ What always holds:
 from __future__ import annotations
 
 from envkit._internal.named_tuple import NamedTuple
+from envkit.resident.state import MIN_INTERVAL_SECONDS
 from envkit.resident.str_enum import StrEnum
 
 TYPE_CHECKING = False
@@ -24,8 +25,9 @@ if TYPE_CHECKING:
     from typing import TypeAlias
 
 SIGINT = 2
+STOP_TIMEOUT_SECONDS = 10.0  # the default of --stop-timeout
 REPEAT_SECONDS = 0.5  # `timeout` sends its signal twice at once; that is one request
-KILL_AGAIN_SECONDS = 0.1  # a process that was forked meanwhile needs a signal of its own
+KILL_AGAIN_SECONDS = 0.1  # a process that was forked meanwhile needs its own signal
 GIVE_UP_SECONDS = 5.0  # what cannot be killed is waiting for the kernel
 
 
@@ -80,8 +82,8 @@ class Settings(NamedTuple):
 
     on_change: Do = Do.STOP
     stop_signal: int = 15
-    stop_timeout_seconds: float = 10.0
-    min_interval_seconds: float = 5.0
+    stop_timeout_seconds: float = STOP_TIMEOUT_SECONDS
+    min_interval_seconds: float = MIN_INTERVAL_SECONDS
 
 
 class State(NamedTuple):
@@ -243,7 +245,7 @@ def _signalled(
     stopping = state.phase is not Phase.RUNNING
     # Ctrl-C is the running app's own affair, and means envkit while there is a stop
     ends = event.ends or (stopping and event.number == SIGINT)
-    # a second stop signal would tell many apps to give up their work
+    # a second stop signal makes many apps abandon their work
     told = state.phase is Phase.STOPPING and event.number == settings.stop_signal
     send = [] if event.reached or told or not state.alive else [Action(Do.SEND, event.number)]
     if not ends:

@@ -4,7 +4,7 @@
     live["DATABASE_URL"]                  # Secret, current
     live.on_change("JWT_KEYS", reload)
 
-What always holds: an environment that is not valid, or that a store failed to give, never
+Guarantees: an environment that is not valid, or that a store failed to give, never
 replaces the last valid one; all values of a snapshot come from one read; only the first read
 raises.
 """

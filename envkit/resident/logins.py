@@ -1,4 +1,4 @@
-"""What the children of a watcher pass on: logins and leases. They are renewed in a child, too.
+"""The logins and leases that the children of a watcher pass on; a child renews them, too.
 
 A source says what is due when (`LoginState`, `Leasing`), and `decide` says what is done. The app
 is never stopped because something ends.
@@ -105,21 +105,14 @@ def release(
 ) -> Callable[[Send], None]:
     """Return the work of a child that revokes all leases."""
 
-    def one(source: WatchedSource) -> None:
-        resume_login(source, states)
+    def one(source: WatchedSource, _: Send) -> None:
         leasing: Any = source.source
         try:
             leasing.release_leases()
         except EnvkitError:
             return  # each ends by itself
 
-    def work(_: Send) -> None:
-        from envkit._internal.parallel import map_parallel
-
-        deadline.restart(RELEASE_SECONDS)
-        map_parallel(one, watched, workers=len(watched), deadline=deadline)
-
-    return work
+    return for_each(one, watched, deadline, states, RELEASE_SECONDS)
 
 
 def renewal(
@@ -129,8 +122,7 @@ def renewal(
 ) -> Callable[[Send], None]:
     """Return the work of a child that renews logins, all at once."""
 
-    def one(source: WatchedSource, send: Send) -> None:
-        resume_login(source, states)
+    def renew(source: WatchedSource, send: Send) -> None:
         login: Any = source.source  # a `LoginState`, since it has passed one on
         try:
             warning: LoginWarning | None = login.renew_login()
@@ -140,13 +132,35 @@ def renewal(
             send((WARNING, warning.text, warning.hint))
         send_login(source, send)
 
+    return for_each(renew, watched, deadline, states)
+
+
+def for_each(
+    do: Callable[[WatchedSource, Send], None],
+    watched: Sequence[WatchedSource],
+    deadline: Deadline,
+    states: Mapping[str, Mapping[str, object]],
+    at_most: float = FOREVER,
+) -> Callable[[Send], None]:
+    """Return the work of a child that does something with sources, all at once.
+
+    Args:
+        do: does it with one source, which has resumed its login, and sends the result.
+        watched: the sources.
+        deadline: of the sources; it restarts.
+        states: the logins from earlier children, by the names of the sources.
+        at_most: seconds, if that is less than the timeout of the deadline.
+    """
+
     def work(send: Send) -> None:
         from envkit._internal.parallel import map_parallel
 
-        deadline.restart()
-        map_parallel(
-            lambda source: one(source, send), watched, workers=len(watched), deadline=deadline
-        )
+        def one(source: WatchedSource) -> None:
+            resume_login(source, states)
+            do(source, send)
+
+        deadline.restart(at_most)
+        map_parallel(one, watched, workers=len(watched), deadline=deadline)
 
     return work
 

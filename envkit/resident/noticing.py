@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 POLL_SECONDS = 60.0
 LOCAL_POLL_SECONDS = 1.0
+PROFILES = "profiles"  # the files of the profiles, which are looked at as a source is
 _UNCHANGING = ("env", "memory")  # types of sources
 _ABSENT = "absent"
 
@@ -38,7 +39,7 @@ class WatchedSource(NamedTuple):
     Attributes:
         name: unique among the prepared profiles: `prod/vault`.
         source: the opened source.
-        references: what is looked at.
+        references: the references to look at.
         poll_seconds: between two looks.
         is_quick: whether a look neither blocks nor needs the client of a store.
     """
@@ -75,6 +76,14 @@ def watched_sources(prepared: Sequence[PreparedProfile]) -> dict[str, WatchedSou
             full = f"{one.profile.name}/{name}"
             found[full] = WatchedSource(full, source, references, poll, quick)
     return found
+
+
+def polls(watched: Mapping[str, WatchedSource]) -> dict[str, float]:
+    """Return the seconds between two looks, for the sources by name and for PROFILES."""
+    return {
+        PROFILES: LOCAL_POLL_SECONDS,
+        **{name: one.poll_seconds for name, one in watched.items()},
+    }
 
 
 def look(watched: WatchedSource) -> Look:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from envkit._internal.named_tuple import NamedTuple
-from envkit.resident.state import Began, Problem
+from envkit.resident.state import DEBOUNCE_SECONDS, MIN_INTERVAL_SECONDS, Began, Problem
 from envkit.resolution.resolve import DEFAULT_TIMEOUT_SECONDS
 
 TYPE_CHECKING = False
@@ -42,8 +42,8 @@ class WatchRequest(NamedTuple):
     overrides: Mapping[str, str] | None = None
     pristine: bool = False
     timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS
-    debounce_seconds: float = 2.0
-    min_interval_seconds: float = 5.0
+    debounce_seconds: float = DEBOUNCE_SECONDS
+    min_interval_seconds: float = MIN_INTERVAL_SECONDS
     command: Sequence[str] = ()
     approve: Callable[[Sequence[PreparedProfile]], None] | None = None
 

@@ -145,7 +145,7 @@ def watch_signals(descriptor: int) -> None:
 def die_of(number: int) -> int:
     """End this process by a signal; return the exit status for one that it survives.
 
-    Process 1 of a container survives every signal of its own.
+    Process 1 of a container survives every signal that it sends itself.
     """
     forbid_core()  # it would contain values
     if number not in (SIGKILL, SIGSTOP):

@@ -1,6 +1,6 @@
-"""What is known of a watched environment, as plain data. `decide` is made of it.
+"""The state of a watched environment, as plain data; `decide` works on it.
 
-What is watched is called a source here: a source of a profile, or the files of the profiles. A
+A source here is a source of a profile, or the files of the profiles. A
 *token* stands for one value of a source: it is equal as long as the value is, and shows nothing
 of it.
 """
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 NEVER = float("-inf")
 FOREVER = float("inf")
+DEBOUNCE_SECONDS = 2.0  # the default of --debounce
+MIN_INTERVAL_SECONDS = 5.0  # between two restarts of an app
 
 
 class Settings(NamedTuple):
@@ -33,8 +35,8 @@ class Settings(NamedTuple):
     """
 
     polls: Mapping[str, float]
-    debounce_seconds: float = 2.0
-    min_interval_seconds: float = 5.0
+    debounce_seconds: float = DEBOUNCE_SECONDS
+    min_interval_seconds: float = MIN_INTERVAL_SECONDS
 
     @property
     def longest_debounce_seconds(self) -> float:

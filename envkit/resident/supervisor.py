@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from envkit.resident.lifecycle import Settings
     from envkit.resident.watcher import Watcher
 
-# between looks for what remains of an app: its parent is not always told
+# between looks for what remains of an app: its parent is not always notified
 LOOK_SECONDS, LONGEST_LOOK_SECONDS = 0.01, 0.2
 _STOPS_A_JOB = frozenset((sig.SIGTSTP, sig.SIGTTIN, sig.SIGTTOU))
 _WITH_A_TERMINAL = frozenset((sig.SIGTERM,))
@@ -344,7 +344,8 @@ class Supervisor:
                 # a pipe that is ready takes so much; the label is short
                 self._tell_person(kind, _shortened(text, select.PIPE_BUF - 100))
                 sys.stderr.flush()
-        except (OSError, ValueError):  # closed, or the terminal is gone: all that follows, too
+        except (OSError, ValueError):
+            # it is closed, or the terminal is gone; later calls fail as well
             sys.stderr = open(os.devnull, "w")  # noqa: SIM115 - until the end
 
 

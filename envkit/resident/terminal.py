@@ -5,8 +5,8 @@ in a loop of a shell would work. A signal may then be sent to the group, and so 
 (Ctrl-C, `kill %1`), or to envkit alone (`kill PID`), and the kernel does not say which. The
 witness is a small process in the same group. What it receives, the app has received.
 
-It tells envkit by a pipe: the number of each signal, and 0 as the answer to a question. A signal
-to the group is pending for all of its members before envkit can ask, so what precedes the
+It reports to envkit by a pipe: the number of each signal, and 0 as the answer to a question. A
+signal to the group is pending for all of its members before envkit can ask, so what precedes the
 answer is complete. Envkit asks twice, for a machine that pauses in the middle.
 """
 

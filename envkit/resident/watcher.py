@@ -8,7 +8,7 @@
         for event in watcher.step(monotonic()):
             ...                                   # Changed, Warned, Recovered
 
-What always holds: an environment that is not valid, or that a store failed to give, is never
+Guarantees: an environment that is not valid, or that a store failed to give, is never
 announced; stores other than files are asked only in short-lived child processes, so clients are
 never loaded in this one; values are only in memory and in an anonymous pipe.
 """
@@ -25,7 +25,7 @@ from envkit.resident.decide import Announce, Look, Read, Renew, Wait, after, dec
 from envkit.resident.forked import JobState, all_parts, start_job
 from envkit.resident.holding import HoldingFile
 from envkit.resident.logins import LOGIN, WARNING, Logins, has_leases
-from envkit.resident.noticing import look, look_at_files, watched_sources
+from envkit.resident.noticing import PROFILES, look, look_at_files, polls, watched_sources
 from envkit.resident.request import Changed, Recovered, Warned, WatchRequest, event_of
 from envkit.resident.state import (
     Announced,
@@ -57,9 +57,6 @@ if TYPE_CHECKING:
     from envkit.resolution.prepare import PreparedProfile
 
 __all__ = ["Changed", "Recovered", "Warned", "WatchRequest", "Watcher"]
-
-PROFILES = "profiles"  # the name under which their files are looked at
-PROFILES_POLL_SECONDS = 1.0
 
 
 class Watcher:
@@ -158,7 +155,7 @@ class Watcher:
         return min([self._until, *(job.late_at for job in self._jobs())])
 
     def step(self, now: float) -> list[Event]:
-        """Do what is due, without blocking, and return what has happened.
+        """Do the next actions without blocking, and return the events.
 
         Args:
             now: from `monotonic`.
@@ -368,9 +365,8 @@ class Watcher:
         self._prepared = prepared
         self._watched = watched_sources(prepared)
         self._logins.watch(self._watched)
-        polls = {name: one.poll_seconds for name, one in self._watched.items()}
         self._settings = Settings(
-            {PROFILES: PROFILES_POLL_SECONDS, **polls},
+            polls(self._watched),
             self._request.debounce_seconds,
             self._request.min_interval_seconds,
         )

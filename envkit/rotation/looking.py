@@ -129,7 +129,7 @@ def _look(context: RunContext, seen: Snapshot, before: Evidence) -> Evidence:
         return after_look(before, result.value, now, hidden)
     if isinstance(error, AnotherTargetError) or not isinstance(error, Exception):
         raise error
-    if not isinstance(error, EnvkitError):  # its text may hold a value
+    if not isinstance(error, EnvkitError):  # its text may contain a value
         error = RotationError(f"the look failed: {type(error).__name__}")
     return after_failure(before, error.message, now, hidden)
 

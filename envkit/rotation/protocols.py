@@ -53,7 +53,7 @@ class Rotator(Protocol):
     facts that `prepare` and `create` returned.
 
     A rotator may have `cache_age_seconds`: how long readers cache a value before they read it
-    again, as far as its settings tell. `envkit check` compares the grace period with it. It may
+    again, as far as its settings say. `envkit check` compares the grace period with it. It may
     have `looks_beside`: the names of fields that are not rotated, and that `prepare` receives
     with the others if the secret has them.
     """

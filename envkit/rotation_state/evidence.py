@@ -154,7 +154,7 @@ def as_of(evidence: Evidence, now: float) -> Evidence:
 def after_failure(
     evidence: Evidence, error: str, now: float, hidden: Sequence[str] = ()
 ) -> Evidence:
-    """Return the evidence after a look that failed; what was seen before stays."""
+    """Return the evidence after a look that failed; earlier sightings stay."""
     return evidence._replace(tried_at=now, error=_text(error, hidden, longest=MAX_MESSAGE))
 
 
@@ -186,7 +186,7 @@ def describe(evidence: Evidence) -> str:
 
 
 def encode(evidence: Evidence) -> dict[str, object]:
-    """Return evidence as what JSON can hold."""
+    """Return evidence as JSON data."""
     return {**evidence._asdict(), "readers": [one._asdict() for one in evidence.readers]}
 
 

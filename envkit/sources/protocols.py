@@ -186,7 +186,7 @@ class VersionCheck(Protocol):
 class LoginState(Protocol):
     """Optional: a login that one process passes on to the next, so that it is not repeated.
 
-    A watcher asks stores in short-lived processes. What is passed on stays in memory.
+    A watcher asks stores in short-lived processes. The state that they pass on stays in memory.
     """
 
     def login_state(self) -> Mapping[str, object]:
@@ -206,7 +206,7 @@ class LoginState(Protocol):
         ...
 
     def renew_login(self) -> LoginWarning | None:
-        """Do what is due for the login that was resumed: renew it, or log in again.
+        """Renew the resumed login, or log in again, if that is due.
 
         Returns:
             a warning, once, if the login will end and cannot be repeated.

@@ -101,7 +101,7 @@ def test_a_secret_without_versions_is_read_and_shows_nothing_of_its_value(source
     assert isinstance(version(source, text), Absent)
 
 
-def test_where_metadata_is_forbidden_the_secret_is_read_and_metadata_asked_for_no_more(
+def test_a_source_that_may_not_read_metadata_reads_the_secret_and_asks_for_metadata_once(
     openbao, folder, proxy
 ):
     policy = openbao.policy({f"secret/data/{folder}/*": ["read"]})

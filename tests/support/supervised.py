@@ -16,6 +16,7 @@ a pipe to read changes from, one line of JSON each; then come the arguments of `
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import select
@@ -92,8 +93,9 @@ class Supervised:
     def __exit__(self, *_: object) -> None:
         if self.process.poll() is None:
             for pid in self.children():
-                # the app leads a group; process 1 of a container does not
-                os.kill(-pid if os.getpgid(pid) == pid else pid, signal.SIGKILL)
+                with contextlib.suppress(ProcessLookupError):  # it has ended meanwhile
+                    # the app leads a group; process 1 of a container does not
+                    os.kill(-pid if os.getpgid(pid) == pid else pid, signal.SIGKILL)
             self.process.kill()
             self.process.wait()
         self._close()

@@ -1,4 +1,4 @@
-"""`envkit doctor`: diagnose profiles, settings and logins to stores; show what watchers hold."""
+"""`envkit doctor`: diagnose profiles, settings and logins to stores; list the running watchers."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What `envkit exec` needs besides becoming the app: warnings, and staying its parent."""
+"""What `envkit exec` needs beyond becoming the app: warnings, and staying its parent."""

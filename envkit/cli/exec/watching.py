@@ -13,9 +13,10 @@ from envkit._internal.files import set_leaving
 from envkit.cli.error_text import print_labelled
 from envkit.cli.options import WATCHING
 from envkit.errors import UsageError
-from envkit.resident.lifecycle import Do, Settings
+from envkit.resident.lifecycle import STOP_TIMEOUT_SECONDS, Do, Settings
 from envkit.resident.request import WatchRequest
 from envkit.resident.signals import number_of, signal_numbers
+from envkit.resident.state import DEBOUNCE_SECONDS, MIN_INTERVAL_SECONDS
 from envkit.resident.supervisor import Plan, Supervisor
 from envkit.resident.watcher import Watcher
 from envkit.sources.registry import current_guard
@@ -30,9 +31,6 @@ if TYPE_CHECKING:
     from envkit.resident.watcher import Changed
     from envkit.resolution.prepare import PreparedProfile
 
-DEBOUNCE_SECONDS = 2.0
-MIN_INTERVAL_SECONDS = 5.0
-STOP_TIMEOUT_SECONDS = 10.0
 WAYS = ("restart", "signal", "run")
 
 

@@ -1,4 +1,4 @@
-"""The callbacks of a live environment, and which change each of them has been told of."""
+"""The callbacks of a live environment, and the last change that each of them received."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """What a live environment does: read, look for changes, call back, all of it for many threads.
 
-What always holds: one thread reads at a time; another one waits for it only if it has no value
+Guarantees: one thread reads at a time; another one waits for it only if it has no value
 yet, or asks for a newer one; a snapshot is replaced as a whole, and only by a complete, valid
 environment whose audit record is written. A failure after the first read is logged, not raised.
 """
@@ -15,10 +15,10 @@ from envkit.resident.asking import problem_of
 from envkit.resident.decide import Renew
 from envkit.resident.in_process import outage, refusals
 from envkit.resident.in_process.callbacks import Callbacks
-from envkit.resident.in_process.looking import PROFILES, READ, Looking
+from envkit.resident.in_process.looking import READ, Looking
 from envkit.resident.in_process.snapshot import differing, first, following, new_names
 from envkit.resident.logins import RELEASE_SECONDS
-from envkit.resident.noticing import Look, look, look_at_files
+from envkit.resident.noticing import PROFILES, Look, look, look_at_files
 from envkit.resident.state import Problem
 
 TYPE_CHECKING = False
@@ -305,7 +305,7 @@ class _Flight:
     Attributes:
         ended: whether it is over.
         error: why the first read failed.
-        notices: what is to be logged of a later one.
+        notices: the messages to log about a later one.
         thread: which one reads.
     """
 

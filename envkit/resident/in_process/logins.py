@@ -1,8 +1,10 @@
 """What the sources of a live environment have for a limited time: logins and leases.
 
-They are passed on from read to read; see `LoginState` and `Leasing`. What always holds: a login
-is repeated, and a lease replaced, only when it ends; leases are revoked only by the process that
-read the secrets, not by its forks.
+They are passed on from read to read; see `LoginState` and `Leasing`.
+
+Guarantees: a login is repeated, and a lease replaced, only when it ends; a login that fails to
+be renewed is tried again at the next look; leases are revoked only by the process that read the
+secrets, not by its forks.
 """
 
 from __future__ import annotations
@@ -35,10 +37,7 @@ class Logins:
 
     def resume(self, name: str, source: Any) -> None:
         """Have a new source use the login of the one before it."""
-        if not hasattr(source, "resume_login"):
-            if hasattr(source, "share_connection"):
-                source.share_connection()
-        elif state := self._states.get(name):
+        if hasattr(source, "resume_login") and (state := self._states.get(name)):
             source.resume_login(state)
 
     def store(self, name: str, source: Any) -> None:

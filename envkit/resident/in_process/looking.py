@@ -1,6 +1,6 @@
 """Decide when a live environment is looked at and read: `resident.decide` with a clock.
 
-What always holds: the caller has one lock for every call; nothing here waits or asks a store.
+Guarantees: the caller has one lock for every call; nothing here waits or asks a store.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from random import uniform
 from time import monotonic
 
 from envkit.resident.decide import Look, Renew, Wait, after, decide, watching
+from envkit.resident.noticing import PROFILES, polls
 from envkit.resident.state import (
     Announced,
     LookBegun,
@@ -33,8 +34,6 @@ if TYPE_CHECKING:
     from envkit.resident.noticing import WatchedSource
     from envkit.resident.state import Event, Leased, Notice, Problem, State, Tokens
 
-PROFILES = "profiles"  # the files of the profiles, which are looked at as a source is
-PROFILES_SECONDS = 1.0
 READ: frozenset[str] = frozenset()  # in the place of sources: read the environment
 
 
@@ -45,7 +44,7 @@ class Watched:
         sources: by name.
         files: of the profiles.
         deadline: of the sources, which begins anew with each look.
-        base: tokens of what is looked at quickly, seen before the values were read.
+        base: tokens of the quick sources, seen before the values were read.
     """
 
     def __init__(
@@ -69,8 +68,7 @@ class Watched:
 
     def settings(self) -> Settings:
         """Return how often each is looked at. Reads are not debounced: an access waits for none."""
-        polls = {name: one.poll_seconds for name, one in self.sources.items()}
-        return Settings({PROFILES: PROFILES_SECONDS, **polls}, 0.0, 0.0)
+        return Settings(polls(self.sources), 0.0, 0.0)
 
 
 class Looking:
@@ -78,7 +76,7 @@ class Looking:
 
     Attributes:
         next_at: when there is something to do, on the monotonic clock.
-        watched: what is looked at.
+        watched: the sources to look at.
     """
 
     def __init__(self, watched: Watched) -> None:

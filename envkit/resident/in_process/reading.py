@@ -1,6 +1,6 @@
 """Read one environment again and again, each time from its profile files and its stores.
 
-What always holds: which environment it is, and in which folder, is decided at the first read,
+Guarantees: which environment it is, and in which folder, is decided at the first read,
 so that a later `chdir` or a changed `ENVKIT_ENV` leads to no other one; every read opens its
 sources anew, so that a read that was too late disturbs no later one; a login is shared by all
 reads of the process. Reads are for one thread at a time.
@@ -17,9 +17,9 @@ from envkit.audit.session import Access
 from envkit.errors import EnvkitError, ReasonMissingError, UsageError
 from envkit.profile.discovery import profiles_folder
 from envkit.resident.in_process.logins import Logins
-from envkit.resident.in_process.looking import PROFILES, Watched
+from envkit.resident.in_process.looking import Watched
 from envkit.resident.logins import hold_leases
-from envkit.resident.noticing import look, look_at_files, watched_sources
+from envkit.resident.noticing import PROFILES, look, look_at_files, watched_sources
 from envkit.resolution.prepare import named, prepare
 from envkit.resolution.resolve import check_arguments, in_python, resolve_prepared
 from envkit.resolution.selection import globs

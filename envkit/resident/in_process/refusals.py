@@ -1,6 +1,6 @@
 """When a store is asked after a login was refused: at once, and soon again. Pure.
 
-What always holds: all threads whose login was refused share one pace, whatever their number;
+Guarantees: all threads whose login was refused share one pace, whatever their number;
 a login that stays refused, because its password is simply wrong, asks once a second at most.
 """
 

@@ -1,4 +1,4 @@
-"""An environment as it was read at one time, and what is different in a newer one. Pure."""
+"""An environment as it was read at one time, and the differences to a newer one. Pure."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ class FoundRecord(NamedTuple):
 
     Attributes:
         name: of the record, unique in its store.
-        ref: the rotated value, as far as the name of the record tells.
+        ref: the rotated value, as far as the name of the record says.
     """
 
     name: str

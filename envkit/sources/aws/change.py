@@ -1,4 +1,4 @@
-"""Write and restore values of one secret, from what is in it now."""
+"""Write and restore values of one secret, starting from its current content."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class Change(NamedTuple):
         return self.write({ref: value}, expected)
 
     def _current(self, expected: str | None) -> SecretVersion:
-        """Return what is in the secret now.
+        """Return the current content of the secret.
 
         Raises:
             ConflictError: that is not the expected version.

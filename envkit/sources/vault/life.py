@@ -1,7 +1,7 @@
 """When a token is renewed, or replaced by a new login. Pure.
 
 A token is renewed at two thirds of its life. One that cannot be renewed, or no further, is
-replaced at half of what is left of it, so that there is time if that fails.
+replaced at half of its remaining life, so that there is time if that fails.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Life(NamedTuple):
     known: bool = True
 
     def lease(self, now: float) -> Lease | None:
-        """Return what is left of it; None if that is not known."""
+        """Return the remaining lease; None if it is not known."""
         from envkit.sources.vault.auth import Lease
 
         if not self.known:

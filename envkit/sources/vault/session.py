@@ -1,6 +1,6 @@
 """The login of one source: its client, how long the token lives, and the mounts that it sees.
 
-What always holds: one login and one look at each mount for a source; a token goes to no server
+Guarantees: one login and one look at each mount for a source; a token goes to no server
 but the one that it was obtained from; nothing waits beyond the deadline.
 """
 

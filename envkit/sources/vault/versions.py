@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 def current_versions(
     session: Session, wanted: Collection[Target]
 ) -> Mapping[Target, str | Absent | EnvkitError]:
-    """Return the version of each secret; where there are none, a hash of what is in it.
+    """Return the version of each secret; where there are none, a hash of its content.
 
     Args:
         session: that is logged in.

@@ -308,7 +308,7 @@ def test_a_daemon_survives_the_app_that_ends_by_itself():
             os.kill(daemon, signal.SIGKILL)
 
 
-def test_what_is_left_in_the_group_of_an_app_that_ends_is_stopped():
+def test_other_processes_of_the_group_are_stopped_when_the_app_ends():
     app = f"({IGNORES}) & read x < /dev/null; exit 5"
     with Supervised("--watch", "--stop-timeout", "0.1", "--", *shell(app)) as run:
         assert run.wait() == 5

@@ -246,7 +246,7 @@ def test_a_profile_that_needs_new_trust_is_refused_without_a_question(local, wat
     assert asked == []
 
 
-def test_what_the_caller_does_not_approve_is_not_announced(local, watch):
+def test_an_environment_that_the_caller_does_not_approve_is_not_announced(local, watch):
     def approve(prepared):
         if "LD_PRELOAD" in prepared[0].plan.selected:
             raise EnvkitError("LD_PRELOAD is not allowed")
