@@ -12,7 +12,7 @@ REFERENCE = "docs/reference/cli.md"
 
 # the section of `--help` for each option; the others are listed first, under "Options"
 PANELS = {
-    "Environment": ("--env", "--profiles", "--only", "--except", "--set", "--pristine"),
+    "Environment": ("--env", "--profiles", "--only", "--except", "--set", "--pristine", "--files"),
     "Watching": (
         *("--watch", "--supervise", "--stop-signal", "--stop-timeout", "--debounce", "--splay"),
     ),

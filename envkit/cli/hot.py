@@ -9,7 +9,7 @@ from envkit._internal.clock import Deadline
 from envkit.audit.session import Access
 from envkit.cli.boundary import guarded
 from envkit.cli.options import COMMANDS, WATCHING, parse
-from envkit.errors import AbsentError, IncompleteError, UsageError
+from envkit.errors import AbsentError, EnvkitError, IncompleteError, UsageError
 from envkit.resolution.prepare import prepare
 from envkit.resolution.resolve import resolve_prepared
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from typing import NoReturn
 
     from envkit.cli.options import Arguments
+    from envkit.launch.exec import FileContent
     from envkit.resolution.environment import Environment
     from envkit.resolution.prepare import PreparedProfile
 
@@ -139,9 +140,22 @@ def _run_app(given: Arguments) -> NoReturn:
     if os.getpid() == 1:
         end_on_signals()
     environment = _resolve("exec", given, into="process")
-    passed = overlay(environment, parent_environment(), pristine=given.flag("pristine"))
+    contents: dict[bytes, FileContent] = {}
+    passed = overlay(
+        environment, parent_environment(), pristine=given.flag("pristine"), files=contents
+    )
     _warn_of_literals(command, environment)
-    replace_process(command, passed)
+    if not contents:
+        replace_process(command, passed)
+    from envkit.launch.app_files import AppFiles
+    from envkit.launch.memory_folder import files_folder
+
+    files = AppFiles(*files_folder(given.one("files"), os.environ))
+    try:
+        replace_process(command, {**passed, **files.write(contents)})
+    except EnvkitError:
+        files.remove()
+        raise
 
 
 def _warn_of_literals(command: Sequence[str], names: Container[str]) -> None:
@@ -170,7 +184,7 @@ def _watch_app(given: Arguments) -> int:
         first = watcher.first()
         access.record(first.names, first.versions)
     _warn_of_literals(command, first.names)
-    return supervise(command, first, watcher, plan, access)
+    return supervise(given, command, first, watcher, plan, access)
 
 
 def _dry_run(given: Arguments) -> int:
@@ -184,7 +198,8 @@ def _dry_run(given: Arguments) -> int:
                     one.locate(ref) for refs in variable.references.values() for ref in refs
                 ] + list(variable.variables.values())
                 literal = "--set" if variable.declaration.on_command_line else "literal"
-                rows.append((variable.name, ", ".join(places) or literal))
+                file = "" if variable.declaration.file_mode is None else " (as a file)"
+                rows.append((variable.name, (", ".join(places) or literal) + file))
     width = max((len(name) for name, _ in rows), default=0)
     for name, place in rows:
         print(f"{name:<{width}}  {place}")

@@ -12,6 +12,7 @@ import os
 import sys
 from errno import ENOEXEC
 
+from envkit._internal.named_tuple import NamedTuple
 from envkit.errors import CommandNotFoundError, LimitError, NotExecutableError
 
 TYPE_CHECKING = False
@@ -52,8 +53,22 @@ def parent_environment() -> dict[bytes, bytes]:
     return parent
 
 
+class FileContent(NamedTuple):
+    """The value of a variable with `as = "file"`, and the mode of its file."""
+
+    data: bytes
+    mode: int
+
+    def __repr__(self) -> str:
+        return f"FileContent(mode={self.mode:#o})"
+
+
 def overlay(
-    environment: Environment, parent: Mapping[bytes, bytes], *, pristine: bool = False
+    environment: Environment,
+    parent: Mapping[bytes, bytes],
+    *,
+    pristine: bool = False,
+    files: dict[bytes, FileContent] | None = None,
 ) -> dict[bytes, bytes]:
     """Return the variables for a program; the environment overrides the parent.
 
@@ -61,9 +76,11 @@ def overlay(
         environment: the variables of the profile.
         parent: the variables of this process, as in `os.environb`.
         pristine: of the parent's variables, pass only PRISTINE and `LC_*`.
+        files: receives the variables with `as = "file"`, for `app_files`.
 
     Returns:
-        the parent's variables without envkit's own settings, and the environment's.
+        the parent's variables without envkit's own settings, and the environment's but those with
+        `as = "file"`.
     """
     strip = {name.encode() for name in environment.bootstrap}
     result = {
@@ -74,7 +91,13 @@ def overlay(
         and (not pristine or name in PRISTINE or name.startswith(b"LC_"))
     }
     for variable in environment.variables():
-        result[variable.name.encode()] = variable.value.to_bytes()
+        if variable.file_mode is None:
+            result[variable.name.encode()] = variable.value.to_bytes()
+        else:
+            name = variable.name.encode()
+            result.pop(name, None)
+            if files is not None:
+                files[name] = FileContent(variable.value.to_bytes(), variable.file_mode)
     return result
 
 
@@ -91,7 +114,7 @@ def check_limits(arguments: Sequence[bytes], environ: Mapping[bytes, bytes]) -> 
                 raise LimitError(
                     f"{name.decode()} has {size:,} bytes with its name; "
                     f"the kernel passes at most {MAX_VARIABLE_BYTES:,}",
-                    hint="put it into a file and pass the file's path",
+                    hint='give it to the program as a file: add as = "file" to the variable',
                 )
     strings = sum(sizes.values()) + sum(map(len, arguments)) + len(arguments) + len(sizes)
     total = strings + POINTER_BYTES * (len(arguments) + len(sizes))

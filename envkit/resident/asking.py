@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from typing import TypeAlias
 
+    from envkit.launch.exec import FileContent
     from envkit.resident.forked import Send
     from envkit.resident.noticing import WatchedSource
     from envkit.resident.request import WatchRequest
@@ -136,10 +137,12 @@ def _read(
         for source in watched:
             resume_login(source, logins)
         environment = _steady(prepared, watched, deadline)
-        environ = overlay(environment, parent_environment(), pristine=request.pristine)
+        files: dict[bytes, FileContent] = {}
+        environ = overlay(environment, parent_environment(), pristine=request.pristine, files=files)
         if command:
             check_limits([os.fsencode(word) for word in command], environ)
-        send(_of(environment, environ))
+        plain = {name: tuple(content) for name, content in files.items()}
+        send((READ, environ, tuple(environment), versions_of(environment.variables()), plain))
     except EnvkitError as error:
         send((REFUSED, problem_of(error).value, pickled(error)))
     except Exception as bug:  # noqa: BLE001 - its message might quote a value
@@ -172,10 +175,6 @@ def _steady(
         raise error
     assert environment is not None  # noqa: S101 - it was resolved, or there is an error
     return environment
-
-
-def _of(environment: Environment, environ: dict[bytes, bytes]) -> tuple[object, ...]:
-    return READ, environ, tuple(environment), versions_of(environment.variables())
 
 
 def problem_of(error: EnvkitError) -> Problem:

@@ -16,6 +16,7 @@ from time import monotonic
 from envkit._internal.named_tuple import NamedTuple
 from envkit._internal.paths import state_folder
 from envkit.errors import EnvkitError
+from envkit.launch.process_identity import namespace, started_at
 from envkit.resident.state import Announced, Looked, ReadRefused, ReadValid
 
 TYPE_CHECKING = False
@@ -153,7 +154,7 @@ class HoldingFile:
             os.makedirs(os.path.dirname(self._path), mode=0o700, exist_ok=True)
             folder = os.path.realpath(os.path.dirname(self._path))
             path = os.path.join(folder, os.path.basename(self._path))
-            write_own(path, _json({**holding._asdict(), "host": _host()}).encode())
+            write_own(path, _json({**holding._asdict(), "host": namespace()}).encode())
         except (OSError, EnvkitError):
             return
 
@@ -179,7 +180,7 @@ def _running() -> Iterator[Holding]:
             content, state = read_own(path, MAX_BYTES)
             parts = dict(json.loads(content))
             host, holding = parts.pop("host"), Holding(**parts)
-            if state.st_uid != os.geteuid() or host != _host():
+            if state.st_uid != os.geteuid() or host != namespace():
                 continue  # it may run in another container, which has the same home
         except (OSError, EnvkitError, ValueError, TypeError, LookupError, RecursionError):
             continue
@@ -213,24 +214,5 @@ def _folder() -> str:
 
 def _name(pid: int) -> str:
     """Return the name of the file of the process that has this pid now; empty if none has."""
-    try:
-        with open(f"/proc/{pid}/stat", "rb") as file:
-            started = file.read().rpartition(b")")[2].split()[19].decode()
-    except OSError:
-        if os.path.exists("/proc/self/stat"):
-            return ""
-        try:  # a system without /proc does not say when it started
-            os.kill(pid, 0)
-        except ProcessLookupError:
-            return ""
-        started = "0"
-    return f"{pid}-{started}.json"
-
-
-def _host() -> str:
-    """Return what differs where the same pid may be another process."""
-    try:
-        space = os.readlink("/proc/self/ns/pid")
-    except OSError:
-        space = ""
-    return f"{os.uname().nodename} {space}"
+    started = started_at(pid)
+    return "" if started is None else f"{pid}-{started}.json"

@@ -1,4 +1,4 @@
-"""What a watcher is asked to watch."""
+"""What a watcher is asked to watch, and what it announces."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from envkit.launch.exec import FileContent
     from envkit.resolution.prepare import PreparedProfile
 
 
@@ -43,3 +44,50 @@ class WatchRequest(NamedTuple):
     min_interval_seconds: float = 5.0
     command: Sequence[str] = ()
     approve: Callable[[Sequence[PreparedProfile]], None] | None = None
+
+
+class Changed(NamedTuple):
+    """A new environment, complete and valid.
+
+    Attributes:
+        environ: all variables for the app, as `overlay` returns them.
+        names: the profile's variables whose value is new, and those that are gone; for the
+            first environment all of them.
+        versions: per variable the versions of the secrets that it was made from, for audit.
+        files: the variables with `as = "file"`, which are not in `environ`.
+    """
+
+    environ: dict[bytes, bytes]
+    names: tuple[str, ...]
+    versions: dict[str, list[str]]
+    files: Mapping[bytes, FileContent] = {}
+
+    def value(self, name: str) -> object:
+        """Return what can be compared with the value in another environment."""
+        found = self.files.get(name.encode())
+        return self.environ.get(name.encode()) if found is None else found
+
+    def __repr__(self) -> str:
+        return f"Changed(names={self.names!r})"
+
+
+class Warned(NamedTuple):
+    """A store has begun to fail, or the environment is no longer valid; once per outage.
+
+    Attributes:
+        text: for people, without values.
+        hints: what to do about it, in the imperative.
+    """
+
+    text: str
+    hints: tuple[str, ...] = ()
+
+
+class Recovered(NamedTuple):
+    """What a `Warned` said is over.
+
+    Attributes:
+        text: for people, without values.
+    """
+
+    text: str

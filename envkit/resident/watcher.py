@@ -20,15 +20,15 @@ from select import select
 from time import monotonic
 
 from envkit._internal.clock import Deadline
-from envkit._internal.named_tuple import NamedTuple
 from envkit.errors import EnvkitError, UnavailableError
+from envkit.launch.exec import FileContent
 from envkit.resident import asking
 from envkit.resident.decide import Announce, Look, Read, Wait, after, decide, watching
 from envkit.resident.forked import Job, JobState
 from envkit.resident.holding import HoldingFile
 from envkit.resident.logins import LOGIN, Logins
 from envkit.resident.noticing import look, watched_sources
-from envkit.resident.request import WatchRequest
+from envkit.resident.request import Changed, Recovered, Warned, WatchRequest
 from envkit.resident.state import (
     Announced,
     Began,
@@ -59,46 +59,6 @@ __all__ = ["Changed", "Recovered", "Warned", "WatchRequest", "Watcher"]
 
 PROFILES = "profiles"  # the name under which their files are looked at
 PROFILES_POLL_SECONDS = 1.0
-
-
-class Changed(NamedTuple):
-    """A new environment, complete and valid.
-
-    Attributes:
-        environ: all variables for the app, as `overlay` returns them.
-        names: the profile's variables whose value is new, and those that are gone; for the
-            first environment all of them.
-        versions: per variable the versions of the secrets that it was made from, for audit.
-    """
-
-    environ: dict[bytes, bytes]
-    names: tuple[str, ...]
-    versions: dict[str, list[str]]
-
-    def __repr__(self) -> str:
-        return f"Changed(names={self.names!r})"
-
-
-class Warned(NamedTuple):
-    """A store has begun to fail, or the environment is no longer valid; once per outage.
-
-    Attributes:
-        text: for people, without values.
-        hints: what to do about it, in the imperative.
-    """
-
-    text: str
-    hints: tuple[str, ...] = ()
-
-
-class Recovered(NamedTuple):
-    """What a `Warned` said is over.
-
-    Attributes:
-        text: for people, without values.
-    """
-
-    text: str
 
 
 if TYPE_CHECKING:
@@ -291,7 +251,8 @@ class Watcher:
         if isinstance(found, ReadRefused):
             self._after(found, now, events)
             return
-        changed = found.environ != self._current.environ
+        before = self._current
+        changed = (found.environ, found.files) != (before.environ, before.files)
         self._next = found if changed else None
         self._after(ReadValid(changed=changed), now, events)
         self._prepare_again(now, events)
@@ -309,7 +270,9 @@ class Watcher:
             return ReadRefused(Problem.FAILED, self._ended(job), _spread())
         if answer[0] == asking.REFUSED:
             return ReadRefused(Problem(answer[1]), asking.unpickled(answer[2]), _spread())
-        return Changed(*answer[1:])
+        _, environ, names, versions, files = answer
+        contents = {name: FileContent(*content) for name, content in files.items()}
+        return Changed(environ, names, versions, contents)
 
     def _ended(self, job: Job) -> EnvkitError:
         if job.state is JobState.CRASHED:
@@ -326,7 +289,7 @@ class Watcher:
         names = [
             name
             for name in dict.fromkeys((*after_.names, *before.names))
-            if before.environ.get(name.encode()) != after_.environ.get(name.encode())
+            if before.value(name) != after_.value(name)
         ]
         self._file.hold(after_.names, after_.versions, names)
         return after_._replace(names=tuple(names))

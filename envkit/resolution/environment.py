@@ -55,6 +55,8 @@ class Variable(NamedTuple):
         origins: the store values that it was computed from; empty for a literal.
         note: `default` or `fallback` if the stores did not have the value, `--set`, or empty.
         readings: the strings that the sources returned, and the results of filters on them.
+        file_mode: the mode of the file that an app gets the value in; None if it gets the value
+            in the variable itself.
     """
 
     name: str
@@ -65,6 +67,7 @@ class Variable(NamedTuple):
     origins: tuple[Origin, ...] = ()
     note: str = ""
     readings: tuple[Secret, ...] = ()
+    file_mode: int | None = None
 
 
 class TypedReader:

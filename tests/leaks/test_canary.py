@@ -46,6 +46,7 @@ class Case(NamedTuple):
 
 
 STDOUT = ("stdout",)
+FILE = 'F = { value = "{{ SECRET }}", as = "file" }'
 URL = 'URL = "https://x:{{ SECRET }}@x"'
 AWAY = {
     "variables": 'P = "{{ vault:secret/a#b }}"',
@@ -68,6 +69,13 @@ CASES = {
     "exec, and envkit stays": Case("exec -e prod --watch -- true"),
     "exec, envkit stays, and no such program": Case(
         "exec -e prod --supervise -- nosuch", status=127, told="nosuch"
+    ),
+    "exec, as a file in memory": Case(variables=FILE),
+    "exec, as a file while envkit stays": Case(
+        "exec -e prod --files files --watch -- true", variables=FILE
+    ),
+    "exec, as a file for no such program": Case(
+        "exec -e prod --files files -- nosuch", variables=FILE, status=127, told="nosuch"
     ),
     "dry run": Case("exec -e prod --dry-run"),
     "get": Case("get SECRET -e prod", shows=STDOUT),

@@ -71,6 +71,7 @@ ELSEWHERE = {
     "sources.dotenv_whole": "unit/sources/test_dotenv.py",
     "profile.model": "unit/profile/test_loader.py",
     "promotion": "unit/promotion/test_decide.py",
+    "launch.process_identity": "unit/launch/test_app_files.py",
     "resident.asking": "unit/resident/test_watcher.py",
     "resolution": "unit/resolution/test_resolve.py",
     # a real supervisor: what happens to the app

@@ -6,6 +6,7 @@ Imported only with these options. `resident.supervisor` does the work.
 from __future__ import annotations
 
 import gc
+import os
 
 from envkit._internal.files import set_leaving
 from envkit.cli.error_text import print_labelled
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from envkit.audit.session import Access
     from envkit.cli.options import Arguments
+    from envkit.launch.app_files import AppFiles
     from envkit.resident.watcher import Changed
     from envkit.resolution.prepare import PreparedProfile
 
@@ -76,11 +78,17 @@ def watcher_of(given: Arguments, command: Sequence[str]) -> Watcher:
 
 
 def supervise(
-    command: Sequence[str], first: Changed, watcher: Watcher, plan: Plan, access: Access
+    given: Arguments,
+    command: Sequence[str],
+    first: Changed,
+    watcher: Watcher,
+    plan: Plan,
+    access: Access,
 ) -> int:
     """Run the app, and keep its environment current; return its exit status.
 
     Args:
+        given: the arguments of `exec`.
         command: the program and its arguments.
         first: the environment that it starts with.
         watcher: from `watcher_of`.
@@ -93,7 +101,21 @@ def supervise(
     def record(change: Changed) -> None:
         access.record(change.names, change.versions)
 
-    return Supervisor(command, first, watcher, plan, tell=print_labelled, record=record).run()
+    def open_files() -> AppFiles:
+        from envkit.launch.app_files import AppFiles
+        from envkit.launch.memory_folder import files_folder
+
+        return AppFiles(*files_folder(given.one("files"), os.environ))
+
+    return Supervisor(
+        command,
+        first,
+        watcher,
+        plan,
+        tell=print_labelled,
+        record=record,
+        open_files=open_files,
+    ).run()
 
 
 def _may_leave(root: str, target: str) -> bool:
