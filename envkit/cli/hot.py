@@ -11,7 +11,7 @@ from envkit.cli.boundary import guarded
 from envkit.cli.options import COMMANDS, WATCHING, parse
 from envkit.errors import AbsentError, EnvkitError, IncompleteError, UsageError
 from envkit.resolution.prepare import prepare
-from envkit.resolution.resolve import resolve_prepared
+from envkit.resolution.resolve import USE, resolve_prepared
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -84,13 +84,22 @@ def _resolve(
         if into:
             _require_loading(prepared, deadline, lasting=into == "shell")
         access.begin(prepared)
-        environment = resolve_prepared(prepared, deadline)
+        environment = resolve_prepared(prepared, deadline, saved=USE)
         if name is not None and name not in environment:
             raise AbsentError(f"{name} is optional and not set in {environment.name}")
-        access.succeed(environment.variables())
+        access.succeed(environment.variables(), stale=environment.stale_seconds is not None)
+    _warn_of_age(environment.stale_seconds)
     if into == "process":
         _kept.append(prepared)
     return environment
+
+
+def _warn_of_age(stale_seconds: float | None) -> None:
+    if stale_seconds is not None:
+        from envkit.cli.error_text import print_labelled
+        from envkit.resolution.resolve import stale_text
+
+        print_labelled("warning", stale_text(stale_seconds))
 
 
 def _require_loading(
@@ -167,6 +176,7 @@ def _warn_of_literals(command: Sequence[str], names: Container[str]) -> None:
 
 def _watch_app(given: Arguments) -> int:
     """Run the app as `_run_app` does, and stay its parent."""
+    from envkit.audit import log as audit_log
     from envkit.cli.exec.watching import plan_of, supervise, watcher_of
     from envkit.launch.exec import end_on_signals
 
@@ -182,7 +192,9 @@ def _watch_app(given: Arguments) -> int:
         _require_loading(prepared, watcher.deadline, lasting=False)
         access.begin(prepared)
         first = watcher.first()
-        access.record(first.names, first.versions)
+        stale = first.stale_seconds is not None
+        access.record(first.names, first.versions, audit_log.STALE if stale else audit_log.OK)
+    _warn_of_age(first.stale_seconds)
     _warn_of_literals(command, first.names)
     return supervise(given, command, first, watcher, plan, access)
 

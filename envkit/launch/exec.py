@@ -28,6 +28,7 @@ POINTER_BYTES = 8
 COERCED_LOCALES = (b"C.UTF-8", b"C.utf8", b"UTF-8")
 # variables that a program needs in any environment, none of them secret
 PRISTINE = (b"PATH", b"HOME", b"USER", b"LOGNAME", b"SHELL", b"TERM", b"LANG", b"TZ", b"TMPDIR")
+STALE = b"ENVKIT_STALE"  # tells a program that a store was unavailable and its values are old
 _BOOTSTRAP_PREFIXES = (b"ENVKIT_", b"DOTENV_PRIVATE_KEY")
 
 
@@ -90,6 +91,8 @@ def overlay(
         and not name.startswith(_BOOTSTRAP_PREFIXES)
         and (not pristine or name in PRISTINE or name.startswith(b"LC_"))
     }
+    if environment.stale_seconds is not None:
+        result[STALE] = b"1"
     for variable in environment.variables():
         if variable.file_mode is None:
             result[variable.name.encode()] = variable.value.to_bytes()

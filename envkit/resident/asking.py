@@ -24,7 +24,7 @@ from envkit.resident.logins import resume_login, send_login
 from envkit.resident.noticing import look, watched_sources
 from envkit.resident.state import Problem
 from envkit.resolution.prepare import prepare
-from envkit.resolution.resolve import resolve_prepared
+from envkit.resolution.resolve import KEEP, USE, resolve_prepared
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ def read_first(
     """Return the work of the child that reads the environment for the first time."""
 
     def work(send: Send) -> None:
-        _read(lambda: prepared, request, deadline, {}, send)
+        _read(lambda: prepared, request, deadline, {}, send, saved=USE)
 
     return work
 
@@ -129,6 +129,7 @@ def _read(
     send: Send,
     *,
     command: Sequence[str] = (),
+    saved: str = KEEP,
 ) -> None:
     watched: Sequence[WatchedSource] = ()
     try:
@@ -136,13 +137,15 @@ def _read(
         watched = list(watched_sources(prepared).values())
         for source in watched:
             resume_login(source, logins)
-        environment = _steady(prepared, watched, deadline)
+        environment = _steady(prepared, watched, deadline, saved)
         files: dict[bytes, FileContent] = {}
         environ = overlay(environment, parent_environment(), pristine=request.pristine, files=files)
         if command:
             check_limits([os.fsencode(word) for word in command], environ)
         plain = {name: tuple(content) for name, content in files.items()}
-        send((READ, environ, tuple(environment), versions_of(environment.variables()), plain))
+        versions = versions_of(environment.variables())
+        age = environment.stale_seconds
+        send((READ, environ, tuple(environment), versions, plain, age))
     except EnvkitError as error:
         send((REFUSED, problem_of(error).value, pickled(error)))
     except Exception as bug:  # noqa: BLE001 - its message might quote a value
@@ -152,7 +155,10 @@ def _read(
 
 
 def _steady(
-    prepared: Sequence[PreparedProfile], watched: Sequence[WatchedSource], deadline: Deadline
+    prepared: Sequence[PreparedProfile],
+    watched: Sequence[WatchedSource],
+    deadline: Deadline,
+    saved: str,
 ) -> Environment:
     """Resolve the environment, and once more if a file was written meanwhile.
 
@@ -164,7 +170,7 @@ def _steady(
     for _ in range(ATTEMPTS):
         error: EnvkitError | None = None
         try:
-            environment = resolve_prepared(prepared, deadline)
+            environment = resolve_prepared(prepared, deadline, saved=saved)
         except EnvkitError as raised:
             error = raised
         after = [look(one).tokens for one in quick]

@@ -251,8 +251,7 @@ class Watcher:
         if isinstance(found, ReadRefused):
             self._after(found, now, events)
             return
-        before = self._current
-        changed = (found.environ, found.files) != (before.environ, before.files)
+        changed = not found.is_same(self._current)
         self._next = found if changed else None
         self._after(ReadValid(changed=changed), now, events)
         self._prepare_again(now, events)
@@ -270,9 +269,9 @@ class Watcher:
             return ReadRefused(Problem.FAILED, self._ended(job), _spread())
         if answer[0] == asking.REFUSED:
             return ReadRefused(Problem(answer[1]), asking.unpickled(answer[2]), _spread())
-        _, environ, names, versions, files = answer
+        _, environ, names, versions, files, stale_seconds = answer
         contents = {name: FileContent(*content) for name, content in files.items()}
-        return Changed(environ, names, versions, contents)
+        return Changed(environ, names, versions, contents, stale_seconds)
 
     def _ended(self, job: Job) -> EnvkitError:
         if job.state is JobState.CRASHED:

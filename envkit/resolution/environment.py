@@ -226,10 +226,11 @@ class Environment(TypedReader, Mapping[str, "Secret"]):
 
     It maps names to `Secret`s. `int(name)`, `bool(name)` and so on return Python values;
     `variable(name)` returns the provenance. `bootstrap` has the names of variables that only envkit
-    itself needs.
+    itself needs. `stale_seconds` is the age of the values, if a store is unavailable and values
+    that were saved before were used; else None.
     """
 
-    __slots__ = ("_declared", "_plans", "_variables", "bootstrap", "name")
+    __slots__ = ("_declared", "_plans", "_variables", "bootstrap", "name", "stale_seconds")
 
     def __init__(
         self,
@@ -238,10 +239,12 @@ class Environment(TypedReader, Mapping[str, "Secret"]):
         *,
         bootstrap: Collection[str] = (),
         plans: Sequence[Plan] = (),
+        stale_seconds: float | None = None,
     ) -> None:
         self.name = name
         self.bootstrap = frozenset(bootstrap)
         self._variables = {variable.name: variable for variable in variables}
+        self.stale_seconds = stale_seconds
         self._plans = tuple(plans)
         self._declared: dict[str, Declaration] | None = None  # created on first use
 
