@@ -145,6 +145,7 @@ NOTES = {
     "trust": Notes(
         "docs/concepts/trust.md", (0, 2, 3, 6), {6: "You did not agree, or envkit cannot ask you."}
     ),
+    "hook": Notes("docs/guides/shell-hook.md", (0, 2)),
 }
 
 

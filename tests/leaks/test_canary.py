@@ -77,6 +77,8 @@ CASES = {
     "exec, as a file for no such program": Case(
         "exec -e prod --files files -- nosuch", variables=FILE, status=127, told="nosuch"
     ),
+    "hook": Case("hook bash"),
+    "hook in a project that is not allowed": Case("hook bash --step 1"),
     "dry run": Case("exec -e prod --dry-run"),
     "get": Case("get SECRET -e prod", shows=STDOUT),
     "get of another one": Case("get OTHER -e prod", variables='OTHER = "x"'),
