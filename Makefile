@@ -17,7 +17,7 @@ PACKAGE := pyproject.toml README.md $(shell find envkit -name __pycache__ -prune
 help:  ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' $(firstword $(MAKEFILE_LIST)) | expand -t 22
 
-demo: $(VENV)/.installed  ## Run an app in two environments: no server, no account
+demo: $(VENV)/.installed  ## Run apps, and rotate a secret of one: no server, no account
 	@PATH="$(abspath $(BIN)):$$PATH" sh scripts/demo.sh
 
 # three at once even on two cores: tests mostly wait for servers
@@ -31,6 +31,7 @@ test-extra: $(VENV)/.test  ## Run the tests that need a browser, Node, podman, s
 torture: $(VENV)/.test  ## Kill rotations at every instruction while readers log in: two hours
 	$(BIN)/python tests/torture/kill.py $(TORTURE_ARGS)
 	$(BIN)/python tests/torture/races.py
+	$(BIN)/python tests/torture/in_use.py
 	$(BIN)/python tests/torture/fleet.py
 	$(BIN)/python tests/torture/pauses.py
 	$(BIN)/python tests/torture/foreign.py
@@ -38,6 +39,7 @@ torture: $(VENV)/.test  ## Kill rotations at every instruction while readers log
 	$(BIN)/python tests/torture/edits.py
 	$(BIN)/python tests/torture/records.py
 	$(BIN)/python tests/torture/answers.py
+	$(BIN)/python tests/torture/survive.py
 
 lint: $(VENV)/.lint  ## Check style, format and types
 	$(BIN)/ruff check

@@ -1,12 +1,14 @@
 #!/bin/sh
-# Run one app in two environments: `dev` with literals, `staging` with placeholders.
+# Run one app in two environments: `dev` with literals, `staging` with placeholders. Then rotate
+# a secret while an app runs.
 #
-# Needs `envkit` and `python3` on the PATH. Fails if the app does not get the expected
+# Needs `envkit` and `python3` on the PATH. Fails if an app does not get the expected
 # variables. Creates .env.staging and removes it again. If the file exists already, the demo
-# leaves it alone and does not show its values.
+# leaves it alone and does not show its values. The rotation uses a temporary folder.
 
 set -eu
 cd "$(dirname "$0")/.."
+repository=$PWD
 unset ENVKIT_ENV ENVKIT_PROFILES STAGING_DB_URL STAGING_REDIS_URL
 export PYTHONDONTWRITEBYTECODE=1
 
@@ -22,6 +24,30 @@ expect() {
     printf '%s\n' "$output"
     [ "$output" = "$expected" ] || fail "expected instead:
 $expected"
+}
+
+# Wait until the app in the background has started this many times, and show its last line.
+starts() {
+    for _ in $(seq 150); do
+        if [ "$(wc -l < output)" -ge "$1" ]; then
+            tail -n 1 output
+            return
+        fi
+        kill -0 "$app" 2> /dev/null || fail "the app has ended"
+        sleep 0.1
+    done
+    fail "the app has not started $1 times"
+}
+
+app=
+folder=
+clean() {
+    rm -f "$repository/.env.staging"
+    if [ -n "$app" ]; then
+        kill "$app" 2> /dev/null || true
+        wait "$app" 2> /dev/null || true
+    fi
+    [ -z "$folder" ] || rm -rf "$folder"
 }
 
 say "1. Development: profiles/dev.toml contains the values."
@@ -50,7 +76,7 @@ printf '(exit status %s)\n' "$status"
 [ "$status" -eq 4 ] || fail "expected exit status 4"
 
 say "3. Store the secrets in .env.staging (mode 0600), which git ignores:"
-trap 'rm -f .env.staging' EXIT
+trap clean EXIT
 trap 'exit 1' HUP INT TERM
 umask 077
 cat > .env.staging << 'END'
@@ -66,5 +92,39 @@ expect "\
   DATABASE_URL=postgresql://app:made-up-by-the-demo@db.staging.internal:5432/myapp
   REDIS_URL=redis://cache.staging.internal:6379" \
     envkit exec --env staging -- python3 examples/app.py
+
+say "4. Rotate a secret of an app that is running. This profile says which, and how often:"
+folder=$(mktemp -d)
+mkdir "$folder/profiles"
+cat > "$folder/profiles/staging.toml" << 'END'
+[variables]
+HOOK_TOKEN = "{{ HOOK_TOKEN }}"
+
+[rotation.hook-token]
+secret = "dotenv:HOOK_TOKEN"
+rotator = "random"
+every = "30d"
+grace = "1h"
+END
+echo HOOK_TOKEN=made-up-by-the-demo > "$folder/.env.staging"
+cp examples/worker.py "$folder"
+cd "$folder"
+printf '$ cat profiles/staging.toml\n'
+cat profiles/staging.toml
+
+say "With --watch, envkit starts the app again when a value has changed:"
+printf '$ envkit exec --env staging --watch --debounce 1 -- python3 worker.py &\n'
+envkit exec --env staging --watch --debounce 1 -- python3 worker.py > output &
+app=$!
+starts 1
+printf '$ envkit rotate\n'
+envkit rotate
+starts 2
+
+new=$(envkit get HOOK_TOKEN --env staging)
+[ "$new" != made-up-by-the-demo ] || fail "the token was not rotated"
+tail -n 1 output | grep -qF "HOOK_TOKEN=$new" || fail "the app does not use the new token"
+kill -0 "$app" 2> /dev/null || fail "the app has ended"
+say "The app runs with the new token. The old one works until the grace period ends."
 
 say "Done: you needed no server and no account. Next: README.md, or envkit --help."

@@ -90,7 +90,11 @@ def run_program(
     except BaseException as error:
         with contextlib.suppress(ProcessLookupError):  # it may have exited without its children
             os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
+        for pipe in (process.stdin, process.stdout):
+            if pipe is not None:  # a process in another session may still have the other end
+                with contextlib.suppress(OSError):
+                    pipe.close()
+        process.wait()
         if not isinstance(error, subprocess.TimeoutExpired):
             raise
         raise ProgramError(

@@ -74,7 +74,7 @@ def append(path: str, text: str, *, max_bytes: int = MAX_BYTES) -> None:
             if _append(descriptor, path, text) >= max_bytes:
                 _begin_another(path)
         finally:
-            os.close(descriptor)  # this also unlocks it
+            _close_locked(descriptor)
     except OSError as error:
         raise _unwritten(path, error) from None
 
@@ -86,7 +86,7 @@ def check(path: str) -> None:
         AuditError: no line can be added.
     """
     try:
-        os.close(_open_locked(path))
+        _close_locked(_open_locked(path))
     except OSError as error:
         raise _unwritten(path, error) from None
 
@@ -173,6 +173,11 @@ def _open_locked(path: str) -> int:
             os.close(descriptor)
             raise
         os.close(descriptor)
+
+
+def _close_locked(descriptor: int) -> None:
+    unlock(descriptor)  # a child that was forked meanwhile has the file open as long as it lives
+    os.close(descriptor)
 
 
 def _open(path: str) -> int:

@@ -175,7 +175,7 @@ def _warn_of_literals(command: Sequence[str], names: Container[str]) -> None:
 
 
 def _watch_app(given: Arguments) -> int:
-    """Run the app as `_run_app` does, and stay its parent."""
+    """Run the app as `_run_app` does, stay its parent, and end as it does."""
     from envkit.audit import log as audit_log
     from envkit.cli.exec.watching import plan_of, supervise, watcher_of
     from envkit.launch.exec import end_on_signals

@@ -5,12 +5,13 @@
     pool = await asyncpg.create_pool(connect=live_asyncpg.connect(live, "DATABASE_URL"))
 
 Every physical connection takes the login of that moment. If the server refuses it, envkit asks
-the store at once, for up to a second, and tries a second time. Open connections go on; a pool
+the store at once, for up to a second, and tries each newer one. Open connections go on; a pool
 closes those whose login has changed when they are released.
 """
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,9 @@ try:
     import asyncpg
 except ImportError:
     raise missing("asyncpg", "asyncpg") from None
+
+# asyncpg takes what follows the first '@' for a host, and looks that up in the DNS
+_URL = re.compile(r"postgres(?:ql)?://[^@/?#]*@?[^@/?#]*(?:[/?#]|$)")
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -74,7 +78,7 @@ def arguments(credential: Credential, login: Login) -> dict[str, Any]:
         parts["database"] = parts.pop("dbname")
     if "port" in parts:
         parts["port"] = int(parts["port"])
-    if not parts and not credential.url(login).startswith(("postgresql://", "postgres://")):
+    if not parts and not _URL.match(credential.url(login)):
         raise credential.unusable()
     return {"dsn": credential.url(login) or None, **parts}
 

@@ -71,19 +71,26 @@ class Credential:
 
     def url(self, login: Login) -> str:
         """Return the text of the URL without a driver; empty where the login consists of parts."""
-        text = login[self._url].reveal() if self._url else ""
+        text = self._text(login[self._url]) if self._url else ""
         return re.sub(r"^(postgres(?:ql)?)\+\w+://", r"\1://", text)  # a form of SQLAlchemy
 
     def parts(self, login: Login) -> dict[str, str]:
         """Return the text of each part; none where the login is a URL."""
-        return {part: login[name].reveal() for part, name in self._parts.items()}
+        return {part: self._text(login[name]) for part, name in self._parts.items()}
+
+    def _text(self, value: Secret) -> str:
+        if not _is_utf8(value):  # the error of a driver would have the whole text
+            raise self.unusable()
+        return value.reveal()
 
     def unusable(self) -> InvalidValueError:
         """Return the error that the variables are not a login; the driver's has their text."""
         return InvalidValueError(
             f"{', '.join(self.names)} cannot be used to log in to PostgreSQL",
             hint="write a URL as postgresql://USER:PASSWORD@HOST:PORT/DATABASE, with the filter "
-            "'urlencode' for USER and PASSWORD",
+            "'urlencode' for USER and PASSWORD"
+            if self._url
+            else "write the values as UTF-8, and the port as a number",
         )
 
     def opened(self, login: Login) -> Opened:
@@ -101,6 +108,14 @@ class Credential:
                 known = _Current(snapshot.generation, login, monotonic())
             self._current = known
         return known
+
+
+def _is_utf8(value: Secret) -> bool:
+    try:
+        value.reveal().encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 class Opened:

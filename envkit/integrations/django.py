@@ -6,7 +6,7 @@
 
 Needs psycopg 3. Every physical connection, in a pool (`OPTIONS["pool"]`) or not, takes the login
 of that moment. If the server refuses it, envkit asks the store at once, for up to a second, and
-tries a second time. A connection whose login has changed is closed at the end of the request, or
+tries each newer one. A connection whose login has changed is closed at the end of the request, or
 replaced when it is returned to the pool.
 
 The settings have the name of the database, and no user, password or host.

@@ -6,7 +6,8 @@
     connection = live_psycopg.connect(live, "DATABASE_URL")
 
 Every physical connection takes the login of that moment. If the server refuses it, envkit asks
-the store at once, for up to a second, and tries a second time. Open connections go on; a pool
+the store at once, for up to a second, and
+tries each newer one. Open connections go on; a pool
 replaces those whose login has changed when they are returned.
 """
 

@@ -6,7 +6,8 @@
     engine = live_sqlalchemy.create_async_engine(live, "DATABASE_URL")
 
 Every physical connection takes the login of that moment. If the server refuses it, envkit asks
-the store at once, for up to a second, and tries a second time. Open connections go on; the pool
+the store at once, for up to a second, and
+tries each newer one. Open connections go on; the pool
 replaces those whose login has changed when they are returned or checked out. Connections that
 were opened before a fork are left to the parent.
 

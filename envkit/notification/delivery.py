@@ -60,10 +60,18 @@ def deliver(notice: Notice, channel: Channel) -> None:
     assert isinstance(address, str)  # noqa: S101 - the policy has checked it
     if channel.kind == ChannelKind.SLACK:
         text = f"{notice.sentence}\n{notice.hint}".rstrip()
-        _post(channel.kind, address, {"text": text})
+        _post(channel.kind, address, {"text": _slack_text(text)})
         return
     document = {"schema": SCHEMA, **notice._asdict(), "text": notice.sentence}
     _post(channel.kind, address, document, channel.key)
+
+
+def _slack_text(text: str) -> str:
+    """Escape a text: a name that a client chose must not become a link or mention everyone.
+
+    Reference: https://docs.slack.dev/messaging/formatting-message-text/
+    """
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def signature(key: str, timestamp: int, body: bytes) -> str:

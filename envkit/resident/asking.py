@@ -147,9 +147,9 @@ def _read(
         age = environment.stale_seconds
         send((READ, environ, tuple(environment), versions, plain, age))
     except EnvkitError as error:
-        send((REFUSED, problem_of(error).value, pickled(error)))
+        send((REFUSED, str(problem_of(error)), pickled(error)))
     except Exception as bug:  # noqa: BLE001 - its message might quote a value
-        send((REFUSED, Problem.FAILED.value, pickled(_internal_error(bug))))
+        send((REFUSED, str(Problem.FAILED), pickled(_internal_error(bug))))
     for source in watched:
         send_login(source, send)
 

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import os
 import sys
-from contextlib import suppress
 
 from envkit import errors
+from envkit._internal.os_errors import reason_of
 from envkit.errors import EnvkitError
 from envkit.launch.exec import replace_process
+from envkit.resident.forked import LIMITS_HINT
 from envkit.resident.kernel import descendants, end_with_parent, processes
-from envkit.resident.signals import SIGCONT, SIGINT, SIGKILL, SIGQUIT, SIGTERM
+from envkit.resident.signals import SIGCONT, SIGINT, SIGKILL, SIGQUIT, SIGTERM, Held
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -51,20 +52,34 @@ def fork_app(
         LimitError, CommandNotFoundError, NotExecutableError: as `replace_process`.
     """
     parent = os.getpid()
-    reading, writing = os.pipe()
     sys.stdout.flush()
     sys.stderr.flush()
-    with signals.held():
-        pid = os.fork()
-        if pid == 0:
+    reading = writing = -1
+    try:
+        reading, writing = os.pipe()
+        with Held():
+            pid = os.fork()
+            if pid == 0:
+                _become(
+                    *(command, environ, parent, writing, signals),
+                    own_group=own_group,
+                    with_input=with_input,
+                )
+    except OSError as error:
+        if reading >= 0:
             os.close(reading)
-            if not with_input:
-                os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-            _become(command, environ, parent, writing, signals, own_group=own_group)
-    os.close(writing)
+        raise errors.NotExecutableError(
+            f"cannot start {command[0]}: {reason_of(error)}",
+            hint=LIMITS_HINT,
+        ) from None
+    finally:
+        if writing >= 0:
+            os.close(writing)
     if own_group:
-        with suppress(OSError):  # it has done so itself, or has ended
+        try:  # noqa: SIM105 - contextlib would delay the start of the app
             os.setpgid(pid, pid)
+        except OSError:  # it has done so itself, or has ended
+            pass
     with os.fdopen(reading, "rb") as pipe:
         failure = pipe.read()
     if failure:
@@ -81,8 +96,11 @@ def _become(
     signals: Signals,
     *,
     own_group: bool,
+    with_input: bool,
 ) -> NoReturn:
     try:
+        if not with_input:
+            os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         if own_group:
             os.setpgid(0, 0)
         end_with_parent(SIGKILL)
@@ -131,7 +149,7 @@ class App:
     def send_to_main(self, number: int) -> None:
         """Send a signal to the main process alone."""
         if self.alive:
-            _kill(self.pid, number)
+            send_signal(self.pid, number)
 
     def stop(self, number: int) -> None:
         """Send a stop signal to the app and what it has started in its group."""
@@ -150,9 +168,12 @@ class App:
             adopted: whether all other descendants count, too, also those that have left the
                 group. Those whose parent ended are children of envkit by now.
         """
-        table = processes()
         found = {self.pid} if self.alive else set()
-        if self.own_group:
+        in_group = self.own_group and send_signal(-self.pid, 0)
+        if not in_group and not adopted:
+            return found  # without a look at every process of the machine
+        table = processes()
+        if in_group:
             found |= self._members(table)
         if adopted:
             own = descendants(table, os.getpid(), self._foreign())
@@ -162,14 +183,14 @@ class App:
     def stop_rest(self, number: int, *, adopted: bool) -> None:
         """Send a signal to what the main process has left behind and was not told to stop."""
         for pid in self.remaining(adopted=adopted) - self._told:
-            _kill(pid, number)
+            send_signal(pid, number)
 
     def kill(self, *, adopted: bool) -> None:
         """Kill everything that belongs to the app."""
         if self.own_group:
-            _kill(-self.pid, SIGKILL)
+            send_signal(-self.pid, SIGKILL)
         for pid in self.remaining(adopted=adopted):
-            _kill(pid, SIGKILL)
+            send_signal(pid, SIGKILL)
 
     def shares_group(self) -> bool:
         """Return whether a signal to envkit's group reaches the app: a shell leaves it."""
@@ -180,10 +201,10 @@ class App:
 
     def _send_to_group(self, number: int) -> None:
         if self.own_group:
-            _kill(-self.pid, number)
+            send_signal(-self.pid, number)
         else:
             for pid in self._members(processes()):
-                _kill(pid, number)
+                send_signal(pid, number)
 
     def _members(self, table: Mapping[int, Process]) -> set[int]:
         """Return the living processes of the app's group; of a shared one those of the app."""
@@ -191,7 +212,7 @@ class App:
             found = {
                 one.pid for one in table.values() if one.group == self.pid and one.state != "Z"
             }
-            if not table and _kill(-self.pid, 0):  # there is no /proc
+            if not table and send_signal(-self.pid, 0):  # there is no /proc
                 found.add(-self.pid)
             return found
         if not self.alive:
@@ -204,7 +225,7 @@ class App:
         return {self.pid, *(one.pid for one in own if one.group == group)}
 
 
-def _kill(pid: int, number: int) -> bool:
+def send_signal(pid: int, number: int) -> bool:
     """Send a signal; return whether there was a process to receive it."""
     try:
         os.kill(pid, number)

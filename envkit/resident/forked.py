@@ -1,7 +1,7 @@
 """A short-lived child process that does one thing and sends what it found, in parts.
 
     job = Job(lambda send: send(("found", 1)), seconds=15.0)
-    select([job.fileno()], ...)
+    wait_readable([job.fileno()], job.late_at)
     job.receive()                                 # [("found", 1)], and job.state says how it ended
 
 The child has the parent's memory, so it needs no arguments, and its own clients of stores, whose
@@ -14,16 +14,20 @@ from __future__ import annotations
 import _thread  # `threading` would delay the start of the app
 import marshal
 import os
+import select
 import sys
-from enum import Enum
 from time import monotonic
 
+from envkit._internal.os_errors import reason_of
+from envkit.errors import UnavailableError
 from envkit.launch.exec import signal_module
 from envkit.resident.kernel import end_with_parent
+from envkit.resident.signals import Held
+from envkit.resident.str_enum import StrEnum
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Iterator
     from typing import Any, NoReturn, TypeAlias
 
     Part: TypeAlias = tuple[Any, ...]  # plain data
@@ -31,12 +35,13 @@ if TYPE_CHECKING:
 
 signal: Any = signal_module()
 
+LIMITS_HINT = "raise the limits of processes and open files (ulimit -u, ulimit -n)"
 SPARE_SECONDS = 2.0  # after its deadline, for the child to report that it has passed
 _LENGTH_BYTES = 8
 _END = ("end",)  # the last part
 
 
-class JobState(Enum):
+class JobState(StrEnum):
     """How far a job is."""
 
     RUNNING = "running"
@@ -54,6 +59,9 @@ class Job:
         attached: whether it keeps the terminal and the standard streams, so that a program that
             a store's client starts can ask a person, and Ctrl-C ends it.
 
+    Raises:
+        OSError: this process may start no other one, or open no other file.
+
     Attributes:
         state: how far it is, as of the last `receive`.
         late_at: when it is killed.
@@ -69,16 +77,17 @@ class Job:
         self._received = bytearray()
         if attached:
             sys.stderr.flush()  # what is in its buffer is written once
-        self._pipe, writing = os.pipe()
         parent = os.getpid()
-        # no signal may reach the parent's handlers in the child
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+        self._pipe, writing = os.pipe()
         try:
-            self.pid = os.fork()
-            if self.pid == 0:
-                _run(work, writing, parent, seconds=seconds + SPARE_SECONDS, attached=attached)
+            with Held():  # no signal may reach the parent's handlers in the child
+                self.pid = os.fork()
+                if self.pid == 0:
+                    _run(work, writing, parent, seconds=seconds + SPARE_SECONDS, attached=attached)
+        except OSError:
+            os.close(self._pipe)
+            raise
         finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
             os.close(writing)
         os.set_blocking(self._pipe, False)
 
@@ -141,6 +150,40 @@ class Job:
             os.waitpid(self.pid, 0)
         except ChildProcessError:
             pass  # a supervisor that reaps every child was quicker
+
+
+def start_job(work: Callable[[Send], None], seconds: float, *, attached: bool = False) -> Job:
+    """Return a new `Job`.
+
+    Raises:
+        UnavailableError: the system allows no other process or open file.
+    """
+    try:
+        return Job(work, seconds=seconds, attached=attached)
+    except OSError as error:
+        raise UnavailableError(
+            f"cannot start a process that asks the stores: {reason_of(error)}", hint=LIMITS_HINT
+        ) from None
+
+
+def all_parts(job: Job) -> Iterator[Part]:
+    """Yield what a job sends until it has ended; end it if the caller stops."""
+    try:
+        while job.state is JobState.RUNNING:
+            wait_readable([job.fileno()], job.late_at)
+            yield from job.receive()
+    finally:
+        job.close()
+
+
+def wait_readable(descriptors: Iterable[int], until: float) -> None:
+    """Wait until a file descriptor is readable, or until a time on `monotonic`."""
+    poll = select.poll()  # `select.select` takes no descriptor above 1023
+    for descriptor in descriptors:
+        poll.register(descriptor, select.POLLIN)
+    # rounded up: a loop that wakes a moment early would spin
+    left = until - monotonic()
+    poll.poll(None if left == float("inf") else max(0, int(left * 1000) + 1))
 
 
 def _kill(pid: int) -> None:

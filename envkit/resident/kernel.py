@@ -47,11 +47,11 @@ def adopt_orphans() -> bool:
 
 def forbid_core() -> None:
     """Let this process leave no core behind; a limit of 0 alone would not stop a collector."""
-    import resource
+    try:
+        import resource
 
-    try:  # noqa: SIM105 - contextlib would delay the start of the app
         resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
-    except (ValueError, OSError):
+    except (ImportError, ValueError, OSError):  # no file may be opened any more
         pass
     _prctl(PR_SET_DUMPABLE, 0)
 
@@ -112,8 +112,9 @@ def _prctl(option: int, value: int) -> bool:
     if sys.platform != "linux":
         return False
     try:
-        import ctypes
+        import _ctypes as c  # `ctypes` itself would delay the start of the app
 
-        return int(ctypes.CDLL(None).prctl(option, value, 0, 0, 0)) == 0
+        prctl = c.dlsym(c.dlopen(None, 0), "prctl")  # type: ignore[arg-type] # as `ctypes.CDLL(None)`
+        return int(c.call_function(prctl, (option, value, 0, 0, 0))) == 0
     except (ImportError, OSError, AttributeError):  # a Python without it, or another libc
         return False

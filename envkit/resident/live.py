@@ -111,10 +111,8 @@ class Live:
             NoSuchVariableError: the environment has no such variable.
         """
         current = self._engine.snapshot()
-        found = current.generations.get(name)
-        if found is None:
-            current.environment.refuse_unknown(name)
-        return found or 0
+        current.environment.refuse_unknown(name)
+        return current.generations.get(name, 0)
 
     @property
     def is_loaded(self) -> bool:
@@ -136,8 +134,8 @@ class Live:
             names: the variables that the login consists of.
 
         Yields:
-            at most one snapshot, in which at least one of `names` has another value; nothing
-            if the stores still have the refused ones after a second.
+            a snapshot in which at least one of `names` has another value; if you ask for the
+            next one, because that login was refused too, the same again. It ends after a second.
         """
         return self._engine.newer(refused, tuple(names))
 
@@ -161,6 +159,8 @@ class Live:
             NoSuchVariableError: the environment has no such variable.
             EnvkitError: the environment cannot be read, and there is none from before.
         """
+        if not callable(callback):
+            raise TypeError(f"a callback is a function, not a {type(callback).__name__}")
         remove = self._engine.callbacks.add(name, callback, self.generation(name))
         self._engine.start_following()
         return remove

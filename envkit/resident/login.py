@@ -1,12 +1,13 @@
-"""Log in with the current values of a live environment, and once more if they are refused.
+"""Log in with the current values of a live environment, and again if they are refused.
 
 A password is refused where a rotation has just replaced it. Then the store is asked at once,
-for up to a second, until it has another value. Any other failure is not retried.
+for up to a second, and each newer value is tried. Any other failure is not retried.
 """
 
 from __future__ import annotations
 
 import contextlib
+from functools import partial
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -38,14 +39,18 @@ def connect(
         Exception: what `attempt` raised, the last time.
     """
     snapshot = live.snapshot()
-    try:
-        return attempt(_login(snapshot, names))
-    except Exception as error:
-        if not is_refusal(error):
-            raise
-        for newer in live.newer(snapshot, names):
-            return attempt(_login(newer, names))
-        raise
+    newer = None
+    while True:
+        try:
+            return attempt(_login(snapshot, names))
+        except Exception as error:
+            if not is_refusal(error):
+                raise
+            newer = newer or live.newer(snapshot, names)
+            found = next(newer, None)
+            if found is None:
+                raise
+            snapshot = found
 
 
 async def connect_async(
@@ -56,15 +61,18 @@ async def connect_async(
 ) -> T:
     """Do what `connect` does, without blocking the event loop while stores are asked."""
     snapshot = live.snapshot() if live.is_loaded else await _in_thread(live.snapshot)
-    try:
-        return await attempt(_login(snapshot, names))
-    except Exception as error:
-        if not is_refusal(error):
-            raise
-        newer = await _in_thread(lambda: list(live.newer(snapshot, names)))
-        if not newer:
-            raise
-        return await attempt(_login(newer[0], names))
+    newer = None
+    while True:
+        try:
+            return await attempt(_login(snapshot, names))
+        except Exception as error:
+            if not is_refusal(error):
+                raise
+            newer = newer or live.newer(snapshot, names)
+            found = await _in_thread(partial(next, newer, None))
+            if found is None:
+                raise
+            snapshot = found
 
 
 async def _in_thread(function: Callable[[], T]) -> T:

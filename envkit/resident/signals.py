@@ -5,21 +5,19 @@
     poll([signals.fileno()])
     for number in signals.take(): ...
 
-In a child between fork and exec, `restore` gives back what envkit was started with. `held`
+In a child between fork and exec, `restore` gives back what envkit was started with. `Held`
 blocks all signals around the fork, so that none is lost or handled by the wrong process.
 """
 
 from __future__ import annotations
 
 import os
-from contextlib import contextmanager
 
 from envkit.launch.exec import signal_module
 from envkit.resident.kernel import forbid_core
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from typing import Any
 
 _signal: Any = signal_module()
@@ -113,20 +111,21 @@ class Signals:
             _signal.signal(number, handler if handler == _signal.SIG_IGN else default)
         _signal.pthread_sigmask(_signal.SIG_SETMASK, self._mask)
 
-    @contextmanager
-    def held(self) -> Iterator[None]:
-        """Block all signals; they arrive afterwards. A child calls `restore` within."""
-        mask = _signal.pthread_sigmask(_signal.SIG_BLOCK, _signal.valid_signals())
-        try:
-            yield
-        finally:
-            _signal.pthread_sigmask(_signal.SIG_SETMASK, mask)
-
     def _set(self, number: int, handler: Any) -> None:
         self._before[number] = _signal.signal(number, handler)
 
     def _note(self, number: int, _frame: object) -> None:
         self._noted.add(number)
+
+
+class Held:
+    """Blocks all signals around a fork; they arrive afterwards. A child sets a mask within."""
+
+    def __enter__(self) -> None:
+        self._mask = _signal.pthread_sigmask(_signal.SIG_BLOCK, _signal.valid_signals())
+
+    def __exit__(self, *_: object) -> None:
+        _signal.pthread_sigmask(_signal.SIG_SETMASK, self._mask)
 
 
 def watch_signals(descriptor: int) -> None:

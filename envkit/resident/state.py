@@ -7,9 +7,8 @@ of it.
 
 from __future__ import annotations
 
-from enum import StrEnum
-
 from envkit._internal.named_tuple import NamedTuple
+from envkit.resident.str_enum import StrEnum
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -11,14 +11,14 @@ from __future__ import annotations
 import os
 import select
 import sys
-from contextlib import suppress
 from time import monotonic
 
 from envkit._internal.named_tuple import NamedTuple
 from envkit.errors import EnvkitError
 from envkit.resident import lifecycle
 from envkit.resident import signals as sig
-from envkit.resident.child import App, fork_app
+from envkit.resident.child import App, fork_app, send_signal
+from envkit.resident.forked import wait_readable
 from envkit.resident.kernel import adopt_orphans
 from envkit.resident.lifecycle import Action, Do, Phase, State, advance
 from envkit.resident.reaper import Report, reap
@@ -119,7 +119,7 @@ class Supervisor:
         self._adopts = adopt_orphans()
         if not self._adopts:
             self._tell("warning", "if envkit is killed, the app continues: only Linux ends it")
-        self._witness = None if self._own_group else Witness(self._signals)
+        self._witness = None if self._own_group else Witness()
         try:
             self._environ = {**self._environ, **self._write_files(self._first_files)}
             self._first_files = {}
@@ -151,12 +151,7 @@ class Supervisor:
         if self._witness is not None:
             times.append(self._witness.next_time())
             wake.append(self._witness.fileno())
-        poll = select.poll()
-        for descriptor in wake:
-            poll.register(descriptor, select.POLLIN)
-        due = min(time for time in times if time is not None)
-        # rounded up: a loop that wakes a moment early would spin
-        poll.poll(max(0, int((due - monotonic()) * 1000) + 1))
+        wait_readable(wake, min(time for time in times if time is not None))
 
     def _step(self, now: float) -> None:
         for number in self._signals.take():
@@ -178,7 +173,14 @@ class Supervisor:
 
     def _hear(self, now: float) -> None:
         """Handle what the watcher has noticed."""
-        for event in self._watcher.step(now):
+        try:
+            events = self._watcher.step(now)
+        except Exception as bug:  # noqa: BLE001 - no bug of a look may end the app
+            self._watcher.close()
+            self._tell("warning", f"internal error: {type(bug).__name__}: no change is noticed now")
+            self._tell("hint", "restart envkit to watch again")
+            return
+        for event in events:
             if isinstance(event, Changed):
                 self._change(event, now)
             elif isinstance(event, Warned):
@@ -355,8 +357,7 @@ class Supervisor:
 
     def _stop_command(self) -> None:
         if self._running:
-            with suppress(ProcessLookupError):
-                os.kill(-self._running if self._own_group else self._running, sig.SIGTERM)
+            send_signal(-self._running if self._own_group else self._running, sig.SIGTERM)
 
     def _announce(self, what: str) -> None:
         names = ", ".join(self._changed) or "the environment"
@@ -372,8 +373,18 @@ class Supervisor:
     def _tell(self, kind: str, text: str) -> None:
         """Write a line, unless that would fail or block."""
         try:
-            if select.select([], [sys.stderr], [], 0)[1]:
-                self._tell_person(kind, text)
+            poll = select.poll()
+            poll.register(sys.stderr, select.POLLOUT)
+            if poll.poll(0):
+                # a pipe that is ready takes so much; the label is short
+                self._tell_person(kind, _shortened(text, select.PIPE_BUF - 100))
                 sys.stderr.flush()
         except (OSError, ValueError):  # closed, or the terminal is gone: all that follows, too
             sys.stderr = open(os.devnull, "w")  # noqa: SIM115 - until the end
+
+
+def _shortened(text: str, limit_bytes: int) -> str:
+    data = text.encode("utf-8", "surrogateescape")
+    if len(data) <= limit_bytes:
+        return text
+    return f"{data[:limit_bytes].decode('utf-8', 'ignore')}..."

@@ -13,7 +13,6 @@ answer is complete. Envkit asks twice, for a machine that pauses in the middle.
 from __future__ import annotations
 
 import os
-from contextlib import suppress
 
 from envkit.resident import signals as sig
 from envkit.resident.kernel import set_name
@@ -32,8 +31,7 @@ WITNESS_NAME = "signal-witness"
 class Witness:
     """The witness, for one event loop; see the module's docstring."""
 
-    def __init__(self, signals: sig.Signals) -> None:
-        self._signals = signals
+    def __init__(self) -> None:
         self._heard: dict[int, float] = {}
         self._unclear: dict[int, tuple[int, float]] = {}  # questions left, time of the next
         self._asked = 0
@@ -109,7 +107,7 @@ class Witness:
         asked, self._writing = os.pipe()
         os.set_blocking(self._reading, False)
         os.set_blocking(told, False)
-        with self._signals.held():
+        with sig.Held():
             self.pid = os.fork()
             if self.pid == 0:
                 _witness(asked, told)
@@ -135,8 +133,10 @@ def _close_all_but(*kept: int) -> None:
         opened = list(range(256))
     for descriptor in opened:
         if descriptor not in kept:
-            with suppress(OSError):  # of the folder itself
+            try:  # noqa: SIM105 - contextlib would delay the start of the app
                 os.close(descriptor)
+            except OSError:  # of the folder itself
+                pass
 
 
 class Terminal:
@@ -160,9 +160,11 @@ class Terminal:
 
     def pass_on(self, pid: int) -> None:
         """Make the group of a process the foreground, if this one is."""
-        with suppress(OSError):
+        try:
             if os.tcgetpgrp(self._descriptor) == os.getpgrp():
                 os.tcsetpgrp(self._descriptor, os.getpgid(pid))
+        except OSError:  # one of them has ended
+            pass
 
     def restore_modes(self) -> None:
         """Undo what a full-screen program that was stopped did to the terminal."""
@@ -170,7 +172,8 @@ class Terminal:
 
         try:
             if self._modes is not None and os.tcgetpgrp(self._descriptor) == os.getpgrp():
-                termios.tcsetattr(self._descriptor, termios.TCSADRAIN, self._modes)
+                # not TCSADRAIN, which waits while Ctrl-S stops the output
+                termios.tcsetattr(self._descriptor, termios.TCSANOW, self._modes)
         except (OSError, termios.error):
             pass
 

@@ -4,19 +4,18 @@
     access.begin(watcher.prepare())               # may ask a person; no store is read
     app = start(watcher.first().environ)          # blocks, and raises what `exec` would
     while ...:
-        select([*watcher.filenos(), ...], timeout=watcher.next_time() - monotonic())
+        wait_readable([*watcher.filenos(), ...], watcher.next_time())
         for event in watcher.step(monotonic()):
             ...                                   # Changed, Warned, Recovered
 
 What always holds: an environment that is not valid, or that a store failed to give, is never
-announced; stores are asked only in short-lived child processes, so the clients of stores are
+announced; stores other than files are asked only in short-lived child processes, so clients are
 never loaded in this one; values are only in memory and in an anonymous pipe.
 """
 
 from __future__ import annotations
 
 import os
-from select import select
 from time import monotonic
 
 from envkit._internal.clock import Deadline
@@ -24,10 +23,10 @@ from envkit.errors import EnvkitError, UnavailableError
 from envkit.launch.exec import FileContent
 from envkit.resident import asking
 from envkit.resident.decide import Announce, Look, Read, Wait, after, decide, watching
-from envkit.resident.forked import Job, JobState
+from envkit.resident.forked import JobState, all_parts, start_job
 from envkit.resident.holding import HoldingFile
 from envkit.resident.logins import LOGIN, Logins
-from envkit.resident.noticing import look, watched_sources
+from envkit.resident.noticing import look, look_at_files, watched_sources
 from envkit.resident.request import Changed, Recovered, Warned, WatchRequest
 from envkit.resident.state import (
     Announced,
@@ -48,10 +47,11 @@ from envkit.sources.registry import never_ask
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from typing import Any, TypeAlias
 
     from envkit.resident import state as states
+    from envkit.resident.forked import Job
     from envkit.resident.noticing import WatchedSource
     from envkit.resolution.prepare import PreparedProfile
 
@@ -87,6 +87,7 @@ class Watcher:
         self._current = Changed({}, (), {})  # with all names
         self._next: Changed | None = None  # valid, and not announced yet
         self._until = float("inf")
+        self._closed = False
 
     @property
     def deadline(self) -> Deadline:
@@ -118,19 +119,15 @@ class Watcher:
         self._poke = last_poke()
         quick = [PROFILES, *(name for name, one in self._watched.items() if one.is_quick)]
         base = {name: self._look_here(name).tokens for name in quick}
-        job = Job(
-            asking.read_first(self._prepared, self._request, self._deadline),
-            seconds=self._deadline.remaining_seconds(),
-            attached=True,
-        )
-        try:
-            while job.state is JobState.RUNNING:
-                select([job], [], [], max(0.0, job.late_at - monotonic()))
-                for part in job.receive():
-                    self._keep(part)
-        finally:
-            job.close()
-        found = self._found(job)
+        work = asking.read_first(self._prepared, self._request, self._deadline)
+        if all(one.is_quick for one in self._watched.values()):
+            work(self._keep)  # it loads no client of a store
+            found = self._found()
+        else:
+            job = start_job(work, self._deadline.remaining_seconds(), attached=True)
+            for part in all_parts(job):
+                self._keep(part)
+            found = self._found(job)
         if isinstance(found, ReadRefused):
             raise found.error
         now = monotonic()
@@ -159,6 +156,8 @@ class Watcher:
             now: from `monotonic`.
         """
         events: list[Event] = []
+        if self._closed:
+            return events
         for job in list(self._looks):
             self._receive_looks(job, now, events)
         if self._reading is not None:
@@ -172,9 +171,7 @@ class Watcher:
                     self._look(action.sources, now, events)
                 case Read():
                     self._after(ReadBegun(), now, events)
-                    self._answer = None
-                    work = asking.read_again(self._request, self._logins.states)
-                    self._reading = Job(work, seconds=self._request.timeout_seconds)
+                    self._read(now, events)
                 case Announce():
                     self._after(Announced(), now, events)
                     events.append(self._announced())
@@ -190,7 +187,8 @@ class Watcher:
         self._until = now
 
     def close(self) -> None:
-        """End the child processes. It may be called at any time, and more than once."""
+        """End the child processes, and notice nothing more. It may be called more than once."""
+        self._closed, self._until = True, float("inf")
         for job in self._jobs():
             job.close()
         self._logins.close()
@@ -213,14 +211,18 @@ class Watcher:
         asked = [self._watched[name] for name in sorted(names - quick)]
         if asked:
             work = asking.look_at(asked, self._deadline, self._logins.states)
-            job = Job(work, seconds=self._request.timeout_seconds)
-            self._looks[job] = {one.name for one in asked}
+            try:
+                job = start_job(work, self._request.timeout_seconds)
+            except UnavailableError as error:
+                for one in asked:
+                    self._after(Looked(one.name, {}, error, _spread()), now, events)
+            else:
+                self._looks[job] = {one.name for one in asked}
 
     def _look_here(self, name: str) -> Looked:
         if name == PROFILES:
             paths = [path for one in self._prepared for path in one.profile.files]
-            tokens: dict[Hashable, Hashable] = {path: _state_of(path) for path in paths}
-            return Looked(name, tokens)
+            return Looked(name, look_at_files(paths).tokens)
         found = look(self._watched[name])
         return Looked(name, found.tokens, found.error, _spread())
 
@@ -240,6 +242,14 @@ class Watcher:
                 self._after(Looked(name, {}, self._ended(job), _spread()), now, events)
 
     # ---------------------------------------------------------------- reads
+
+    def _read(self, now: float, events: list[Event]) -> None:
+        self._answer = None
+        work = asking.read_again(self._request, self._logins.states)
+        try:
+            self._reading = start_job(work, self._request.timeout_seconds)
+        except UnavailableError as error:
+            self._after(ReadRefused(Problem.FAILED, error, _spread()), now, events)
 
     def _receive_read(self, job: Job, now: float, events: list[Event]) -> None:
         for part in job.receive():
@@ -262,10 +272,10 @@ class Watcher:
         else:
             self._answer = part
 
-    def _found(self, job: Job) -> Changed | ReadRefused:
-        """Return what a child that has ended says of the environment."""
+    def _found(self, job: Job | None = None) -> Changed | ReadRefused:
+        """Return what a read says of the environment: that of a child which has ended, or ours."""
         answer, self._answer = self._answer, None
-        if job.state is not JobState.DONE or answer is None:
+        if answer is None or (job is not None and job.state is not JobState.DONE):
             return ReadRefused(Problem.FAILED, self._ended(job), _spread())
         if answer[0] == asking.REFUSED:
             return ReadRefused(Problem(answer[1]), asking.unpickled(answer[2]), _spread())
@@ -273,8 +283,8 @@ class Watcher:
         contents = {name: FileContent(*content) for name, content in files.items()}
         return Changed(environ, names, versions, contents, stale_seconds)
 
-    def _ended(self, job: Job) -> EnvkitError:
-        if job.state is JobState.CRASHED:
+    def _ended(self, job: Job | None) -> EnvkitError:
+        if job is not None and job.state is JobState.CRASHED:
             return EnvkitError("internal error: the process that asks the stores has crashed")
         return UnavailableError(
             f"no answer within {self._request.timeout_seconds:g} s",
@@ -345,14 +355,6 @@ def _text(notice: states.Notice) -> str:
     if isinstance(notice, Began):
         return f"cannot read the changed environment: {notice.error.message}"
     return "the environment can be read again"
-
-
-def _state_of(path: str) -> tuple[int, ...] | int | None:
-    try:
-        found = os.stat(path)
-    except OSError as error:
-        return error.errno
-    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
 
 def _spread() -> float:

@@ -175,7 +175,7 @@ class _Run:
             and record.id != self.first_id
             and record.owner != context.me
             and (
-                context.requested == Request.ROTATE
+                context.requested in (Request.ROTATE, Request.RETIRE)
                 or (context.requested == Request.COMPROMISED and record.compromised)
             )
         ):

@@ -20,6 +20,7 @@ from envkit.rotation_state.evidence import (
     Usage,
     after_failure,
     after_look,
+    as_of,
     merged,
     worth_saving,
 )
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from envkit.rotation_state.store import Snapshot
 
 LOOK_TIMEOUT_SECONDS = 10.0
+CLEAN_UP_SHARE = 0.2  # part of it in which a rotator ends what it has started
 SAVE_PACE_SECONDS = 60.0  # between two writes of the same evidence, unless the store says more
 # these need no evidence
 _WHATEVER_IS_SEEN = (Request.RETIRE, Request.COMPROMISED, Request.ROLLBACK, Request.ABORT)
@@ -67,14 +69,17 @@ class Looks:
                 return seen
             if context.job.sightings is not None:
                 context.job.sightings.note(record.id, self._found)
-        found = self._found
-        if record.evidence.tried_at > found.tried_at:
-            found = merged(record.evidence, found)  # another process has looked meanwhile
+        found, now = self._found, context.clock()
+        saved = as_of(record.evidence, now)
+        if saved.tried_at > found.tried_at:  # another process has looked meanwhile
+            found = merged(saved, found)._replace(error=found.error or saved.error)
         looked = record._replace(evidence=found)
-        now = context.clock()
         if now >= record.retire_at and block(looked, self.retirement, now) is None:
             return seen._replace(record=looked)  # the step that retires saves it
-        pace = getattr(context.job.store, "save_pace_seconds", SAVE_PACE_SECONDS)
+        # what a run does not save, the next one does not know: with a short grace period, it
+        # could believe that the last sighting was longer ago than the quiet time
+        pace = min(SAVE_PACE_SECONDS, self.retirement.quiet_seconds / 2)
+        pace = getattr(context.job.store, "save_pace_seconds", pace)
         times = record.promoted_at, record.retire_at
         if worth_saving(record.evidence, found, *times, pace_seconds=pace):
             return context.job.store.save(seen, looked, seen.pending)
@@ -82,8 +87,9 @@ class Looks:
 
     @staticmethod
     def _before(context: RunContext, record: Record) -> Evidence:
-        sightings = context.job.sightings
-        return record.evidence if sightings is None else sightings.of(record.id, record.evidence)
+        saved, sightings = record.evidence, context.job.sightings
+        known = saved if sightings is None else sightings.of(record.id, saved)
+        return as_of(known, context.clock())
 
     def _matters(self, context: RunContext, seen: Snapshot) -> bool:
         record = seen.record
@@ -105,7 +111,9 @@ def _look(context: RunContext, seen: Snapshot, before: Evidence) -> Evidence:
         AnotherTargetError: the profile names another target than the rotation was begun with.
     """
     hidden = _hidden(context, seen)
-    deadline = Deadline(context.deadline.remaining_seconds(LOOK_TIMEOUT_SECONDS))
+    seconds = context.deadline.remaining_seconds(LOOK_TIMEOUT_SECONDS)
+    spare_seconds = CLEAN_UP_SHARE * seconds
+    deadline = Deadline(seconds - spare_seconds)
     step = StepContext(context._replace(deadline=deadline), seen, Decision(StepKind.WAIT), 0.0)
 
     def look() -> Usage:
@@ -113,7 +121,7 @@ def _look(context: RunContext, seen: Snapshot, before: Evidence) -> Evidence:
         found: Usage = rotator.in_use(seen.old, record.facts)  # type: ignore[attr-defined]
         return found
 
-    result = call_in_time(look, deadline, spare_seconds=0.0)
+    result = call_in_time(look, deadline, spare_seconds=spare_seconds)
     error, now = result.error, context.clock()
     if result.late:
         return after_failure(before, "the target did not answer in time", now)
@@ -137,4 +145,12 @@ def _hidden(context: RunContext, seen: Snapshot) -> list[str]:
         except ValueError:
             continue
         passwords += [password, unquote(password)]
-    return [text for text in (*values, *passwords) if text]
+    texts = [text for text in (*values, *passwords) if text]
+    # PostgreSQL shows what is not ASCII as `\x..`, and before version 16 as `?`
+    return texts + [_in_ascii(text, form) for text in texts for form in ("\\x{:02x}", "?")]
+
+
+def _in_ascii(text: str, form: str) -> str:
+    """Return a text with each byte that is not printable ASCII in another form."""
+    octets = text.encode("utf-8", "replace")
+    return "".join(chr(one) if 32 <= one < 127 else form.format(one) for one in octets)

@@ -105,7 +105,7 @@ def _notice(rotation: Rotation, outcome: Outcome, kind: EventKind, now: float) -
     policy, record = rotation.policy, outcome.record
     error = outcome.error if kind != EventKind.SUCCESS else None
     if outcome.status == OutcomeStatus.IN_USE:
-        error = RotationError(outcome.reason, hint=blocked_hint(rotation.full_name))
+        error = RotationError(outcome.reason, hint=blocked_hint(rotation.full_name, record))
     hint = error.hint if error is not None else None
     if kind == EventKind.OVERDUE and not hint:
         hint = f"run: envkit rotate {rotation.full_name}"

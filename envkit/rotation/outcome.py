@@ -144,7 +144,7 @@ def conclude(job: Job, seen: Snapshot | None, decision: Decision) -> Outcome:
     if decision.block is not None:
         if not decision.block.alarm:
             return Outcome(name, OutcomeStatus.IN_USE, reason, decision.until)
-        error = RotationError(reason, hint=blocked_hint(name))
+        error = RotationError(reason, hint=blocked_hint(name, record))
         return Outcome(name, OutcomeStatus.BLOCKED, reason, decision.until, error=error)
     status = _STATUSES[decision.step]
     if status == OutcomeStatus.WAITING and record is not None and record.after_promote:
@@ -152,12 +152,12 @@ def conclude(job: Job, seen: Snapshot | None, decision: Decision) -> Outcome:
     return Outcome(name, status, reason, decision.until)
 
 
-def blocked_hint(name: str) -> str:
-    """Return what to do about an old credential that stays in use."""
-    return (
-        "restart the programs that use it, or retire it although they fail then: run "
-        f"'envkit rotate --retire {name}'"
-    )
+def blocked_hint(name: str, record: Record | None) -> str:
+    """Return what to do about an old credential that is kept after the grace period."""
+    what = "restart the programs that use it, or retire it although they fail then"
+    if record is not None and (record.evidence.error or not record.evidence.looked_at):
+        what = "fix the reason, or retire it although programs may use it"
+    return f"{what}: run 'envkit rotate --retire {name}'"
 
 
 def _hint_at_rest(seen: Snapshot | None, job: Job) -> str:

@@ -13,7 +13,7 @@ from envkit.rotation.outcome import blocked_hint
 from envkit.rotation_state.due import is_overdue, next_due, retirement_of
 from envkit.rotation_state.evidence import Evidence
 from envkit.rotation_state.record import Phase
-from envkit.rotation_state.retirement import blocked_because, is_alarm, is_blocked
+from envkit.rotation_state.retirement import is_alarm, last_block
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -146,13 +146,13 @@ def status_of(rotation: Rotation, record: Record | None, now: float) -> Rotation
         retire_at=record.retire_at,
         evidence=record.evidence,
     )
+    retirement = retirement_of(policy)
     if record.retire_at:
-        limit_at = record.retire_at + retirement_of(policy).extra_seconds
-        found = found._replace(limit_at=limit_at)
-    if is_blocked(record):
-        found = found._replace(blocked=blocked_because(record))
+        found = found._replace(limit_at=record.retire_at + retirement.extra_seconds)
+    if (block := last_block(record, retirement)) is not None:
+        found = found._replace(blocked=block.reason)
         if found.state in (RotationState.OVERDUE, RotationState.BLOCKED) and not found.error:
-            found = found._replace(error=found.blocked, hint=blocked_hint(name))
+            found = found._replace(error=found.blocked, hint=blocked_hint(name, record))
     return found
 
 

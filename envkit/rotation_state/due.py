@@ -7,7 +7,7 @@ from envkit.rotation_state.retirement import (
     MAX_QUIET_SECONDS,
     MIN_LOOK_SECONDS,
     Retirement,
-    is_blocked,
+    last_block,
 )
 from envkit.rotation_state.schedule import Due, due
 
@@ -39,7 +39,9 @@ def is_overdue(policy: Policy, record: Record | None, now: float) -> bool:
 
     A rotation whose old value is still in use waits, but it can become overdue.
     """
-    if record is None or (record.after_promote and not is_blocked(record)):
+    if record is None:
+        return False
+    if record.after_promote and last_block(record, retirement_of(policy)) is None:
         return False
     return next_due(policy, record, now).overdue_at <= now
 

@@ -13,6 +13,7 @@ A look that failed is no evidence that the credential is unused.
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from typing import NamedTuple
 
 TYPE_CHECKING = False
@@ -24,8 +25,11 @@ MAX_READERS = 10  # in a record; the others are counted
 MAX_TEXT = 64  # characters of a name that a client chose itself
 MAX_MESSAGE = 256  # characters of a message
 MAX_REMEMBERED = 10_000  # rotations of one process
+MAX_SESSIONS = 1_000_000_000  # a record with more would be invalid
 _SHOWN = 3
 _MAX_TIME = 1e11
+_CUT_BYTES = 60  # a target may have cut a name that is longer: PostgreSQL does after 63
+_LEAST_PART = 4  # characters of a value at the end of such a name
 
 
 class Reader(NamedTuple):
@@ -115,13 +119,13 @@ def after_look(
             user=_text(one.user, hidden),
             address=_text(one.address, hidden),
             application=_text(one.application, hidden),
-            sessions=max(0, one.sessions),
-            since=one.since if 0 <= one.since <= _MAX_TIME else 0.0,
-            seen_at=min(one.seen_at or now, now),
+            sessions=_number(one.sessions),
+            since=_time(one.since),
+            seen_at=min(_time(one.seen_at) or now, now),
         )
         known = found.get(_key(reader))
         if known is not None and known in this_look:  # on several servers
-            reader = reader._replace(sessions=reader.sessions + known.sessions)
+            reader = reader._replace(sessions=_number(reader.sessions + known.sessions))
         if known is None or reader.seen_at >= known.seen_at:
             found[_key(reader)] = reader
             this_look.add(reader)
@@ -133,6 +137,17 @@ def after_look(
         not_visible=_text(usage.not_visible, hidden, longest=MAX_MESSAGE),
         readers=tuple(ordered[:MAX_READERS]),
         unlisted=max(0, len(found) - MAX_READERS),
+    )
+
+
+def as_of(evidence: Evidence, now: float) -> Evidence:
+    """Return evidence without times in the future, which a clock that was ahead has saved."""
+    readers = (one._replace(seen_at=min(one.seen_at, now)) for one in evidence.readers)
+    return evidence._replace(
+        seen_at=min(evidence.seen_at, now),
+        looked_at=min(evidence.looked_at, now),
+        tried_at=min(evidence.tried_at, now),
+        readers=tuple(readers),
     )
 
 
@@ -150,7 +165,7 @@ def worth_saving(
 
     Saved are the first look after the end of the grace period, each new program while the record
     has room for it, a failure of the first look, and else one look and one sighting per
-    `pace_seconds`.
+    `pace_seconds`. A saved time that is far in the future is replaced.
     """
     if saved.tried_at < retire_at <= found.tried_at or (found.error and not saved.tried_at):
         return True
@@ -159,7 +174,7 @@ def worth_saving(
         return True
     if saved.seen_at and found.seen_at - saved.seen_at >= pace_seconds:
         return True
-    return found.tried_at - (saved.tried_at or promoted_at) >= pace_seconds
+    return abs(found.tried_at - (saved.tried_at or promoted_at)) >= pace_seconds
 
 
 def describe(evidence: Evidence) -> str:
@@ -208,12 +223,30 @@ def _key(reader: Reader) -> tuple[str, str, str]:
     return reader.user, reader.address, reader.application
 
 
+def _number(sessions: int) -> int:
+    return int(min(max(sessions, 0), MAX_SESSIONS))
+
+
+def _time(seconds: float) -> float:
+    return float(seconds) if 0 <= seconds <= _MAX_TIME else 0.0  # also 0 for NaN
+
+
 def _text(text: str, hidden: Iterable[str], *, longest: int = MAX_TEXT) -> str:
     """Return a text in one line, without a value."""
-    for value in hidden:
-        if value and value in text:
-            return "(hidden)"
+    if any(value and _shows(text, value) for value in hidden):
+        return "(hidden)"
     return "".join(char if char.isprintable() else " " for char in text)[:longest].strip()
+
+
+def _shows(text: str, value: str) -> bool:
+    """Return whether a text has a value, or ends with the beginning of one because it was cut."""
+    if value in text:
+        return True
+    if len(text.encode("utf-8", "replace")) < _CUT_BYTES:
+        return False
+    return any(
+        text.endswith(value[:size]) for size in range(_LEAST_PART, min(len(value), len(text)) + 1)
+    )
 
 
 def _described(reader: Reader) -> str:
@@ -244,7 +277,7 @@ class Sightings:
     """
 
     def __init__(self) -> None:
-        self._latest: dict[str, Evidence] = {}
+        self._latest: OrderedDict[str, Evidence] = OrderedDict()
 
     def of(self, rotation_id: str, saved: Evidence) -> Evidence:
         """Return the saved evidence of a rotation, with what this process has seen since."""
@@ -253,7 +286,7 @@ class Sightings:
 
     def note(self, rotation_id: str, evidence: Evidence) -> None:
         """Remember the evidence after a look; the oldest is dropped if there are many."""
-        self._latest.pop(rotation_id, None)
         self._latest[rotation_id] = evidence
+        self._latest.move_to_end(rotation_id)
         if len(self._latest) > MAX_REMEMBERED:
-            self._latest.pop(next(iter(self._latest)), None)
+            self._latest.popitem(last=False)

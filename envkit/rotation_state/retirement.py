@@ -87,13 +87,13 @@ def block(record: Record, retirement: Retirement, now: float) -> Block | None:
     evidence, quiet = record.evidence, retirement.quiet_seconds
     recent = evidence.looked_at and now - evidence.looked_at <= max(quiet, MIN_LOOK_SECONDS)
     if not recent or evidence.error:
-        return Block(blocked_because(record), limit_reached)
+        return Block(_reason(record), limit_reached)
     if evidence.in_use or (evidence.seen_at and now - evidence.seen_at < quiet):
-        return Block(blocked_because(record), limit_reached)
+        return Block(_reason(record), limit_reached)
     return None
 
 
-def blocked_because(record: Record) -> str:
+def _reason(record: Record) -> str:
     """Return why the old credential of a blocked rotation is kept, for people."""
     evidence = record.evidence
     if evidence.error or not evidence.looked_at:
@@ -103,14 +103,18 @@ def blocked_because(record: Record) -> str:
     return f"the old credential {when}, so it still works: {describe(evidence)}"
 
 
-def is_blocked(record: Record) -> bool:
-    """Return whether a run has kept the old credential after the end of the grace period."""
-    return record.phase == Phase.GRACE and 0 < record.retire_at <= record.evidence.tried_at
+def last_block(record: Record, retirement: Retirement) -> Block | None:
+    """Return why the last look after the grace period has kept the old credential, if it has."""
+    tried_at = record.evidence.tried_at
+    if record.phase != Phase.GRACE or not 0 < record.retire_at <= tried_at:
+        return None
+    return block(record, retirement, tried_at)
 
 
 def is_alarm(record: Record, retirement: Retirement, now: float) -> bool:
-    """Return whether the old credential was kept, and `grace_limit` is over."""
-    return is_blocked(record) and now >= record.retire_at + retirement.extra_seconds
+    """Return whether the old credential was kept, `grace_limit` is over, and it is still kept."""
+    over = now >= record.retire_at + retirement.extra_seconds
+    return over and retirement.when == RetireWhen.UNUSED and bool(last_block(record, retirement))
 
 
 def read_retirement(

@@ -1,7 +1,8 @@
-"""What watching costs: the requests of an hour, for 100 secrets in Vault and in AWS.
+"""What watching costs: the parent process, and the requests of an hour in Vault and in AWS.
 
-Real stores are asked by the code that a watcher runs in its child processes; only the clock
-is simulated, so that an hour takes seconds. What is counted is what the store received.
+The parent process is measured by `bench.parent`. To count the requests for 100 secrets, real
+stores are asked by the code that a watcher runs in its child processes; only the clock is
+simulated, so that an hour takes seconds. What is counted is what the store received.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from contextlib import contextmanager
 from random import uniform
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from bench import parent
 from bench.measure import Bar, Group
 from bench.projects import Project, values
 from envkit._internal.clock import Deadline
@@ -45,8 +47,9 @@ class Hour(NamedTuple):
     requests: int
 
 
-def groups(folder: Path, _rounds: int) -> Iterator[Group]:
-    """Count the requests of an hour for 100 secrets, each in its own path, in Vault and AWS."""
+def groups(folder: Path, rounds: int) -> Iterator[Group]:
+    """Measure the parent process, and count the requests for secrets in paths of their own."""
+    yield from parent.groups(folder / "parent", rounds)
     wanted = values(SECRETS)
     (folder / "server").mkdir(parents=True)
     with OpenBao(folder / "server") as server, FaultProxy(server.address) as proxy:

@@ -13,6 +13,7 @@ from support.process import run_program
 
 @pytest.fixture
 def repository(tmp_path):
+    (tmp_path / "temporary").mkdir()
     for name in ("profiles", "scripts", "examples"):
         shutil.copytree(ROOT / name, tmp_path / "repository" / name)
     return tmp_path / "repository"
@@ -20,19 +21,21 @@ def repository(tmp_path):
 
 def demo(repository):
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    env = {"PATH": path, "HOME": os.environ["HOME"]}  # where the audit log goes
+    home = os.environ["HOME"]  # where the audit log goes
+    env = {"PATH": path, "HOME": home, "TMPDIR": str(repository.parent / "temporary")}
     return run_program("sh", "scripts/demo.sh", cwd=repository, env=env)
 
 
 def test_demo_runs_twice_and_leaves_no_files(repository):
-    before = sorted(repository.rglob("*"))
+    before = sorted(repository.parent.rglob("*"))
     for _ in range(2):
         done = demo(repository)
         assert done.returncode == 0, done.stderr
         assert "DATABASE_URL=postgresql://localhost:5432/myapp_dev" in done.stdout
         assert "REDIS_URL=redis://cache.staging.internal:6379" in done.stdout
         assert "(exit status 4)" in done.stdout
-        assert sorted(repository.rglob("*")) == before
+        assert "note: HOOK_TOKEN changed: restarting the app" in done.stderr
+        assert sorted(repository.parent.rglob("*")) == before
 
 
 def test_demo_neither_shows_nor_changes_existing_secrets(repository):
@@ -51,3 +54,13 @@ def test_demo_fails_when_the_app_sees_another_value(repository):
     done = demo(repository)
     assert done.returncode != 0
     assert "expected instead" in done.stderr
+
+
+def test_demo_fails_when_the_app_does_not_survive_the_rotation(repository):
+    worker = repository / "examples" / "worker.py"
+    worker.write_text(worker.read_text().replace("signal.pause()", "input()"))
+    before = sorted(repository.parent.rglob("*"))
+    done = demo(repository)
+    assert done.returncode != 0
+    assert "the app has ended" in done.stderr
+    assert sorted(repository.parent.rglob("*")) == before

@@ -136,18 +136,21 @@ def test_messages_output_and_status_are_those_of_plain_exec(dev, way, options, c
         (
             ["--watch=restrat"],
             (
-                "--watch has no way 'restrat'|did you mean 'restart'? "
+                "--watch: unknown action 'restrat'|did you mean 'restart'? "
                 "run: envkit exec --env dev --watch=restart -- true"
             ),
         ),
         (["--watch=signal"], "--watch=signal needs more|write --watch=signal:HUP"),
         (["--watch=run:"], "--watch=run needs more|write --watch=run:'make reload'"),
-        (["--watch=x"], "--watch has no way 'x'|use one of: restart, run, signal"),
+        (["--watch=x"], "--watch: unknown action 'x'|use one of: restart, run, signal"),
         (["--watch="], "--watch= has no value|write --watch, or a value behind the '='"),
         (["--watch=signal:HPU"], "--watch=signal has no signal 'HPU'|did you mean 'HUP'?"),
         (["--watch", "--stop-signal", "TRM"], "--stop-signal has no signal 'TRM'|did you mean "),
+        (["--watch", "--stop-signal", ""], "--stop-signal has no signal ''|use one of: ABRT"),
         (["--watch", "--splay", "x"], "--splay is not a number of seconds|write --splay 5"),
         (["--watch", "--debounce=-1"], "--debounce is not a number of seconds|write --debounce"),
+        (["--watch", "restart"], "--watch takes a value only behind '='|write --watch=restart"),
+        (["--watch", "run:a b"], "--watch takes a value only behind '='|write --watch='run:a b'"),
         (["--supervise=yes"], "--supervise takes no value"),
         (["--wathc"], "envkit exec has no option '--wathc'|did you mean '--watch'?"),
         *(

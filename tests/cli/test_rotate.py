@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -31,7 +32,7 @@ VECTORS = vectors("cli/rotate")
 
 pytestmark = pytest.mark.usefixtures("trusted")
 
-GRACE = "the store has the new value; apps that read it at start must restart before TIME"
+GRACE = "the store has the new value; the old one works until TIME"
 DONE = "the store has the new value, and the old one no longer works"
 NO_GRACE = ('grace = "0s"', 'target = { previous_field = "" }')
 API_KEY = table("api-key", "API_KEY")
@@ -740,9 +741,10 @@ def in_use(shop, tmp_path):
     """A rotation that has given readers a new value, while a program uses the old one."""
     target, users = reporting_rotator(tmp_path)
 
-    def declare(limit):
+    def declare(limit, when="unused", timeout="5m"):
         lines = (
-            *('grace = "0s"', f'retire_when = "unused"\ngrace_limit = "{limit}"'),
+            *('grace = "0s"', f'retire_when = "{when}"\ngrace_limit = "{limit}"'),
+            f'timeout = "{timeout}"',
             target,
         )
         shop.profile("prod.toml", table("session", "SESSION", *lines, rotator="command"))
@@ -778,6 +780,24 @@ def test_an_old_value_in_use_beyond_the_limit_is_an_alarm(in_use):
     assert f"prod/session cannot retire its old value: {IN_USE}" in run_here("check").stdout
 
 
+def test_an_old_value_that_the_next_run_retires_at_its_limit_is_no_alarm(in_use):
+    run(in_use, "session")
+    in_use.declare("0s", "limit")
+    assert run(in_use, "status").returncode == 0
+    assert "  retire the old value\n" in run(in_use, "--plan").stdout
+    assert told(run(in_use, "--env", "prod")).endswith(f"rotated  {DONE}\n")
+
+
+def test_a_program_that_does_not_say_who_uses_the_old_value_is_ended(in_use, tmp_path):
+    run(in_use, "session")
+    started = tmp_path / "started"
+    (tmp_path / "rotator").write_text(f"#!/bin/sh\necho $$ > {started}\nexec sleep 1000\n")
+    in_use.declare("1d", timeout="1s")
+    kept = run(in_use, "--env", "prod", "session").stdout
+    assert "cannot see whether the old credential is in use" in kept
+    assert not Path(f"/proc/{int(started.read_text())}").exists()
+
+
 @pytest.mark.parametrize(("answer", "retired"), [("y", True), ("n", False)])
 def test_retire_asks_on_a_terminal(in_use, answer, retired):
     run(in_use, "session")
@@ -790,6 +810,25 @@ def test_retire_asks_on_a_terminal(in_use, answer, retired):
     assert "Last seen in use: 3 sessions of app_a from 10.0.0.5 'web'." in asked
     phase = json.loads(record_file(in_use, "prod", "SESSION").read_text())["record"]["phase"]
     assert phase == ("idle" if retired else "grace")
+
+
+def test_an_answer_to_retire_does_not_count_for_the_next_rotation(in_use):
+    run(in_use, "session")
+
+    def rotate_again_meanwhile():
+        run(in_use, "--retire", "--yes", "session")
+        run(in_use, "session")
+        return "y\n"
+
+    asked, status = run_on_terminal(
+        *("rotate", "--retire", "session"),
+        cwd=in_use.root,
+        env={"XDG_STATE_HOME": str(in_use.root / "state"), "ENVKIT_TRUST": "1"},
+        answers=[("Retire it now? [y/N]", rotate_again_meanwhile)],
+    )
+    assert (status, "prod/session has changed meanwhile; nothing was retired" in asked) == (2, True)
+    record = json.loads(record_file(in_use, "prod", "SESSION").read_text())["record"]
+    assert record["phase"] == "grace"
 
 
 def test_retire_needs_yes_without_a_terminal(in_use):

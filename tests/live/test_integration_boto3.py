@@ -33,7 +33,7 @@ class Deploy:
         self.project = project
         self.harness = IamHarness(aws)
         target = f'target = {{ user = "{self.harness.user}" }}'
-        lines = ('grace = "1h"', target)
+        lines = ('grace = "1h"', 'retire_when = "grace"', target)
         rotation = table("key", "AWS_SECRET_ACCESS_KEY", *lines, rotator="aws-iam-key")
         project.profile("prod.toml", PROFILE.format(rotation=rotation))
         key = {name: value.reveal() for name, value in self.harness.current().items()}
@@ -112,7 +112,7 @@ def test_id_secret_and_token_come_from_one_read(deploy):
     credentials = boto3.session(live, token="TOKEN").get_credentials()
     before = credentials.get_frozen_credentials()
     deploy.write("AKIA-NEW", "new")
-    assert list(live.newer(live.snapshot(), ["AWS_ACCESS_KEY_ID"]))
+    assert next(live.newer(live.snapshot(), ["AWS_ACCESS_KEY_ID"]))
     assert before != credentials.get_frozen_credentials()
     assert tuple(credentials.get_frozen_credentials())[:3] == ("AKIA-NEW", "new", "made up")
     assert (credentials.access_key, credentials.secret_key) == ("AKIA-NEW", "new")

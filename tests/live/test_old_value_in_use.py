@@ -1,17 +1,20 @@
 """Who still uses an old credential, as PostgreSQL, IAM and Valkey say, and that it is kept."""
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 
 import psycopg
 import pytest
 
 from envkit.errors import DeniedError
+from envkit.rotation.rotators.aws_iam_key import SPAN_SECONDS
+from envkit.rotation.rotators.postgres import change
 from envkit.rotation.rotators.registry import build
 from envkit.rotation_state.evidence import Usage
-from envkit.testing.observe import patiently
 from envkit.testing.rotator_harness import begun, built, step
 from support.aws import admin_client
+from support.living import until
 from support.postgres_rotations import of
 from support.rotating import Rotating
 from support.rotators import AlternateHarness, IamHarness, RedisHarness, shown
@@ -55,11 +58,35 @@ class TestPostgres:
         assert (reader.address, usage.not_visible) == ("127.0.0.1", "")
         assert abs(reader.since - begun_at) < 60
 
+    def test_a_replica_that_follows_with_the_old_login_is_a_session(self, alternate):
+        alternate.database.run(f'ALTER ROLE "{alternate.role("app_a")}" REPLICATION')
+        turn = promoted(alternate)
+        replica = psycopg.pq.PGconn.connect(
+            turn.old["url"].reveal().encode() + b"&replication=database&application_name=standby"
+        )
+        assert replica.status == psycopg.pq.ConnStatus.OK, replica.error_message
+        try:
+            [reader] = of(alternate).in_use(turn.old, turn.facts).readers
+        finally:
+            replica.finish()
+        assert (reader.application, reader.sessions) == ("standby", 1)
+
     def test_without_a_session_there_is_no_reader(self, alternate):
         turn = promoted(alternate)
         with self.connect(turn):
             pass
-        patiently(lambda: of(alternate).in_use(turn.old, turn.facts) == Usage())
+        until(lambda: of(alternate).in_use(turn.old, turn.facts) == Usage())
+
+    def test_one_look_also_sees_a_session_that_begins_a_moment_later(self, alternate, monkeypatch):
+        monkeypatch.setattr(change, "_MORE_LOOKS", 10_000)
+        turn = promoted(alternate)
+        looks = f"query ~ 'pg_stat_clear_snapshot' AND usename = '{alternate.role('envkit')}'"
+        with ThreadPoolExecutor(1) as pool:
+            look = pool.submit(of(alternate).in_use, turn.old, turn.facts)
+            until(lambda: alternate.database.run(f"SELECT 1 FROM pg_stat_activity WHERE {looks}"))
+            with self.connect(turn, application_name="gunicorn"):
+                usage = look.result()
+        assert [one.application for one in usage.readers] == ["gunicorn"]
 
     def test_an_old_user_with_a_session_is_retired_once_it_disconnects(
         self, alternate, tmp_path, monkeypatch
@@ -89,7 +116,7 @@ class TestPostgres:
             kept = rotating.run()
             assert (kept.status, "'gunicorn'" in kept.reason) == ("in-use", True)
             assert alternate.works(alternate.current())
-        patiently(lambda: not self.sessions(alternate))
+        until(lambda: not self.sessions(alternate))
         rotating.now += QUIET
         assert rotating.run().status == "rotated"
         assert not alternate.works(alternate.current())
@@ -137,7 +164,9 @@ class TestIamKey:
         assert (reader.user, reader.sessions) == (harness.user, 0)
         assert reader.application.startswith("sts in ")
         assert reader.seen_at > before
-        after = time.time() + 60
+        [reader] = self.rotator(harness, time.time() + 60).in_use(old, {}).readers
+        assert reader.application.endswith(", before the change"), "IAM records one use in 15 min"
+        after = time.time() + SPAN_SECONDS + 60
         assert self.rotator(harness, after).in_use(old, {}) == Usage(), "not since the change"
 
     def test_a_key_that_was_deleted_is_not_in_use(self, harness):

@@ -84,9 +84,9 @@ def test_promote_fills_an_environment_that_has_nothing_yet(project, store):
     name = store.name
     assert (
         "  DATABASE_URL: missing in AT/prod/db#user\n"
-        f"    run envkit set --ref '{name}:db#user' --env prod\n"
+        f"    run: envkit set --ref '{name}:db#user' --env prod\n"
         "  STRIPE_KEY: missing in AT/prod/stripe#key\n"
-        "    run envkit set STRIPE_KEY --env prod\n"
+        "    run: envkit set STRIPE_KEY --env prod\n"
     ) in store.told(done)
     assert profile(project, store) == f"[variables]\n{store.lines}\n# the end\n"
     assert store.fields("prod/db") == {"password": "its own"}

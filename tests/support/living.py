@@ -100,4 +100,4 @@ def look(live: Live) -> None:
         }
         looking._state = looking._state._replace(sources=sources)
         looking._note_next()
-        engine._gate.notify_all()
+        engine._news.notify_all()

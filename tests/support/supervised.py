@@ -168,6 +168,8 @@ class ScriptedWatcher:
     def step(self, _now: float) -> list[Any]:
         from envkit.resident.watcher import Changed, Recovered, Warned
 
+        if not self._open:
+            return []
         try:
             data = os.read(self._descriptor, 65536)
         except BlockingIOError:
@@ -177,6 +179,8 @@ class ScriptedWatcher:
         *lines, self._data = (self._data + data).split(b"\n")
         for line in lines:
             told = json.loads(line)
+            if "raise" in told:
+                raise ImportError(told["raise"])
             if "set" in told:
                 new = {name.encode(): value.encode() for name, value in told["set"].items()}
                 self._environ = {**self._environ, **new}
@@ -189,7 +193,7 @@ class ScriptedWatcher:
         return frozenset()
 
     def close(self) -> None:
-        pass
+        self._open = False
 
 
 def _main() -> int:

@@ -10,7 +10,7 @@ import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
 # its stdin becomes the terminal of a new session, as after a login: Ctrl-C needs that
@@ -42,7 +42,7 @@ def run_on_terminal(
     cwd: Path,
     env: Mapping[str, str] | None = None,
     columns: int = 160,
-    answers: Sequence[tuple[str, str]] = (),
+    answers: Sequence[tuple[str, str | Callable[[], str]]] = (),
     encoding: str = "utf-8",
 ) -> tuple[str, int]:
     """Run `python -m envkit ARGS` with a terminal as stdin, stdout and stderr.
@@ -53,7 +53,8 @@ def run_on_terminal(
         env: added to PATH, LANG, HOME and the variables of a terminal.
         columns: of the terminal.
         answers: what is typed once the terminal has shown a text since the last answer;
-            `\\x03` is Ctrl-C. Surrogates stand for bytes that are not UTF-8.
+            `\\x03` is Ctrl-C. Surrogates stand for bytes that are not UTF-8. A function is
+            called then, and returns what is typed.
         encoding: of what the terminal shows.
 
     Returns:
@@ -80,18 +81,16 @@ def run_on_terminal(
     shown = b""
     seen = 0
     typed = b""
-    waiting = [
-        (question.encode(), answer.encode("utf-8", "surrogateescape"))
-        for question, answer in answers
-    ]
+    waiting = [(question.encode(), answer) for question, answer in answers]
     try:
         while chunk := _read(ours, interrupted=typed == CTRL_C):
             shown += chunk
             while waiting and waiting[0][0] in shown[seen:]:
                 question, answer = waiting.pop(0)
                 seen = shown.index(question, seen) + len(question)
-                typed = answer
-                os.write(ours, answer)
+                text = answer if isinstance(answer, str) else answer()
+                typed = text.encode("utf-8", "surrogateescape")
+                os.write(ours, typed)
     except OSError:  # on Linux, the other end is closed
         pass
     finally:

@@ -34,7 +34,6 @@ ELSEWHERE = {
     "integrations.psycopg": "live/test_pg_pools.py",
     "integrations.sqlalchemy": "live/test_pg_pools.py",
     "rotation.fleet": "live/test_fleet.py",
-    "rotation.rotators.aws_iam_key": "live/test_aws_iam_rotator.py",
     "rotation.rotators.postgres.alternate": "live/test_postgres_rotator.py",
     "rotation.rotators.postgres.change": "live/test_postgres_proofs.py",
     "rotation.rotators.postgres.connection": "live/test_postgres_rotator.py",

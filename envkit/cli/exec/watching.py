@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gc
 import os
+import sys
 
 from envkit._internal.files import set_leaving
 from envkit.cli.error_text import print_labelled
@@ -22,6 +23,7 @@ from envkit.sources.registry import current_guard
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import NoReturn
 
     from envkit.audit.session import Access
     from envkit.cli.options import Arguments
@@ -48,9 +50,10 @@ def plan_of(given: Arguments) -> Plan:
             hint=f"write envkit exec --watch --{option.key} {option.metavar} ...",
         )
     on_change, reload_signal, command = _way(given)
+    stop_signal = given.one("stop-signal")
     settings = Settings(
         on_change=on_change,
-        stop_signal=_signal("--stop-signal", given.one("stop-signal") or "TERM"),
+        stop_signal=_signal("--stop-signal", "TERM" if stop_signal is None else stop_signal),
         stop_timeout_seconds=_seconds(given, "stop-timeout", STOP_TIMEOUT_SECONDS),
         min_interval_seconds=_min_interval(_seconds(given, "debounce", DEBOUNCE_SECONDS)),
     )
@@ -84,8 +87,8 @@ def supervise(
     watcher: Watcher,
     plan: Plan,
     access: Access,
-) -> int:
-    """Run the app, and keep its environment current; return its exit status.
+) -> NoReturn:
+    """Run the app, keep its environment current, and end this process with its exit status.
 
     Args:
         given: the arguments of `exec`.
@@ -96,6 +99,7 @@ def supervise(
         access: records each change in the audit log.
     """
     set_leaving(_may_leave)
+    gc.freeze()  # what exists now stays: neither a collection nor a child touches it
     gc.enable()  # `main` disables it for short lives
 
     def record(change: Changed) -> None:
@@ -107,7 +111,7 @@ def supervise(
 
         return AppFiles(*files_folder(given.one("files"), os.environ))
 
-    return Supervisor(
+    status = Supervisor(
         command,
         first,
         watcher,
@@ -116,6 +120,8 @@ def supervise(
         record=record,
         open_files=open_files,
     ).run()
+    sys.stdout.flush()
+    os._exit(status)  # the interpreter would first free all that it has loaded, which takes 3 ms
 
 
 def _may_leave(root: str, target: str) -> bool:
@@ -137,6 +143,8 @@ def _way(given: Arguments) -> tuple[Do, int, str]:
     """Return what to do on a change, with the signal or the command for it."""
     if not given.flag("watch"):
         return Do.TELL, 0, ""
+    if not given.one("watch") and given.rest[1:2] == ["--"]:
+        _refuse_separate(given.rest[0])
     text = given.one("watch") or "restart"
     way, _, rest = text.partition(":")
     if text == "restart":
@@ -151,9 +159,18 @@ def _way(given: Arguments) -> tuple[Do, int, str]:
         example = "signal:HUP" if way == "signal" else "run:'make reload'"
         raise UsageError(f"--watch={way} needs more", hint=f"write --watch={example}")
     raise UsageError(
-        f"--watch has no way '{way}'",
+        f"--watch: unknown action '{way}'",
         hint=did_you_mean(way, WAYS),
     )
+
+
+def _refuse_separate(word: str) -> None:
+    """Refuse `--watch restart -- COMMAND`, where `restart` would be the command."""
+    if word.partition(":")[0] in WAYS:
+        import shlex
+
+        hint = f"write --watch={shlex.quote(word)}"
+        raise UsageError("--watch takes a value only behind '='", hint=hint)
 
 
 def _signal(option: str, name: str) -> int:

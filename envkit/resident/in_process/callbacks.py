@@ -24,7 +24,7 @@ class Callbacks:
     """Functions that are called when a variable has changed. Safe for threads."""
 
     def __init__(self) -> None:
-        self._all: tuple[_Callback, ...] = ()  # replaced as a whole
+        self._all: dict[_Callback, None] = {}  # in their order
 
     def __bool__(self) -> bool:
         return bool(self._all)
@@ -34,27 +34,23 @@ class Callbacks:
     ) -> Callable[[], None]:
         """Add a callback that knows generation `seen`; return what removes it."""
         one = _Callback(name, call, seen)
-        self._all = (*self._all, one)
-
-        def remove() -> None:
-            self._all = tuple(other for other in self._all if other is not one)
-
-        return remove
+        self._all[one] = None
+        return lambda: self._all.pop(one, None)
 
     def are_due(self, generations: Mapping[str, int]) -> bool:
         """Return whether a callback does not know the generation of its variable."""
-        return any(generations.get(one.name, 0) != one.seen for one in self._all)
+        return any(generations.get(one.name, 0) != one.seen for one in list(self._all))
 
     def call(self, values: Mapping[str, Secret], generations: Mapping[str, int]) -> None:
         """Call each callback whose variable has changed. One that fails ends no other."""
-        for one in self._all:
+        for one in list(self._all):
             generation = generations.get(one.name, 0)
             if generation == one.seen or one not in self._all:
                 continue
             one.seen = generation
             try:
                 one.call(values.get(one.name))
-            except Exception as error:  # noqa: BLE001 - its text may show a value
+            except BaseException as error:  # noqa: BLE001 - also `sys.exit()`; its text may show a value
                 LOG.error(
                     "the callback for a change of %s failed: %s at %s",
                     one.name,
@@ -63,7 +59,7 @@ class Callbacks:
                 )
 
 
-def _place(error: Exception) -> str:
+def _place(error: BaseException) -> str:
     """Return the file and the line where an exception was raised."""
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:

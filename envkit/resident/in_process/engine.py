@@ -58,7 +58,10 @@ class Engine:
 
     def after_fork(self) -> None:
         """Make locks and threads anew, in a child that has no thread of its parent's."""
-        self._gate = threading.Condition()
+        # not the lock of `Condition()`: its `with` is Python code, and a signal handler that raises
+        # in it would never release the lock
+        self._gate = threading.RLock()
+        self._news = threading.Condition(self._gate)  # to wait for what the gate protects
         self._flight: _Flight | None = None
         self._refreshing = False
         self._follower: threading.Thread | None = None
@@ -71,7 +74,7 @@ class Engine:
         """Ask no store any more, and end the threads."""
         self._closed = True
         with self._gate:
-            self._gate.notify_all()
+            self._news.notify_all()
 
     @property
     def age_seconds(self) -> float:
@@ -96,13 +99,14 @@ class Engine:
         return current
 
     def newer(self, refused: Snapshot, names: Sequence[str]) -> Iterator[Snapshot]:
-        """Yield a snapshot with another value of one of `names`, if there is one in a second."""
+        """Yield each snapshot with another value of one of `names` than the one before it."""
         end = monotonic() + RETRY_SECONDS
         while True:
             current = self.current or self._read_now()
             if differing(refused.environment, current.environment, names):
                 yield current
-                return
+                refused = current
+                continue
             with self._gate:
                 now = monotonic()
                 self._refusals = refusals.refused(self._refusals, current.generation, now)
@@ -111,7 +115,7 @@ class Engine:
                     return
                 if due > now:
                     if self.current is current:
-                        self._gate.wait(due - now)  # a change ends it
+                        self._news.wait(due - now)  # a change ends it
                     continue
                 self._refusals = refusals.asked(self._refusals, now)
             self._read_now()
@@ -123,23 +127,31 @@ class Engine:
 
         Raises:
             EnvkitError: the first read failed.
+            RuntimeError: this thread is in the first read: a signal handler or a source calls.
         """
         while True:
-            with self._gate:
-                flight, is_mine = self._flight or _Flight(), self._flight is None
-                self._flight = flight
-            if is_mine:
-                try:
-                    self._fly(flight)
-                finally:
-                    with self._gate:
-                        self._flight = None
-                        flight.ended = True
-                        self._gate.notify_all()
-                self._log(flight.notices)  # only now: what handles a log may read values
-            else:
+            mine = _Flight()
+            try:
                 with self._gate:
-                    self._gate.wait_for(lambda: flight.ended)  # noqa: B023
+                    flight = self._flight = self._flight or mine
+                if flight is mine:
+                    self._fly(flight)
+            finally:  # a signal handler may have raised something
+                with self._gate:
+                    if self._flight is mine:
+                        self._flight = None
+                    mine.ended = True
+                    self._news.notify_all()
+            if flight is mine:
+                self._log(flight.notices)  # only now: what handles a log may read values
+            elif flight.thread != mine.thread:
+                with self._gate:
+                    self._news.wait_for(lambda: flight.ended)  # noqa: B023
+            elif self.current is None:
+                raise RuntimeError(
+                    "a signal handler or a source used a live environment during its first read: "
+                    "call live.snapshot() when the program starts"
+                )
             if self.current is not None:
                 return self.current
             if flight.error is not None:
@@ -205,7 +217,7 @@ class Engine:
                 left.discard(name)
                 with self._gate:
                     notices = looking.looked(name, found.tokens, found.error)
-                    self._gate.notify_all()
+                    self._news.notify_all()
                 self._log(notices)
         finally:  # a signal handler may have raised something
             if left:
@@ -250,7 +262,7 @@ class Engine:
                 is_due = self.callbacks.are_due((self.current or current).generations)
                 wake_at = min(looking.next_at, calls_at) if is_due else looking.next_at
                 seconds = min(wake_at - monotonic(), LONGEST_WAIT_SECONDS)
-                self._gate.wait(max(0.0, seconds))
+                self._news.wait(max(0.0, seconds))
 
 
 class _Flight:
@@ -260,11 +272,13 @@ class _Flight:
         ended: whether it is over.
         error: why the first read failed.
         notices: what is to be logged of a later one.
+        thread: which one reads.
     """
 
-    __slots__ = ("ended", "error", "notices")
+    __slots__ = ("ended", "error", "notices", "thread")
 
     def __init__(self) -> None:
+        self.thread = threading.get_ident()
         self.ended = False
         self.error: Exception | None = None
         self.notices: Sequence[Notice] = ()

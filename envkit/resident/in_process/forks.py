@@ -3,13 +3,21 @@
 A child of a fork has one thread, and locks that another thread of its parent may have held.
 Each registered object makes its own anew there; at the end of the interpreter it is closed, so
 that no thread begins, waits or logs while modules are taken down.
+
+Nor can a child ever import a module that a thread of its parent was importing. So what the
+threads need later is imported here, before there is one.
 """
 
 from __future__ import annotations
 
 import atexit
+import difflib  # noqa: F401 - of a message
+import hmac  # noqa: F401 - of a comparison of two secrets
+import logging  # noqa: F401 - so that its hook, and that of threading, run before the one here
 import os
 import weakref
+
+from envkit._internal import parallel, suggestions  # noqa: F401
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -23,7 +23,7 @@ from __future__ import annotations
 
 import os
 import re
-from time import sleep
+import time
 from typing import ClassVar
 
 from envkit.errors import AuthError, ProfileError, RotationError, TargetUnavailableError
@@ -44,6 +44,7 @@ MAX_KEYS = 2
 PROOFS = 3
 FIRST_PAUSE_SECONDS, LAST_PAUSE_SECONDS = 0.1, 2.0
 _KEY_ID = re.compile(r"[A-Z0-9]{16,128}")
+SPAN_SECONDS = 900.0  # IAM records only the first use of a key in fifteen minutes
 _KNOWN = "known"  # a fact: the IDs of the keys that existed before `create`
 
 
@@ -193,7 +194,7 @@ class AwsIamKeyRotator:
             proofs = 0
             if pause >= self._context.deadline.remaining_seconds():
                 raise TargetUnavailableError("AWS does not know the new access key yet")
-            sleep(pause)
+            time.sleep(pause)
             pause = min(2 * pause, LAST_PAUSE_SECONDS)
 
     def probe(self, fields: Fields, facts: Mapping[str, str]) -> bool:  # noqa: ARG002
@@ -249,12 +250,12 @@ class AwsIamKeyRotator:
         while self._arn(fields) is not None:
             if pause >= self._context.deadline.remaining_seconds():
                 return False
-            sleep(pause)
+            time.sleep(pause)
             pause = min(2 * pause, LAST_PAUSE_SECONDS)
         return True
 
     def in_use(self, fields: Fields, facts: Mapping[str, str]) -> Usage:  # noqa: ARG002
-        """Return for which service a key was last used, if that was after the change.
+        """Return for which service a key was last used, if it may have been used since the change.
 
         Reference: https://docs.aws.amazon.com/IAM/latest/APIReference/API_GetAccessKeyLastUsed.html
         """
@@ -269,12 +270,7 @@ class AwsIamKeyRotator:
             if error.aws_code == "NoSuchEntity":  # it was deleted
                 return Usage()
             raise
-        last = found["AccessKeyLastUsed"]
-        used_at = last["LastUsedDate"].timestamp() if "LastUsedDate" in last else 0.0
-        if used_at <= self._context.changed_at:
-            return Usage()  # not since the change: by envkit, or by programs that follow it
-        service = f"{last['ServiceName']} in {last['Region']}"
-        return Usage((Reader(self._user, "", service, sessions=0, seen_at=used_at),))
+        return used(self._user, found["AccessKeyLastUsed"], self._context.changed_at, time.time())
 
     def _keys(self) -> dict[str, str]:
         """Return the status of each of the user's keys."""
@@ -342,6 +338,32 @@ class AwsIamKeyRotator:
         if field not in fields:
             raise RotationError(f"the secret has no field '{field}'")
         return fields[field].reveal()
+
+
+def used(user: str, last: Mapping[str, Any], changed_at: float, now: float) -> Usage:
+    """Return the meaning of an answer of IAM about the last use of a key. Pure.
+
+    IAM records only the first use in fifteen minutes, so the key may have been used until fifteen
+    minutes after it. A use shortly before the change counts as well, even envkit's own.
+
+    Args:
+        user: of the key.
+        last: `AccessKeyLastUsed`; without a date if the key was never used.
+        changed_at: when readers got the new key.
+        now: seconds since the epoch.
+
+    Reference: https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_getting-report.html
+    """
+    if "LastUsedDate" not in last:
+        return Usage()
+    used_at = last["LastUsedDate"].timestamp()
+    if used_at + SPAN_SECONDS <= changed_at:
+        return Usage()
+    service = f"{last['ServiceName']} in {last['Region']}"
+    if used_at <= changed_at:
+        service += ", before the change"
+    seen_at = min(used_at + SPAN_SECONDS, now)
+    return Usage((Reader(user, "", service, sessions=0, seen_at=seen_at),))
 
 
 def _known(facts: Mapping[str, str]) -> frozenset[str]:

@@ -43,6 +43,20 @@ def test_run_program_returns_the_exit_status(code, status):
     assert python(code).status == status
 
 
+def test_run_program_does_not_wait_for_a_process_in_another_session(tmp_path):
+    begun = tmp_path / "begun"
+    code = (
+        "import os, time\n"
+        "if not os.fork():\n"
+        "    os.setsid()\n"
+        f"    open({str(begun)!r}, 'w').write(str(os.getpid()))\n"
+        "time.sleep(1000)"
+    )
+    with pytest.raises(ProgramError, match="timed out"):
+        python(code, capture=True, timeout_seconds=1)
+    os.kill(int(begun.read_text()), 9)
+
+
 def test_run_program_passes_input_and_captures_output():
     echo = "import sys; sys.stdout.buffer.write(sys.stdin.buffer.read()[::-1])"
     assert python(echo, stdin=b"\x00\xff\n", capture=True).output == b"\n\xff\x00"

@@ -31,6 +31,37 @@ def test_only_the_owner_can_read_the_audit_log(log):
         assert folder.stat().st_mode & 0o777 == 0o700
 
 
+class Forking(str):  # noqa: SLOT000 - a test's
+    """A text that forks while it is written; the child lives until the pipe is closed."""
+
+    def __new__(cls, text, reader, writer):
+        self = super().__new__(cls, text)
+        self.pipe = reader, writer
+        return self
+
+    def __add__(self, more):
+        reader, writer = self.pipe
+        self.pid = os.fork()
+        if not self.pid:
+            os.close(writer)
+            os.read(reader, 1)
+            os._exit(0)
+        return str.__add__(self, more)
+
+
+def test_a_child_that_is_forked_while_a_line_is_added_does_not_keep_the_log_locked(log):
+    pipe = os.pipe()
+    text = Forking('{"event":"read"', *pipe)
+    audit_file.append(str(log), text)
+    try:
+        audit_file.append(str(log), '{"event":"read"')
+        audit_file.check(str(log))
+    finally:
+        for one in pipe:
+            os.close(one)
+        os.waitpid(text.pid, 0)
+
+
 WRITER = """
 import sys
 from envkit.audit.log import Entry, line

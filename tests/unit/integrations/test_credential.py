@@ -2,10 +2,13 @@
 
 import copy
 import os
+import traceback
 
 import pytest
 
+from envkit.errors import InvalidValueError
 from envkit.integrations import credential as module
+from envkit.integrations.asyncpg import arguments
 from envkit.integrations.credential import Credential
 from support.living import look, of_store, until
 
@@ -91,6 +94,43 @@ def test_a_url_and_parts_give_their_texts(world):
         "",
         {"user": "app", "password": "old"},
     )
+
+
+@pytest.mark.parametrize("login", [PARTS, "PASSWORD"], ids=["parts", "a URL"])
+def test_a_value_that_no_driver_can_encode_is_refused_and_not_shown(world, login):
+    live, store = world
+    rotate(live, store, "canary-\udcff")
+    credential, environment = Credential(live, login), live.snapshot().environment
+    with pytest.raises(InvalidValueError, match="PASSWORD cannot be used to log in") as caught:
+        (credential.parts if login == PARTS else credential.url)(environment)
+    frames = [frame for frame, _ in traceback.walk_tb(caught.value.__traceback__)][1:]
+    shown = [str(caught.value), *(repr(frame.f_locals) for frame in frames)]
+    assert "canary" not in " ".join(shown)
+    assert caught.value.__context__ is None
+    assert caught.value.hint.startswith("write the values" if login == PARTS else "write a URL")
+
+
+@pytest.mark.parametrize(
+    ("text", "is_usable"),
+    [
+        ("postgresql://app:x@h/db", True),
+        ("postgres://app:x@[::1]:5432/db?a=b@c", True),
+        ("postgresql:///db?host=/run", True),
+        ("postgresql://a,b:1", True),
+        ("postgresql://app:x@canary@h/db", False),
+        ("mysql://app:x@h/db", False),
+        ("", False),
+    ],
+)
+def test_asyncpg_does_not_look_up_a_part_of_a_password(world, text, is_usable):
+    live, store = world
+    rotate(live, store, text)
+    credential, environment = Credential(live, "PASSWORD"), live.snapshot().environment
+    if is_usable:
+        assert arguments(credential, environment) == {"dsn": text}
+    else:
+        with pytest.raises(InvalidValueError):
+            arguments(credential, environment)
 
 
 @pytest.mark.parametrize("login", [{}, "", {"username": "USER"}])

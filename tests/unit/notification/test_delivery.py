@@ -76,6 +76,14 @@ def test_a_chat_gets_a_sentence(server):
     assert json.loads(server.received[0].body) == {"text": text}
 
 
+def test_a_name_that_a_client_chose_is_only_text_in_a_chat(server):
+    notice = FAILED._replace(error="1 session of app_a '<!channel> & <http://x|y>'")
+    deliver(notice, Channel("slack", server.address, None, tuple(EventKind)))
+    assert (
+        "&lt;!channel&gt; &amp; &lt;http://x|y&gt;" in json.loads(server.received[0].body)["text"]
+    )
+
+
 def test_a_command_gets_names_in_its_environment(tmp_path):
     out = tmp_path / "out"
     command = ("sh", "-c", f'echo "$ENVKIT_EVENT $ENVKIT_ROTATION" > {out}')

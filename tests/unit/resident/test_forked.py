@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
-import select
+import resource
 import signal
 import sys
 import time
 
 import pytest
 
-from envkit.resident.forked import SPARE_SECONDS, Job, JobState
+from envkit.resident.forked import SPARE_SECONDS, Job, JobState, wait_readable
 from support.process import run_python
 
 
 def received(job):
     parts = []
     while job.state is JobState.RUNNING:
-        select.select([job], [], [], max(0.0, job.late_at - time.monotonic()))
+        wait_readable([job.fileno()], job.late_at)
         parts += job.receive()
     return parts
 
@@ -28,6 +29,11 @@ def is_there(pid):
     except ProcessLookupError:
         return False
     return True
+
+
+def waits():
+    while True:  # `signal.pause` alone would miss a signal that comes before it
+        time.sleep(3600)
 
 
 def test_parts_arrive_as_they_were_sent_whatever_their_size():
@@ -72,7 +78,7 @@ def test_a_child_that_is_late_is_killed_with_what_it_has_started():
         pid = os.fork()
         if pid:
             send((pid,))
-        signal.pause()
+        waits()
 
     job = Job(work, seconds=0.2 - SPARE_SECONDS)
     # the kernel may end it at its deadline before we do
@@ -84,7 +90,7 @@ def test_a_child_that_is_late_is_killed_with_what_it_has_started():
 
 
 def test_closing_a_job_ends_its_child_at_once_and_may_be_repeated():
-    job = Job(lambda send: signal.pause(), seconds=60)
+    job = Job(lambda send: waits(), seconds=60)
     job.close()
     job.close()
     assert job.state is JobState.LATE
@@ -136,14 +142,30 @@ def test_signals_of_a_child_do_not_reach_the_handlers_of_its_parent():
     os.close(writing)
 
 
+def test_a_file_descriptor_above_those_of_select_can_be_waited_for():
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (2048, hard))
+    reading, writing = os.pipe()
+    try:
+        high = fcntl.fcntl(reading, fcntl.F_DUPFD_CLOEXEC, 1500)
+        os.write(writing, b"x")
+        wait_readable([high], time.monotonic() + 60)
+        assert os.read(high, 1) == b"x"
+        os.close(high)
+    finally:
+        os.close(reading)
+        os.close(writing)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux can end it with its parent")
 def test_a_child_ends_when_its_parent_is_killed():
     code = """
-import os, signal, sys
+import os, signal, sys, time
 from envkit.resident.forked import Job
 def work(send):
     send((1,))
-    signal.pause()
+    time.sleep(3600)
 job = Job(work, seconds=600)
 while not job.receive():
     pass

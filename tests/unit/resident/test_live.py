@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import inspect
 import logging
@@ -36,6 +37,13 @@ def password(live):
 
 def threads():
     return [thread for thread in threading.enumerate() if thread.name == "envkit-live"]
+
+
+def run_here(project, code):
+    """Run a program in the project that has the modules of the tests."""
+    path = os.pathsep.join(folder for folder in sys.path if folder)
+    env = {"PYTHONPATH": path, "HOME": str(project.root), "ENVKIT_TRUST": "1"}
+    return run_python(code, cwd=project.root, env=env)
 
 
 @pytest.fixture
@@ -80,6 +88,26 @@ def test_an_unknown_name_is_the_error_of_an_environment_with_a_suggestion(projec
     for use in (live.__getitem__, live.generation, lambda n: live.on_change(n, print)):
         with pytest.raises(NoSuchVariableError, match="did you mean 'URL'"):
             use("URLL")
+
+
+def test_a_callback_is_a_function(project):
+    with pytest.raises(TypeError, match="a callback is a function, not a str"):
+        of_files(project).on_change("URL", "reload")
+
+
+def test_a_variable_that_the_profile_no_longer_has_is_unknown(project):
+    live = of_files(project)
+    live.snapshot()
+    got = []
+    remove = live.on_change("URL", got.append)
+    project.profile("prod.env", "OTHER=1\n")
+    look(live)
+    until(lambda: got)
+    remove()
+    assert got == [None]
+    for use in (live.__getitem__, live.generation):
+        with pytest.raises(NoSuchVariableError, match="no variable 'URL' in prod"):
+            use("URL")
 
 
 def test_an_optional_variable_that_is_not_set_is_known(project):
@@ -269,7 +297,7 @@ def test_the_age_of_values_begins_anew_when_a_look_has_found_no_change(project):
 
 
 INTERRUPTED = {
-    "a read": lambda live: list(live.newer(live.snapshot(), ["PASSWORD"])),
+    "a read": lambda live: next(live.newer(live.snapshot(), ["PASSWORD"]), None),
     "a look": lambda live: live._engine._work(live._engine._looking, slow=True),
 }
 
@@ -292,11 +320,102 @@ def test_changes_are_seen_after_a_signal_handler_has_ended_what_looked_for_them(
     until(lambda: password(live) == "new")
 
 
+SIGNAL = """
+import os, signal, threading
+import envkit
+from support.living import Store
+
+store = Store()
+store.rotate("old")
+live = envkit.live("prod", sources={"vault": store})
+FIRST
+store.open.clear()
+
+
+def handle(*_):
+    store.open.set()
+    try:
+        print("handler", next(live.newer(live.snapshot(), ["PASSWORD"]), None))
+    except RuntimeError as error:
+        print("handler", str(error).partition(":")[0])
+
+
+signal.signal(signal.SIGUSR1, handle)
+
+
+def send():
+    while not store.begun > BEGUN:
+        pass
+    os.kill(os.getpid(), signal.SIGUSR1)
+
+
+threading.Thread(target=send).start()
+print("program", ACCESS)
+"""
+USED = "a signal handler or a source used a live environment during its first read"
+
+
+@pytest.mark.parametrize(
+    ("first", "begun", "access", "handler", "program"),
+    [
+        ("", 0, "len(live.snapshot().environment)", USED, "2"),
+        ("now = live.snapshot()", 1, 'next(live.newer(now, ["PASSWORD"]), None)', "None", "None"),
+    ],
+    ids=["the first read", "a later read"],
+)
+def test_a_signal_handler_that_interrupts_a_read_does_not_wait_for_it(
+    project, first, begun, access, handler, program
+):
+    of_store(project)
+    code = SIGNAL.replace("FIRST", first).replace("BEGUN", str(begun)).replace("ACCESS", access)
+    done = run_here(project, code)
+    assert done.stdout.splitlines() == [f"handler {handler}", f"program {program}"]
+
+
+INTERRUPTED = """
+import signal, threading
+import envkit
+from support.living import look
+
+live = envkit.live("prod")
+live.snapshot()
+
+
+class Interrupted(BaseException):
+    pass
+
+
+def handle(*_):
+    raise Interrupted
+
+
+signal.signal(signal.SIGALRM, handle)
+for _ in range(1000):
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.0005)
+        while True:
+            look(live)
+            live.snapshot()
+    except Interrupted:
+        pass
+other = threading.Thread(target=lambda: print(next(live.newer(live.snapshot(), ["URL"]), None)))
+other.daemon = True
+other.start()
+other.join(timeout=20)
+"""
+
+
+def test_a_signal_handler_that_raises_anywhere_blocks_no_other_thread(project):
+    of_files(project)
+    assert run_here(project, INTERRUPTED).stdout == "None\n"
+
+
 # ---------------------------------------------------------------- a refused login
 
 
 def newer(live, refused, *names):
-    return [s.environment[names[0]].reveal() for s in live.newer(refused, names)]
+    found = next(live.newer(refused, names), None)
+    return [] if found is None else [found.environment[names[0]].reveal()]
 
 
 def test_a_refused_login_asks_the_store_until_it_has_a_newer_value(project):
@@ -456,12 +575,13 @@ def test_a_callback_is_called_for_a_change_that_a_refused_login_has_found(projec
         until(seen.is_set)
 
 
-def test_a_callback_that_fails_ends_no_other_one_and_is_logged_without_values(project, log):
+@pytest.mark.parametrize("kind", [ValueError, SystemExit, asyncio.CancelledError])
+def test_a_callback_that_fails_ends_no_other_one_and_is_logged_without_values(project, log, kind):
     live, store = of_store(project)
     seen = []
 
     def fails(value):
-        raise ValueError(value.reveal())
+        raise kind(value.reveal())
 
     with live:
         live.on_change("PASSWORD", fails)
@@ -472,7 +592,7 @@ def test_a_callback_that_fails_ends_no_other_one_and_is_logged_without_values(pr
             until(lambda: len(seen) > number)  # noqa: B023
     failed = log()
     assert len(failed) == 2
-    assert "callback for a change of PASSWORD failed: ValueError at" in failed[0]
+    assert f"callback for a change of PASSWORD failed: {kind.__name__} at" in failed[0]
     assert SECRET not in "".join(failed)
 
 
@@ -616,6 +736,56 @@ def test_callbacks_are_called_in_a_child_too(project):
     live.close()
 
 
+IMPORTS = """
+import sys
+from pathlib import Path
+import envkit
+from support.living import look
+
+live = envkit.live("prod")
+live.snapshot()
+before = set(sys.modules)
+for text in ("URL=new", "", "URL=newer"):
+    Path(".env.prod").write_text(text)
+    look(live)
+    next(live.newer(live.snapshot(), ["URL"]), None)
+print(live["URL"].reveal(), set(sys.modules) - before)
+"""
+
+
+def test_nothing_is_imported_after_the_first_read_so_that_no_fork_can_block_an_import(project):
+    of_files(project)
+    assert run_here(project, IMPORTS).stdout == "newer set()\n"
+
+
+IN_CHILD = """
+import os, threading
+import envkit
+from support.living import Store
+
+store = Store()
+store.rotate("old")
+live = envkit.live("prod", sources={"vault": store})
+live.on_change("PASSWORD", print)
+pid = os.fork()
+names = [thread.name for thread in threading.enumerate()]
+if pid:
+    os.waitpid(pid, 0)
+else:
+    thread = threading.enumerate()[1]
+    live.close()
+    thread.join()
+    print(names, flush=True)
+    os._exit(0)
+"""
+
+
+def test_the_thread_of_a_child_is_one_that_python_knows(project):
+    of_store(project)
+    done = run_here(project, IN_CHILD)
+    assert (done.stdout, done.stderr) == ("['MainThread', 'envkit-live']\n", "")
+
+
 AT_EXIT = """
 import atexit, logging, sys, threading
 logging.basicConfig()
@@ -636,7 +806,5 @@ while store.begun < 2:
 
 def test_the_interpreter_ends_without_noise_while_a_store_does_not_answer(project):
     of_store(project)
-    path = os.pathsep.join(folder for folder in sys.path if folder)
-    env = {"PYTHONPATH": path, "HOME": str(project.root)}
-    done = run_python(AT_EXIT, cwd=project.root, env=env)
+    done = run_here(project, AT_EXIT)
     assert (done.stdout, done.stderr) == ("old\n", "")

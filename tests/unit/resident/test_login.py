@@ -18,17 +18,17 @@ class Server:
         tried: the passwords, in their order.
     """
 
-    def __init__(self, store, password, *, rotates_to=None):
+    def __init__(self, store, password, *rotates_to):
         self.store = store
         self.password = password
-        self.rotates_to = rotates_to
+        self.rotates_to = list(rotates_to)
         self.tried = []
 
     def attempt(self, values):
         self.tried.append(values["PASSWORD"].reveal())
         if self.rotates_to:
-            self.store.rotate(self.rotates_to)
-            self.password, self.rotates_to = self.rotates_to, None
+            self.password = self.rotates_to.pop(0)
+            self.store.rotate(self.password)
         if self.tried[-1] != self.password:
             raise PermissionError("refused")
         return "connected"
@@ -60,11 +60,19 @@ both = pytest.mark.parametrize("connect", [connect, connect_async])
 
 
 @both
-def test_a_refused_login_is_tried_once_more_with_the_newer_value(project, connect):
+def test_a_refused_login_is_tried_again_with_the_newer_value(project, connect):
     live, store = of_store(project)
-    server = Server(store, "old", rotates_to="new")
+    server = Server(store, "old", "new")
     assert connect(live, server) == "connected"
     assert server.tried == ["old", "new"]
+
+
+@both
+def test_each_newer_value_is_tried_if_rotations_follow_each_other_at_once(project, connect):
+    live, store = of_store(project)
+    server = Server(store, "old", "new", "newer", "newest")
+    assert connect(live, server) == "connected"
+    assert server.tried == ["old", "new", "newer", "newest"]
 
 
 @both
@@ -158,4 +166,4 @@ def test_the_end_of_a_loop_does_not_wait_for_a_store_that_does_not_answer(projec
 def test_a_live_environment_is_used_by_one_loop_after_another(project):
     live, store = of_store(project)
     for password in ("first", "second"):
-        assert connect_async(live, Server(store, password, rotates_to=password)) == "connected"
+        assert connect_async(live, Server(store, password, password)) == "connected"

@@ -25,7 +25,7 @@ import collections, os, signal, sys, time
 seen = collections.Counter()
 def note(number, _):
     seen[signal.Signals(number).name] += 1
-    print("got", signal.Signals(number).name, flush=True)
+    print(f"got {signal.Signals(number).name}", flush=True)  # one write: a prompt may interrupt
     if number == signal.SIGTERM: sys.exit(7)
 for number in (2, 1, 3, 10, 12, 15, 18, 28):
     signal.signal(number, note)

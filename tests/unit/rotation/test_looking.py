@@ -10,11 +10,12 @@ from envkit.rotation.machine import Request
 from envkit.rotation.outcome import OutcomeStatus
 from envkit.rotation.protocols import Reader
 from envkit.rotation_state.evidence import Sightings
-from envkit.rotation_state.retirement import Retirement, RetireWhen
+from envkit.rotation_state.retirement import Retirement, RetireWhen, last_block
 from envkit.rotation_state.stores.memory import MemoryRotationStore, MemoryShelf
 from support.fake_targets import Additive
 
 CANARY = "canary-5d20"
+OLD = f"{CANARY}-é"
 GRACE, QUIET, EXTRA = 900.0, 300.0, 5000.0
 GUNICORN = Reader("app_a", "10.0.0.5", "gunicorn", sessions=3)
 
@@ -23,8 +24,8 @@ class Scene:
     """A rotation in its grace period, whose old credential gunicorn uses."""
 
     def __init__(self, when=RetireWhen.UNUSED):
-        self.target = Additive(f"{CANARY}-0", f"{CANARY}-")
-        self.shelf = MemoryShelf({"password": f"{CANARY}-0"})
+        self.target = Additive(OLD, f"{CANARY}-")
+        self.shelf = MemoryShelf({"password": OLD})
         self.retirement = Retirement(when, QUIET, EXTRA)
         self.sightings = None
         self.now = 500_000.0
@@ -70,7 +71,7 @@ def test_an_old_credential_in_use_is_kept_and_named(scene):
     outcome = scene.run(after=GRACE)
     assert (outcome.status, outcome.ok) == (OutcomeStatus.IN_USE, True)
     assert outcome.reason.endswith("still works: 3 sessions of app_a from 10.0.0.5 'gunicorn'")
-    assert scene.target.passwords == {f"{CANARY}-0", f"{CANARY}-1"}
+    assert scene.target.passwords == {OLD, f"{CANARY}-1"}
     assert scene.now < outcome.until <= scene.now + scene.retirement.look_seconds
 
 
@@ -87,6 +88,16 @@ def test_an_old_credential_is_retired_once_no_session_was_seen_for_some_minutes(
 def test_a_session_of_the_grace_period_does_not_delay_the_retirement_after_it(scene):
     scene.target.sessions.clear()
     assert scene.run(after=GRACE).status == OutcomeStatus.ROTATED
+
+
+def test_with_a_short_grace_period_a_run_knows_what_the_run_before_it_saw():
+    scene = Scene()
+    scene.retirement = scene.retirement._replace(quiet_seconds=5.0)
+    scene.run(after=GRACE)
+    scene.run(after=4.0)
+    scene.target.sessions.clear()
+    assert scene.run(after=2.0).status == OutcomeStatus.IN_USE
+    assert scene.run(after=3.0).status == OutcomeStatus.ROTATED
 
 
 @pytest.mark.parametrize(
@@ -107,7 +118,9 @@ def test_the_limit_raises_an_alarm_or_retires_the_old_credential(when, status):
     ("error", "reason"),
     [
         (DeniedError("permission denied"), "(permission denied)"),
-        (RotationError(f"bad {CANARY}-0"), "((hidden))"),
+        (RotationError(f"bad {OLD}"), "((hidden))"),
+        (RotationError(f"bad {CANARY}-\\xc3\\xa9"), "((hidden))"),
+        (RotationError(f"bad {CANARY}-??"), "((hidden))"),
         (ValueError(CANARY), "(the look failed: ValueError)"),
     ],
 )
@@ -118,9 +131,29 @@ def test_a_look_that_fails_does_not_prove_that_a_credential_is_unused(scene, err
     assert outcome.status == OutcomeStatus.IN_USE
     assert outcome.reason.startswith(f"cannot see whether the old credential is in use {reason}")
     assert CANARY not in repr(scene.evidence)
-    assert scene.run(after=EXTRA).status == OutcomeStatus.BLOCKED
+    blocked = scene.run(after=EXTRA)
+    assert blocked.status == OutcomeStatus.BLOCKED
+    assert blocked.error.hint.startswith("fix the reason, or retire it")
     scene.target.fails.clear()
     assert scene.run().status == OutcomeStatus.ROTATED
+
+
+def test_a_look_of_a_clock_that_was_ahead_proves_nothing(scene):
+    scene.target.sessions.clear()
+    day = scene.now + 86_400
+    record = scene.store().read()
+    ahead = record.record.evidence._replace(looked_at=day, tried_at=day)
+    scene.store().save(record, record.record._replace(evidence=ahead), record.pending)
+    scene.target.fails["in_use"] = DeniedError("permission denied")
+    assert scene.run(after=GRACE).status == OutcomeStatus.IN_USE
+    assert scene.evidence.tried_at == scene.now, "status shows what this host has seen"
+
+
+def test_a_later_step_that_fails_is_not_reported_as_a_use(scene):
+    scene.target.sessions.clear()
+    scene.target.fails["probe"] = DeniedError("permission denied")
+    assert scene.run(after=GRACE).status == OutcomeStatus.FAILED
+    assert last_block(scene.store().read().record, scene.retirement) is None
 
 
 def test_a_target_that_does_not_answer_delays_a_run_no_longer_than_a_look_may_take(
@@ -156,6 +189,17 @@ def test_retire_is_refused_where_there_is_nothing_to_retire(scene):
     outcome = scene.run(Request.RETIRE)
     assert outcome.status == OutcomeStatus.REFUSED
     assert "there is no old credential to retire" in outcome.error.message
+
+
+def test_a_request_to_retire_does_not_count_for_a_rotation_that_began_meanwhile(scene):
+    def others_are_faster():
+        scene.target.fails.clear()
+        scene.run(Request.RETIRE)
+        scene.run(Request.ROTATE)
+
+    scene.target.fails["probe"] = others_are_faster
+    assert scene.run(Request.RETIRE).status == OutcomeStatus.IN_GRACE
+    assert scene.target.passwords == {f"{CANARY}-1", f"{CANARY}-2"}
 
 
 def test_looks_do_not_write_more_than_once_a_minute(scene):

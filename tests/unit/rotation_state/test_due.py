@@ -5,6 +5,7 @@ import pytest
 from envkit.rotation_state.due import is_overdue, next_due
 from envkit.rotation_state.evidence import Evidence
 from envkit.rotation_state.record import Phase, Record
+from envkit.rotation_state.retirement import RetireWhen
 from support.rotating import DAY, one_rotation, table
 
 NOW = 1_795_577_472.0
@@ -22,7 +23,7 @@ BLOCKED = LATE._replace(
 @pytest.fixture
 def policy(project):
     project.profile("prod.toml", table("key", "KEY"))
-    return one_rotation(project.profiles).policy
+    return one_rotation(project.profiles).policy._replace(retire_when=RetireWhen.UNUSED)
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from envkit.rotation_state.evidence import (
     Usage,
     after_failure,
     after_look,
+    as_of,
     decode,
     describe,
     encode,
@@ -117,6 +118,7 @@ def test_who_uses_a_credential_is_told_in_words(readers, text):
         (looked((NOW,)), after_failure(looked((NOW,)), "denied", NOW + 5), False),
         (looked((RETIRE_AT - 1,)), looked((RETIRE_AT,)), True),
         (looked((RETIRE_AT,)), looked((RETIRE_AT + 5,)), False),
+        (looked((NOW + 86_400,)), looked((NOW,)), True),
     ],
 )
 def test_evidence_is_saved_when_it_is_new_or_after_a_pause(saved, found, wanted):
@@ -144,3 +146,41 @@ def test_evidence_survives_encoding():
     evidence = after_failure(looked((NOW, GUNICORN)), "denied", NOW + 1)
     assert decode(json.loads(json.dumps(encode(evidence)))) == evidence
     assert decode(None) is None
+
+
+@pytest.mark.parametrize(
+    "reader",
+    [
+        Reader("app_a", sessions=10**30),
+        Reader("app_a", sessions=6 * 10**10),
+        Reader("app_a", sessions=-1),
+        Reader("app_a", sessions=True),
+        Reader("app_a", since=float("nan")),
+        Reader("app_a", since=1e300),
+        Reader("app_a", seen_at=float("nan")),
+        Reader("app_a", seen_at=-5.0),
+        Reader("", "\0", "\ud800" * 100),
+    ],
+)
+def test_whatever_a_target_reports_is_evidence_that_a_record_can_have(reader):
+    evidence = looked((NOW, reader, reader))
+    assert decode(json.loads(json.dumps(encode(evidence)))) == evidence
+    assert evidence.seen_at == NOW
+
+
+@pytest.mark.parametrize("shown", [8, 16, 26])
+def test_a_name_that_the_target_has_cut_does_not_show_a_part_of_a_value(shown):
+    value = "canary-abcdefghijklmnopqrstuvwxyz"
+    cut = f"{'x' * (63 - shown)}{value[:shown]}"
+    [reader] = after_look(
+        Evidence(), Usage((Reader("app_a", application=cut),)), NOW, [value]
+    ).readers
+    assert reader.application == "(hidden)"
+
+
+def test_times_of_a_clock_that_was_ahead_do_not_count():
+    ahead = as_of(looked((NOW + 3600, GUNICORN)), NOW)
+    assert (ahead.seen_at, ahead.looked_at, ahead.tried_at) == (NOW, NOW, NOW)
+    assert ahead.present == ahead.readers
+    past = looked((NOW, GUNICORN), (NOW + 5,))
+    assert as_of(past, NOW + 5) == past

@@ -8,9 +8,8 @@ from envkit.rotation_state.retirement import (
     Retirement,
     RetireWhen,
     block,
-    blocked_because,
     is_alarm,
-    is_blocked,
+    last_block,
 )
 
 NOW, EXTRA = 1000.0, 500.0
@@ -32,7 +31,6 @@ def graced(evidence, retire_at=NOW - 1, phase=Phase.GRACE):
     ],
 )
 def test_a_block_says_who_uses_the_old_credential_or_why_nobody_knows(evidence, reason):
-    assert reason in blocked_because(graced(evidence))
     found = block(graced(evidence), UNUSED, NOW + 5)
     assert (found.alarm, reason in found.reason) == (False, True)
 
@@ -45,9 +43,20 @@ def test_a_block_says_who_uses_the_old_credential_or_why_nobody_knows(evidence, 
         (graced(SEEN, NOW + 1), False),
         (graced(Evidence()), False),
         (graced(SEEN, phase=Phase.RETIRING), False),
+        (graced(SEEN._replace(seen_at=0.0, readers=())), False),  # a later step has failed
+        (graced(SEEN._replace(seen_at=NOW - 70)), False),
+        (graced(SEEN._replace(seen_at=NOW - 50)), True),
+        (graced(SEEN._replace(seen_at=0.0, error="denied")), True),
     ],
 )
 def test_a_rotation_is_blocked_once_a_run_has_kept_its_old_credential(record, blocked):
-    assert is_blocked(record) is blocked
+    assert bool(last_block(record, UNUSED)) is blocked
     assert is_alarm(record, UNUSED, NOW + EXTRA + 1) is blocked
     assert not is_alarm(record, UNUSED, NOW)
+
+
+@pytest.mark.parametrize(("when", "blocked"), [(RetireWhen.GRACE, False), (RetireWhen.LIMIT, True)])
+def test_there_is_no_alarm_if_the_next_run_retires_the_old_credential(when, blocked):
+    retirement = UNUSED._replace(when=when)
+    assert bool(last_block(graced(SEEN), retirement)) is blocked
+    assert not is_alarm(graced(SEEN), retirement, NOW + EXTRA + 1)

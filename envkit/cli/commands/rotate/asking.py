@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from envkit._internal.clock import Deadline
     from envkit.profile.model import Profile
     from envkit.rotation.catalog import Rotation
+    from envkit.rotation.status import RotationStatus
 
 
 def ask_reason_for(
@@ -64,15 +65,20 @@ def confirm_retire(
 ) -> None:
     """Ask before old values are retired that programs may still use.
 
-    Where there is no old value, the run says so, and nothing is asked.
+    Where there is no old value, the run says so, and nothing is asked. An answer counts only for
+    the old value that it was given for: the next rotation may have begun meanwhile.
 
     Raises:
-        UsageError: the person said no, or cannot be asked.
+        UsageError: the person said no, or cannot be asked; or the rotation has changed.
     """
     if yes:
         return
-    found = read_statuses(rotations, environ=environ, now=time.time(), deadline=deadline)
-    deadline.restart()
+
+    def read() -> list[RotationStatus]:
+        deadline.restart()
+        return read_statuses(rotations, environ=environ, now=time.time(), deadline=deadline)
+
+    found = read()
     for one in found:
         if not one.promoted_at:
             continue
@@ -84,6 +90,12 @@ def confirm_retire(
         )
         if not confirm(question, yes=False):
             raise UsageError("nothing was retired")
+    for before, after in zip(found, read(), strict=True):
+        if before.promoted_at != after.promoted_at:
+            raise UsageError(
+                f"{after.rotation} has changed meanwhile; nothing was retired",
+                hint="run 'envkit rotate status' to see its state",
+            )
 
 
 def confirm_protected(

@@ -101,9 +101,11 @@ def show(report: Report) -> None:
             print_error(one.error, message=f"{one.rotation}: {one.error.message}")
     for name, error in report.broken.items():
         print_error(error, message=f"{name}: {error.message}")
-    kept = {one.rotation for one in report.outcomes if one.status in _KEPT}
+    kept = {one.rotation: one.record for one in report.outcomes if one.status in _KEPT}
     for name in sorted(report.overdue):
-        hint = blocked_hint(name) if name in kept else f"run: envkit rotate {name}"
+        hint = f"run: envkit rotate {name}"
+        if name in kept:
+            hint = blocked_hint(name, kept[name])
         print_error(OverdueError(f"{name} is overdue", hint=hint))
 
 
@@ -114,8 +116,7 @@ def what(outcome: Outcome, now: float) -> str:
         return outcome.reason or _SENTENCES[outcome.status]
     if outcome.status == OutcomeStatus.IN_GRACE and record is not None:
         return (
-            "the store has the new value; apps that read it at start must restart before "
-            f"{before(record.retire_at, now)}"
+            f"the store has the new value; the old one works until {before(record.retire_at, now)}"
         )
     if outcome.status in _KEPT and record is not None and record.evidence.seen_at:
         return f"{outcome.reason}, last seen {before(record.evidence.seen_at, now)}"

@@ -150,7 +150,8 @@ def planned(one: RotationStatus, now: float, *, asked: bool) -> str:
         return "nothing, unless you name it"
     if one.state == RotationState.GRACE_PERIOD:
         when = "" if one.retire_at <= now else " once the grace period is over"
-        if one.retire_when not in ("", RetireWhen.GRACE):
+        at_once = one.retire_when == RetireWhen.LIMIT and one.limit_at <= now
+        if one.retire_when not in ("", RetireWhen.GRACE) and not at_once:
             when += " if it is not in use" if when else ", if it is not in use"
         return f"retire the old value{when}"
     if one.started_at:

@@ -188,10 +188,18 @@ class Change:
     def usage(self, user: str) -> Usage:
         """Return who has sessions of a user, in all databases of the server.
 
+        If there is none at first, look a few more times, because an app that connects for each
+        request often has no session at a given moment.
+
         Without pg_read_all_stats the server shows the number and the application name of
         sessions, but neither address nor start.
         """
         found = self._connection.execute(_USAGE, {"user": user}).fetchall()
+        for _ in range(_MORE_LOOKS):
+            if found:
+                break
+            self._connection.execute(_PAUSE)
+            found = self._connection.execute(_USAGE, {"user": user}).fetchall()
         readers = tuple(
             Reader(user, address, application, sessions=number, since=since)
             for address, application, number, since, _ in found
@@ -280,13 +288,15 @@ _END = """
 SELECT pg_terminate_backend(pid) FROM pg_stat_activity
 WHERE usename = %(user)s AND pid <> pg_backend_pid()
 """
+_MORE_LOOKS = 10  # for sessions
+_PAUSE = "SELECT pg_stat_clear_snapshot(), pg_sleep(0.02)"  # the snapshot lasts for a transaction
 _USAGE = """
 SELECT coalesce(host(client_addr), ''), coalesce(application_name, ''), count(*)::int,
        coalesce(extract(epoch FROM min(backend_start)), 0)::float8,
        bool_or(backend_start IS NULL)
 FROM pg_stat_activity
 WHERE usename = %(user)s AND pid <> pg_backend_pid()
-      AND coalesce(backend_type, 'client backend') = 'client backend'
+      AND coalesce(backend_type, 'client backend') IN ('client backend', 'walsender')
 GROUP BY 1, 2 ORDER BY 3 DESC LIMIT 100
 """
 _HOLDER = """

@@ -83,7 +83,7 @@ class Preflight:
             raise RotationError(
                 "the user of the secret is the admin of target.dsn",
                 hint="find out who changed the secret; for a user that rotates its own password, "
-                f"see 'Its own admin' in '{PAGE}'",
+                f"see 'A user that changes its own password' in '{PAGE}'",
             )
         if (
             login.hosts

@@ -37,6 +37,7 @@ def catalog(project):
         '[variables]\nA = "1"\n'
         + "".join(
             f'[rotation.{name}]\nsecret = "dotenv:{name}"\nrotator = "random"\nevery = "30d"\n'
+            'retire_when = "unused"\n'
             for name in ("db", "cache")
         ),
     )
