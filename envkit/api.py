@@ -50,6 +50,9 @@ def load(
     for name, value in environment.items():
         if override or name not in os.environ:
             os.environb[name.encode()] = value.to_bytes()
+    os.environ.pop("ENVKIT_STALE", None)
+    if environment.stale_seconds is not None:
+        os.environ["ENVKIT_STALE"] = "1"
     return environment
 
 

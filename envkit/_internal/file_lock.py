@@ -10,9 +10,9 @@ from fcntl import LOCK_EX, LOCK_NB, flock
 
 from envkit._internal.clock import Deadline
 from envkit._internal.files import link_refused, open_folder
-from envkit._internal.leftovers import LOCK, known_name, remove, sweep
 from envkit._internal.paths import display_path
-from envkit._internal.replaceable import refuse_links, user_name
+from envkit._internal.writing.leftovers import LOCK, known_name, remove, sweep
+from envkit._internal.writing.replaceable import refuse_links, user_name
 from envkit.errors import LockedError
 
 TYPE_CHECKING = False

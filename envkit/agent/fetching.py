@@ -32,6 +32,7 @@ from envkit.audit.log import versions_of
 from envkit.errors import EnvkitError
 from envkit.launch.loaders import loading_variables
 from envkit.resolution.fetch import ask
+from envkit.resolution.last_known_good.use import with_fallback
 from envkit.resolution.prepare import joined, prepare
 from envkit.resolution.resolve import resolve_prepared
 from envkit.sources.dotenv import PREVIOUS_SUFFIX
@@ -180,6 +181,10 @@ def _never_kept(prepared: Sequence[PreparedProfile]) -> str:
             return "a protected profile is never kept"
         if loading_variables(one.plan.selected):
             return "a variable loads code into programs"
+        if any(variable.declaration.file_mode is not None for variable in one.plan.order):
+            return "a variable is passed as a file"
+        if any(with_fallback(one)):
+            return "values are saved for an outage, which only a cold start can do"
         for name in one.sources:
             kind = one.profile.sources[name].type
             if kind not in OF_TYPES:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 VARIABLE = "ENVKIT_AUDIT"
 OFF, SYSLOG = "off", "syslog"
+STALE = "stale"  # the outcome of a success with values that were saved before
 OK = "ok"  # the outcome of a success; the outcome of a failure is the code of the error
 
 

@@ -94,15 +94,19 @@ class Access:
             log.check(self._environ)
         self._recorded = False
 
-    def succeed(self, variables: Iterable[Variable]) -> None:
+    def succeed(self, variables: Iterable[Variable], *, stale: bool = False) -> None:
         """Record that values were read, before they leave envkit.
+
+        Args:
+            variables: the variables.
+            stale: whether a store was unavailable, and values that were saved before are used.
 
         Raises:
             AuditError: a profile is protected, and the log cannot be written.
         """
         found = list(variables)
         names = dict.fromkeys(variable.name for variable in found)
-        self.record(list(names), log.versions_of(found))
+        self.record(list(names), log.versions_of(found), log.STALE if stale else log.OK)
 
     def expect(self, names: Sequence[str]) -> None:
         """Announce the next step of a command that does several things."""

@@ -12,7 +12,7 @@ REFERENCE = "docs/reference/cli.md"
 
 # the section of `--help` for each option; the others are listed first, under "Options"
 PANELS = {
-    "Environment": ("--env", "--profiles", "--only", "--except", "--set", "--pristine"),
+    "Environment": ("--env", "--profiles", "--only", "--except", "--set", "--pristine", "--files"),
     "Watching": (
         *("--watch", "--supervise", "--stop-signal", "--stop-timeout", "--debounce", "--splay"),
     ),
@@ -154,6 +154,7 @@ NOTES = {
         _AGENT, (0, 1, 2, 5), {1: "No agent runs.", 5: "The agent does not answer."}
     ),
     "agent clear": Notes(_AGENT, (0, 2, 5), {5: "The agent does not answer."}),
+    "hook": Notes("docs/guides/shell-hook.md", (0, 2)),
 }
 
 

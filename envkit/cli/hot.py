@@ -9,9 +9,9 @@ from envkit._internal.clock import Deadline
 from envkit.audit.session import Access
 from envkit.cli.boundary import guarded
 from envkit.cli.options import COMMANDS, WATCHING, parse
-from envkit.errors import AbsentError, IncompleteError, UsageError
+from envkit.errors import AbsentError, EnvkitError, IncompleteError, UsageError
 from envkit.resolution.prepare import prepare
-from envkit.resolution.resolve import resolve_prepared
+from envkit.resolution.resolve import USE, resolve_prepared
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from typing import NoReturn
 
     from envkit.cli.options import Arguments
+    from envkit.launch.exec import FileContent
     from envkit.resolution.environment import Environment
     from envkit.resolution.prepare import PreparedProfile
 
@@ -91,13 +92,22 @@ def _resolve(
         if into:
             _require_loading(prepared, deadline, lasting=into == "shell")
         access.begin(prepared)
-        environment = resolve_prepared(prepared, deadline)
+        environment = resolve_prepared(prepared, deadline, saved=USE)
         if name is not None and name not in environment:
             raise AbsentError(f"{name} is optional and not set in {environment.name}")
-        access.succeed(environment.variables())
+        access.succeed(environment.variables(), stale=environment.stale_seconds is not None)
+    _warn_of_age(environment.stale_seconds)
     if into == "process":
         _kept.append(prepared)
     return environment
+
+
+def _warn_of_age(stale_seconds: float | None) -> None:
+    if stale_seconds is not None:
+        from envkit.cli.error_text import print_labelled
+        from envkit.resolution.resolve import stale_text
+
+        print_labelled("warning", stale_text(stale_seconds))
 
 
 def _require_loading(
@@ -147,9 +157,22 @@ def _run_app(given: Arguments) -> NoReturn:
     if os.getpid() == 1:
         end_on_signals()
     environment = _resolve("exec", given, into="process")
-    passed = overlay(environment, parent_environment(), pristine=given.flag("pristine"))
+    contents: dict[bytes, FileContent] = {}
+    passed = overlay(
+        environment, parent_environment(), pristine=given.flag("pristine"), files=contents
+    )
     _warn_of_literals(command, environment)
-    replace_process(command, passed)
+    if not contents:
+        replace_process(command, passed)
+    from envkit.launch.app_files import AppFiles
+    from envkit.launch.memory_folder import files_folder
+
+    files = AppFiles(*files_folder(given.one("files"), os.environ))
+    try:
+        replace_process(command, {**passed, **files.write(contents)})
+    except EnvkitError:
+        files.remove()
+        raise
 
 
 def _warn_of_literals(command: Sequence[str], names: Container[str]) -> None:
@@ -161,6 +184,7 @@ def _warn_of_literals(command: Sequence[str], names: Container[str]) -> None:
 
 def _watch_app(given: Arguments) -> int:
     """Run the app as `_run_app` does, stay its parent, and end as it does."""
+    from envkit.audit import log as audit_log
     from envkit.cli.exec.watching import plan_of, supervise, watcher_of
     from envkit.launch.exec import end_on_signals
 
@@ -177,9 +201,11 @@ def _watch_app(given: Arguments) -> int:
             _require_loading(prepared, watcher.deadline, lasting=False)
             access.begin(prepared)
             first = watcher.first()
-            access.record(first.names, first.versions)
+            stale = first.stale_seconds is not None
+            access.record(first.names, first.versions, audit_log.STALE if stale else audit_log.OK)
+        _warn_of_age(first.stale_seconds)
         _warn_of_literals(command, first.names)
-        return supervise(command, first, watcher, plan, access)
+        return supervise(given, command, first, watcher, plan, access)
     finally:
         watcher.close()  # what it has leased is revoked, also if the app never starts
 
@@ -195,7 +221,8 @@ def _dry_run(given: Arguments) -> int:
                     one.locate(ref) for refs in variable.references.values() for ref in refs
                 ] + list(variable.variables.values())
                 literal = "--set" if variable.declaration.on_command_line else "literal"
-                rows.append((variable.name, ", ".join(places) or literal))
+                file = "" if variable.declaration.file_mode is None else " (as a file)"
+                rows.append((variable.name, (", ".join(places) or literal) + file))
     width = max((len(name) for name, _ in rows), default=0)
     for name, place in rows:
         print(f"{name:<{width}}  {place}")

@@ -117,6 +117,13 @@ WATCHING = (
     ),
 )
 
+FILES = Option(
+    ("--files",),
+    "one",
+    "DIR",
+    'Folder for variables with as = "file". [default: a folder in memory]',
+)
+
 COMMANDS = {
     "exec": Command(
         "envkit exec [OPTIONS] -- COMMAND [ARGS]...",
@@ -140,6 +147,7 @@ COMMANDS = {
                 "List the variables and their sources. Does not run COMMAND or contact a store.",
             ),
             *WATCHING,
+            FILES,
             REASON,
             TIMEOUT,
             PROFILES,

@@ -42,8 +42,8 @@ def write_result(data: bytes, output: str | None, *, mode: int | None = None) ->
     """
 
     def replace(path: str) -> None:
-        from envkit._internal.atomic_write import write_atomic
-        from envkit._internal.leftovers import sweep_beside
+        from envkit._internal.writing.atomic_write import write_atomic
+        from envkit._internal.writing.leftovers import sweep_beside
 
         sweep_beside(path)
         write_atomic(path, data, mode=mode, follow=False)
@@ -92,7 +92,7 @@ def _write(data: bytes, output: str | None, to_file: Callable[[str], object]) ->
         from shlex import quote
 
         from envkit._internal.os_errors import reason_of
-        from envkit._internal.replaceable import lasting_failure
+        from envkit._internal.writing.replaceable import lasting_failure
 
         lasting = lasting_failure(error, output)
         folder = os.path.dirname(output)

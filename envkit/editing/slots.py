@@ -10,12 +10,12 @@ from contextlib import suppress
 from functools import cached_property
 from typing import NamedTuple, Protocol
 
-from envkit._internal.atomic_write import write_atomic
 from envkit._internal.file_lock import locked
 from envkit._internal.files import read_real, real_path
 from envkit._internal.os_errors import reason_of
 from envkit._internal.paths import display_path
-from envkit._internal.replaceable import check_replaceable, lasting_failure
+from envkit._internal.writing.atomic_write import write_atomic
+from envkit._internal.writing.replaceable import check_replaceable, lasting_failure
 from envkit.editing.profile_text import literal, remove_variable, repeated, set_literal
 from envkit.errors import ConflictError, DeniedError, ProfileError, SourceError, UnchangeableError
 from envkit.profile.toml_file import MAX_BYTES

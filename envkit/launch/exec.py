@@ -12,6 +12,8 @@ import os
 import sys
 from errno import ENOEXEC
 
+from envkit._internal.named_tuple import NamedTuple
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -26,6 +28,7 @@ POINTER_BYTES = 8
 COERCED_LOCALES = (b"C.UTF-8", b"C.utf8", b"UTF-8")
 # variables that a program needs in any environment, none of them secret
 PRISTINE = (b"PATH", b"HOME", b"USER", b"LOGNAME", b"SHELL", b"TERM", b"LANG", b"TZ", b"TMPDIR")
+STALE = b"ENVKIT_STALE"  # tells a program that a store was unavailable and its values are old
 _BOOTSTRAP_PREFIXES = (b"ENVKIT_", b"DOTENV_PRIVATE_KEY")
 
 
@@ -51,8 +54,22 @@ def parent_environment() -> dict[bytes, bytes]:
     return parent
 
 
+class FileContent(NamedTuple):
+    """The value of a variable with `as = "file"`, and the mode of its file."""
+
+    data: bytes
+    mode: int
+
+    def __repr__(self) -> str:
+        return f"FileContent(mode={self.mode:#o})"
+
+
 def overlay(
-    environment: Environment, parent: Mapping[bytes, bytes], *, pristine: bool = False
+    environment: Environment,
+    parent: Mapping[bytes, bytes],
+    *,
+    pristine: bool = False,
+    files: dict[bytes, FileContent] | None = None,
 ) -> dict[bytes, bytes]:
     """Return the variables for a program; the environment overrides the parent.
 
@@ -60,30 +77,37 @@ def overlay(
         environment: the variables of the profile.
         parent: the variables of this process, as in `os.environb`.
         pristine: of the parent's variables, pass only PRISTINE and `LC_*`.
+        files: receives the variables with `as = "file"`, for `app_files`.
 
     Returns:
-        the parent's variables without envkit's own settings, and the environment's.
+        the parent's variables without envkit's own settings, and the environment's but those with
+        `as = "file"`.
     """
-    return merged(
-        {one.name.encode(): one.value.to_bytes() for one in environment.variables()},
-        {name.encode() for name in environment.bootstrap},
-        parent,
-        pristine=pristine,
-    )
+    variables = {} if environment.stale_seconds is None else {STALE: b"1"}
+    dropped = {name.encode() for name in environment.bootstrap}
+    for variable in environment.variables():
+        name, value = variable.name.encode(), variable.value.to_bytes()
+        if variable.file_mode is None:
+            variables[name] = value
+            continue
+        dropped.add(name)
+        if files is not None:
+            files[name] = FileContent(value, variable.file_mode)
+    return merged(variables, dropped, parent, pristine=pristine)
 
 
 def merged(
     variables: Mapping[bytes, bytes],
-    bootstrap: Collection[bytes],
+    dropped: Collection[bytes],
     parent: Mapping[bytes, bytes],
     *,
     pristine: bool = False,
 ) -> dict[bytes, bytes]:
-    """Do what `overlay` does, for an environment in bytes."""
+    """Do what `overlay` does, for an environment in bytes; the parent's `dropped` are left out."""
     result = {
         name: value
         for name, value in parent.items()
-        if name not in bootstrap
+        if name not in dropped
         and not name.startswith(_BOOTSTRAP_PREFIXES)
         and (not pristine or name in PRISTINE or name.startswith(b"LC_"))
     }
@@ -104,7 +128,7 @@ def check_limits(arguments: Sequence[bytes], environ: Mapping[bytes, bytes]) -> 
                 raise _too_large(
                     f"{name.decode()} has {size:,} bytes with its name; "
                     f"the kernel passes at most {MAX_VARIABLE_BYTES:,}",
-                    hint="put it into a file and pass the file's path",
+                    hint='give it to the program as a file: add as = "file" to the variable',
                 )
     strings = sum(sizes.values()) + sum(map(len, arguments)) + len(arguments) + len(sizes)
     total = strings + POINTER_BYTES * (len(arguments) + len(sizes))

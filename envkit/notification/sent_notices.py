@@ -28,9 +28,9 @@ def first_today(folder: str, key: str, now: float) -> bool:
     """
     import json
 
-    from envkit._internal.atomic_write import write_own
     from envkit._internal.file_lock import locked
     from envkit._internal.files import read_own
+    from envkit._internal.writing.atomic_write import write_own
 
     folder = os.path.realpath(folder)
     path = os.path.join(folder, FILE)

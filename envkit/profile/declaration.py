@@ -28,12 +28,16 @@ TYPES = (
     "base64",
     "path",
 )
+WAYS = ("variable", "file")
 _TEXT = (str, int, bool)
+_OWNER_ONLY = ("0400", "0500", "0600", "0700")
 _KEYS: dict[str, type | tuple[type, ...]] = {
     "value": _TEXT,
     "default": _TEXT,
     "required": bool,
     "secret": bool,
+    "as": str,
+    "mode": str,
     "type": str,
     "choices": list,
     "pattern": str,
@@ -59,7 +63,9 @@ class Declaration:
         required: whether a missing value is an error.
         secret: what the profile declares; None if the origin of the value decides.
         type: one of TYPES; `choices`, `pattern`, `minimum` and `maximum` narrow it.
-        is_plain: whether the declaration accepts any text.
+        file_mode: the mode of the file that the app gets the value in; None if it gets the value
+            in the variable itself.
+        is_plain: whether the declaration accepts any text, and the app gets it in the variable.
         location: where the value is written, or where the variable is first named.
         on_command_line: whether `set_value` set the value.
 
@@ -72,6 +78,7 @@ class Declaration:
     default: str | None = None
     required: bool = True
     secret: bool | None = None
+    file_mode: int | None = None
     choices: tuple[str, ...] = ()
     type: str = "string"
     pattern: str | None = None
@@ -107,6 +114,13 @@ class Declaration:
         self.pattern = raw.get("pattern")
         self.minimum = raw.get("min")
         self.maximum = raw.get("max")
+        if raw.get("as") == "file":
+            self.file_mode = int(raw.get("mode", _OWNER_ONLY[0]), 8)
+        elif "mode" in raw:
+            raise ProfileError(
+                f"{places['mode']}: {self.name}: 'mode' is for a variable as a file",
+                hint='write: as = "file"',
+            )
         self.description = raw.get("description", "")
         self.tags = tuple(raw.get("tags", ()))
         if self.type == "enum" and not self.choices:
@@ -126,6 +140,7 @@ class Declaration:
             and low is None
             and high is None
             and not self.choices
+            and self.file_mode is None
         )
 
     @property
@@ -175,6 +190,7 @@ def read_table(name: str, value: Any, place: Location) -> dict[str, Any]:
             f"{place.at('choices')}: {name}: 'choices' is empty", hint='write: choices = ["..."]'
         )
     _check_type(raw.get("type", "string"), name, place)
+    _check_file(raw, name, place)
     if OPEN in raw.get("default", ""):
         raise ProfileError(
             f"{place.at('default')}: {name}: a default is plain text, without placeholders",
@@ -221,6 +237,22 @@ def _check_type(name: str, variable: str, place: Location) -> None:
 
         raise ProfileError(
             f"{place.at('type')}: {variable}: unknown type {name!r}", hint=did_you_mean(name, TYPES)
+        )
+
+
+def _check_file(raw: Mapping[str, Any], variable: str, place: Location) -> None:
+    """Check how the app gets the value; other users must not be able to read a file."""
+    way, mode = raw.get("as", WAYS[0]), raw.get("mode", _OWNER_ONLY[0])
+    if way not in WAYS:
+        from envkit._internal.suggestions import did_you_mean
+
+        raise ProfileError(
+            f"{place.at('as')}: {variable}: 'as' has no way {way!r}", hint=did_you_mean(way, WAYS)
+        )
+    if mode not in _OWNER_ONLY:
+        raise ProfileError(
+            f"{place.at('mode')}: {variable}: 'mode' must let the owner alone read the file",
+            hint=f"write one of {', '.join(_OWNER_ONLY)}",
         )
 
 

@@ -33,6 +33,7 @@ _KEYS: dict[str, type | tuple[type, ...]] = {
     "extends": (list, str),
     "aliases": list,
     "protected": bool,
+    "fallback": (dict, bool),
     "lookup": list,
     "sources": dict,
     "variables": dict,
@@ -231,6 +232,12 @@ class _Building:
             self.lookup_place = top.at("lookup")
             self.profile.lookup = names(document["lookup"], self.lookup_place, "lookup")
         self.profile.protected = document.get("protected", self.profile.protected)
+        if "fallback" in document:
+            from envkit.profile.fallback import fallback_seconds
+
+            self.profile.fallback_seconds = fallback_seconds(
+                document["fallback"], top.at("fallback"), "the profile"
+            )
         for name, table in document.get("sources", {}).items():
             self.add_source(name, table, top.at("sources", name))
         for name, table in document.get("rotation", {}).items():

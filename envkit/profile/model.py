@@ -15,6 +15,7 @@ from envkit.profile.placeholder import parse
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from types import EllipsisType
     from typing import Any
 
     from envkit.profile.placeholder import Placeholder
@@ -76,15 +77,20 @@ class SourceSpec(NamedTable):
     Attributes:
         type: `vault`, `aws-secrets-manager`, or another type in the registry.
         poll_seconds: how often a command that watches the source checks it for changes;
-            None for the default. `type` and `poll` are not part of the settings.
+            None for the default.
+        fallback_seconds: how old the values may be that are used while the source is
+            unavailable; None for no such values, and `...` for what the profile says.
+
+    `type`, `poll` and `fallback` are not part of the settings.
     """
 
-    __slots__ = ("poll_seconds", "type")
+    __slots__ = ("fallback_seconds", "poll_seconds", "type")
 
     def __init__(self, name: str, type_name: str, location: Location) -> None:
         super().__init__(name, f"[sources.{name}]", location)
         self.type = type_name
         self.poll_seconds: float | None = None
+        self.fallback_seconds: float | EllipsisType | None = ...
 
     def update(self, table: Mapping[str, Any], place: Location) -> None:
         """Merge another table into this one.
@@ -100,6 +106,12 @@ class SourceSpec(NamedTable):
             self.poll_seconds = poll_seconds(
                 self.settings.pop("poll"), self.place_of("poll"), self.title
             )
+        if "fallback" in self.settings:
+            from envkit.profile.fallback import fallback_seconds
+
+            self.fallback_seconds = fallback_seconds(
+                self.settings.pop("fallback"), self.place_of("fallback"), self.title
+            )
 
 
 class Profile:
@@ -110,6 +122,8 @@ class Profile:
         path: its file; `files` are all files that were read, the base first.
         root: the folder that contains `profiles/`.
         lookup: the sources to search for a bare `{{ NAME }}`, in this order.
+        fallback_seconds: how old the values may be that are used while a store is unavailable;
+            None for no such values. A source may say otherwise.
         protected: whether commands that change it or run with it ask for a reason.
         rotations: the tables `[rotation.NAME]`; `envkit.rotation_state.policy` reads them.
         warnings: settings that are valid but probably a mistake, each with its file.
@@ -117,6 +131,7 @@ class Profile:
 
     __slots__ = (
         "aliases",
+        "fallback_seconds",
         "files",
         "lookup",
         "name",
@@ -136,6 +151,7 @@ class Profile:
         self.files: list[str] = []
         self.aliases: tuple[str, ...] = ()
         self.lookup: tuple[str, ...] = ("dotenv", "env")
+        self.fallback_seconds: float | None = None
         self.protected = False
         here = Location(path)
         self.sources = {
@@ -144,6 +160,11 @@ class Profile:
         self.variables: dict[str, Declaration] = {}
         self.rotations: dict[str, NamedTable] = {}
         self.warnings: list[str] = []
+
+    def fallback_of(self, source: str) -> float | None:
+        """Return how old the saved values of a source may be; None if none are saved or used."""
+        own = self.sources[source].fallback_seconds
+        return self.fallback_seconds if own is ... else own
 
     def set_value(self, name: str, value: str) -> None:
         """Set a variable to literal text from the command line; add it if it is new."""

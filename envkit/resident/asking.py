@@ -24,13 +24,14 @@ from envkit.resident.logins import for_each, hold_leases, resume_login, send_log
 from envkit.resident.noticing import look, watched_sources
 from envkit.resident.state import Problem
 from envkit.resolution.prepare import prepare
-from envkit.resolution.resolve import resolve_prepared
+from envkit.resolution.resolve import KEEP, USE, resolve_prepared
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from typing import TypeAlias
 
+    from envkit.launch.exec import FileContent
     from envkit.resident.forked import Send
     from envkit.resident.noticing import WatchedSource
     from envkit.resident.request import WatchRequest
@@ -95,7 +96,7 @@ def read_first(
     """Return the work of the child that reads the environment for the first time."""
 
     def work(send: Send) -> None:
-        _read(lambda: prepared, request, deadline, {}, send)
+        _read(lambda: prepared, request, deadline, {}, send, saved=USE)
 
     return work
 
@@ -126,6 +127,7 @@ def _read(
     send: Send,
     *,
     command: Sequence[str] = (),
+    saved: str = KEEP,
 ) -> None:
     watched: Sequence[WatchedSource] = ()
     try:
@@ -133,11 +135,15 @@ def _read(
         watched = list(watched_sources(prepared).values())
         for source in watched:
             resume_login(source, logins)
-        environment = _steady(prepared, watched, deadline)
-        environ = overlay(environment, parent_environment(), pristine=request.pristine)
+        environment = _steady(prepared, watched, deadline, saved)
+        files: dict[bytes, FileContent] = {}
+        environ = overlay(environment, parent_environment(), pristine=request.pristine, files=files)
         if command:
             check_limits([os.fsencode(word) for word in command], environ)
-        send(_of(environment, environ))
+        plain = {name: tuple(content) for name, content in files.items()}
+        versions = versions_of(environment.variables())
+        age = environment.stale_seconds
+        send((READ, environ, tuple(environment), versions, plain, age))
     except EnvkitError as error:
         send((REFUSED, str(problem_of(error)), pickled(error)))
     except Exception as bug:  # noqa: BLE001 - its message might quote a value
@@ -147,7 +153,10 @@ def _read(
 
 
 def _steady(
-    prepared: Sequence[PreparedProfile], watched: Sequence[WatchedSource], deadline: Deadline
+    prepared: Sequence[PreparedProfile],
+    watched: Sequence[WatchedSource],
+    deadline: Deadline,
+    saved: str,
 ) -> Environment:
     """Resolve the environment, and once more if a file was written meanwhile.
 
@@ -159,7 +168,7 @@ def _steady(
     for _ in range(ATTEMPTS):
         error: EnvkitError | None = None
         try:
-            environment = resolve_prepared(prepared, deadline)
+            environment = resolve_prepared(prepared, deadline, saved=saved)
         except EnvkitError as raised:
             error = raised
         after = [look(one).tokens for one in quick]
@@ -170,10 +179,6 @@ def _steady(
         raise error
     assert environment is not None  # noqa: S101 - it was resolved, or there is an error
     return environment
-
-
-def _of(environment: Environment, environ: dict[bytes, bytes]) -> tuple[object, ...]:
-    return READ, environ, tuple(environment), versions_of(environment.variables())
 
 
 def problem_of(error: EnvkitError) -> Problem:

@@ -14,7 +14,8 @@ import time
 from time import monotonic
 
 from envkit._internal.named_tuple import NamedTuple
-from envkit._internal.paths import host_name, process_name, state_folder
+from envkit._internal.paths import state_folder
+from envkit._internal.processes import namespace, process_name
 from envkit.errors import EnvkitError
 from envkit.resident.state import Announced, Looked, ReadRefused, ReadValid
 
@@ -147,13 +148,13 @@ class HoldingFile:
             _remove(self._path)
 
     def _persist(self, holding: Holding) -> None:
-        from envkit._internal.atomic_write import write_own
+        from envkit._internal.writing.atomic_write import write_own
 
         try:
             os.makedirs(os.path.dirname(self._path), mode=0o700, exist_ok=True)
             folder = os.path.realpath(os.path.dirname(self._path))
             path = os.path.join(folder, os.path.basename(self._path))
-            write_own(path, _json({**holding._asdict(), "host": host_name()}).encode())
+            write_own(path, _json({**holding._asdict(), "host": namespace()}).encode())
         except (OSError, EnvkitError):
             return
 
@@ -179,7 +180,7 @@ def _running() -> Iterator[Holding]:
             content, state = read_own(path, MAX_BYTES)
             parts = dict(json.loads(content))
             host, holding = parts.pop("host"), Holding(**parts)
-            if state.st_uid != os.geteuid() or host != host_name():
+            if state.st_uid != os.geteuid() or host != namespace():
                 continue  # it may run in another container, which has the same home
         except (OSError, EnvkitError, ValueError, TypeError, LookupError, RecursionError):
             continue

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from envkit._internal.named_tuple import NamedTuple
+from envkit.launch.exec import STALE
 from envkit.resident.state import DEBOUNCE_SECONDS, MIN_INTERVAL_SECONDS, Began, Problem
 from envkit.resolution.resolve import DEFAULT_TIMEOUT_SECONDS
 
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from typing import TypeAlias
 
+    from envkit.launch.exec import FileContent
     from envkit.resident import state as states
     from envkit.resolution.prepare import PreparedProfile
 
@@ -56,11 +58,26 @@ class Changed(NamedTuple):
         names: the profile's variables whose value is new, and those that are gone; for the
             first environment all of them.
         versions: per variable the versions of the secrets that it was made from, for audit.
+        files: the variables with `as = "file"`, which are not in `environ`.
+        stale_seconds: the age of the values, if a store is unavailable and values that were
+            saved before were used; only for the first environment.
     """
 
     environ: dict[bytes, bytes]
     names: tuple[str, ...]
     versions: dict[str, list[str]]
+    files: Mapping[bytes, FileContent] = {}
+    stale_seconds: float | None = None
+
+    def is_same(self, other: Changed) -> bool:
+        """Return whether an app gets the same values from both."""
+        mine, theirs = ({**one.environ, STALE: b""} for one in (self, other))
+        return mine == theirs and self.files == other.files
+
+    def value(self, name: str) -> object:
+        """Return what can be compared with the value in another environment."""
+        found = self.files.get(name.encode())
+        return self.environ.get(name.encode()) if found is None else found
 
     def __repr__(self) -> str:
         return f"Changed(names={self.names!r})"

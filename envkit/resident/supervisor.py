@@ -27,8 +27,10 @@ from envkit.resident.watcher import Changed, Warned
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
+    from envkit.launch.app_files import AppFiles
+    from envkit.launch.exec import FileContent
     from envkit.resident.lifecycle import Settings
     from envkit.resident.watcher import Watcher
 
@@ -66,6 +68,7 @@ class Supervisor:
         tell: writes a line for people, with `warning`, `note` or `hint` in front.
         record: records a change for audit before it takes effect; raises an `EnvkitError` if
             that is required and fails.
+        open_files: opens the folder for variables with `as = "file"`, if there are any.
     """
 
     def __init__(
@@ -77,9 +80,13 @@ class Supervisor:
         *,
         tell: Callable[[str, str], None],
         record: Callable[[Changed], None],
+        open_files: Callable[[], AppFiles],
     ) -> None:
         self._command = list(command)
-        self._environ = first.environ
+        self._environ: Mapping[bytes, bytes] = first.environ
+        self._first_files = first.files
+        self._open_files = open_files
+        self._files: AppFiles | None = None
         self._watcher = watcher
         self._plan = plan
         self._tell_person = tell
@@ -114,6 +121,8 @@ class Supervisor:
             self._tell("warning", "if envkit is killed, the app continues: only Linux ends it")
         self._witness = None if self._own_group else Witness()
         try:
+            self._environ = {**self._environ, **self._write_files(self._first_files)}
+            self._first_files = {}
             self._do(Action(Do.START))
             while self._end is None:
                 self._wait()
@@ -121,6 +130,8 @@ class Supervisor:
         finally:
             self._stop_command()
             self._watcher.close()
+            if self._files is not None:
+                self._files.remove()
             if self._witness is not None:
                 self._witness.close()
         return self._leave(self._end)
@@ -214,13 +225,37 @@ class Supervisor:
     def _change(self, event: Changed, now: float) -> None:
         try:
             self._record(event)
+            environ = {**event.environ, **self._write_files(event.files)}
         except EnvkitError as error:
             self._tell("warning", f"the app keeps its environment: {error.message}")
             return
-        self._environ = event.environ
-        self._changed.update(dict.fromkeys(event.names))
+        names: Sequence[str] = event.names
+        before, self._environ = self._environ, environ
+        if self._plan.settings.on_change is Do.TELL and event.files:
+            encoded = {name: name.encode() for name in names}
+            names = [
+                name for name in names if before.get(encoded[name]) != environ.get(encoded[name])
+            ]
+            files = [name for name in event.names if name not in names]
+            if files:
+                self._tell("note", f"{', '.join(files)} changed: envkit replaced the file")
+            if before == environ:
+                return
+        self._changed.update(dict.fromkeys(names))
         part = int.from_bytes(os.urandom(4)) / 2**32  # without the memory that `random` takes
         self._advance(lifecycle.Changed(part * self._plan.splay_seconds), now)
+
+    def _write_files(self, contents: Mapping[bytes, FileContent]) -> Mapping[bytes, bytes]:
+        """Write the variables that are files; return their paths.
+
+        Raises:
+            FileVariableError: one cannot be written.
+        """
+        if self._files is None:
+            if not contents:
+                return {}
+            self._files = self._open_files()
+        return self._files.write(contents)
 
     def _look(self, now: float) -> None:
         """See whether something of the app remains after its main process has ended."""

@@ -20,6 +20,7 @@ from time import monotonic
 
 from envkit._internal.clock import Deadline
 from envkit.errors import EnvkitError, UnavailableError
+from envkit.launch.exec import FileContent
 from envkit.resident import asking
 from envkit.resident.decide import Announce, Look, Read, Renew, Wait, after, decide, watching
 from envkit.resident.forked import JobState, all_parts, start_job
@@ -276,7 +277,7 @@ class Watcher:
         if isinstance(found, ReadRefused):
             self._after(found, now, events)
             return
-        changed = found.environ != self._current.environ
+        changed = not found.is_same(self._current)
         self._next = found if changed else None
         self._after(ReadValid(changed=changed), now, events)
         self._prepare_again(now, events)
@@ -326,7 +327,9 @@ class Watcher:
             return ReadRefused(Problem.FAILED, self._ended(job), _spread())
         if answer[0] == asking.REFUSED:
             return ReadRefused(Problem(answer[1]), asking.unpickled(answer[2]), _spread())
-        return Changed(*answer[1:])
+        _, environ, names, versions, files, stale_seconds = answer
+        contents = {name: FileContent(*content) for name, content in files.items()}
+        return Changed(environ, names, versions, contents, stale_seconds)
 
     def _ended(self, job: Job | None) -> EnvkitError:
         if job is not None and job.state is JobState.CRASHED:
@@ -343,7 +346,7 @@ class Watcher:
         names = [
             name
             for name in dict.fromkeys((*after_.names, *before.names))
-            if before.environ.get(name.encode()) != after_.environ.get(name.encode())
+            if before.value(name) != after_.value(name)
         ]
         self._file.hold(after_.names, after_.versions, names)
         return after_._replace(names=tuple(names))

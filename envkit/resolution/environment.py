@@ -55,6 +55,8 @@ class Variable(NamedTuple):
         origins: the store values that it was computed from; empty for a literal.
         note: `default` or `fallback` if the stores did not have the value, `--set`, or empty.
         readings: the strings that the sources returned, and the results of filters on them.
+        file_mode: the mode of the file that an app gets the value in; None if it gets the value
+            in the variable itself.
     """
 
     name: str
@@ -65,6 +67,7 @@ class Variable(NamedTuple):
     origins: tuple[Origin, ...] = ()
     note: str = ""
     readings: tuple[Secret, ...] = ()
+    file_mode: int | None = None
 
 
 class TypedReader:
@@ -223,10 +226,11 @@ class Environment(TypedReader, Mapping[str, "Secret"]):
 
     It maps names to `Secret`s. `int(name)`, `bool(name)` and so on return Python values;
     `variable(name)` returns the provenance. `bootstrap` has the names of variables that only envkit
-    itself needs.
+    itself needs. `stale_seconds` is the age of the values, if a store is unavailable and values
+    that were saved before were used; else None.
     """
 
-    __slots__ = ("_declared", "_plans", "_variables", "bootstrap", "name")
+    __slots__ = ("_declared", "_plans", "_variables", "bootstrap", "name", "stale_seconds")
 
     def __init__(
         self,
@@ -235,10 +239,12 @@ class Environment(TypedReader, Mapping[str, "Secret"]):
         *,
         bootstrap: Collection[str] = (),
         plans: Sequence[Plan] = (),
+        stale_seconds: float | None = None,
     ) -> None:
         self.name = name
         self.bootstrap = frozenset(bootstrap)
         self._variables = {variable.name: variable for variable in variables}
+        self.stale_seconds = stale_seconds
         self._plans = tuple(plans)
         self._declared: dict[str, Declaration] | None = None  # created on first use
 

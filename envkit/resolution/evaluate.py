@@ -118,6 +118,7 @@ class _Run:
                 (origin,),
                 "",
                 (outcome.value,),
+                None,
             )
         )
 
@@ -156,7 +157,7 @@ class _Value:
         if not text.isascii():
             value.to_bytes()  # raises if a program could not receive it
         wrong = None
-        if "\0" in text:
+        if "\0" in text and declaration.file_mode is None:
             wrong = "contains a NUL"
         elif not declaration.is_plain:
             wrong = _mismatch(declaration, text)
@@ -175,6 +176,7 @@ class _Value:
                 tuple(self.origins),
                 "--set" if given else self.note,
                 (*self.readings, *map(Secret, self.filtered)),
+                declaration.file_mode,
             )
         )
 

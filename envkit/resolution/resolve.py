@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from envkit.resolution.prepare import PreparedProfile
     from envkit.sources.protocols import Source
 
+KEEP, USE = "keep", "use"
+
 
 def resolve(
     *environments: str,
@@ -79,13 +81,19 @@ def resolve(
             deadline=deadline,
             sources=sources,
         )
-        return resolve_prepared(prepared, deadline)
+        own = environ is not None or sources  # no store of this process's own environment
+        environment = resolve_prepared(prepared, deadline, saved="" if own else USE)
     except EnvkitError as error:
         # debug pages and error trackers show the local variables of each frame, and the frames
         # below contain the process environment
         if isinstance(error, UsageError) and error.hint:
             error.hint = in_python(error.hint)
         raise error.with_traceback(None) from error.__cause__
+    if environment.stale_seconds is not None:
+        import logging
+
+        logging.getLogger("envkit").warning("%s", stale_text(environment.stale_seconds))
+    return environment
 
 
 def in_python(hint: str) -> str:
@@ -119,17 +127,32 @@ def check_arguments(
         raise ValueError(f"timeout_seconds must be positive and finite, not {timeout_seconds}")
 
 
-def resolve_prepared(prepared: Sequence[PreparedProfile], deadline: Deadline) -> Environment:
+def resolve_prepared(
+    prepared: Sequence[PreparedProfile], deadline: Deadline, *, saved: str = ""
+) -> Environment:
     """Read each source of prepared profiles once and compute the variables.
 
     Args:
         prepared: the result of `prepare`.
         deadline: nothing waits longer.
+        saved: what is done for profiles with a `fallback`: KEEP saves the values for a time when
+            a store is unavailable; USE also uses those that were saved; empty does neither.
 
     Raises:
         ResolutionError: required variables have no value; it lists all of them.
     """
+    keeps = bool(saved) and any(_has_fallback(one) for one in prepared)
+    poked: object = None
+    if keeps:
+        from envkit.sources.poke import last_poke
+
+        poked = last_poke()
     outcomes = fetch(prepared, deadline)
+    stale_seconds = None
+    if keeps and saved == USE:
+        from envkit.resolution.last_known_good.use import fill
+
+        outcomes, stale_seconds = fill(prepared, outcomes, os.environ)
     variables: dict[str, Variable] = {}
     failures: list[VariableFailure] = []
     for one, outcome in zip(prepared, outcomes, strict=True):
@@ -139,9 +162,25 @@ def resolve_prepared(prepared: Sequence[PreparedProfile], deadline: Deadline) ->
     profiles = [one.profile for one in prepared]
     if failures:
         raise ResolutionError(joined(profiles), failures)
+    if keeps and stale_seconds is None:
+        from envkit.resolution.last_known_good.use import save
+
+        save(prepared, outcomes, os.environ, poked=poked)
     return Environment(
         joined(profiles),
         variables.values(),
         bootstrap=frozenset().union(*map(bootstrap_names, profiles)),
         plans=[one.plan for one in prepared],
+        stale_seconds=stale_seconds,
     )
+
+
+def _has_fallback(one: PreparedProfile) -> bool:
+    return any(one.profile.fallback_of(name) is not None for name in one.plan.references)
+
+
+def stale_text(seconds: float) -> str:
+    """Return a warning for people that saved values are used."""
+    from envkit.resolution.last_known_good.use import age_text
+
+    return f"a store is unavailable: values that were saved {age_text(seconds)} ago are used"

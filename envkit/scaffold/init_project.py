@@ -11,13 +11,13 @@ import os
 import stat
 from typing import NamedTuple
 
-from envkit._internal.atomic_write import write_atomic
 from envkit._internal.clock import Deadline
 from envkit._internal.files import read_in_project, real_path
-from envkit._internal.leftovers import sweep_beside
 from envkit._internal.os_errors import reason_of
 from envkit._internal.paths import display_path
-from envkit._internal.replaceable import check_replaceable, lasting_failure
+from envkit._internal.writing.atomic_write import write_atomic
+from envkit._internal.writing.leftovers import sweep_beside
+from envkit._internal.writing.replaceable import check_replaceable, lasting_failure
 from envkit.dotenv.file import LIMIT_BYTES, parse
 from envkit.dotenv.parser import decode
 from envkit.errors import (

@@ -7,7 +7,7 @@ import errno
 from envkit._internal.files import FileRefusedError
 from envkit._internal.names import is_name
 from envkit._internal.os_errors import reason_of
-from envkit._internal.replaceable import lasting_failure
+from envkit._internal.writing.replaceable import lasting_failure
 from envkit.errors import (
     DeniedError,
     DotenvError,

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 
-from envkit._internal.atomic_write import write_with_copy
 from envkit._internal.file_lock import locked
 from envkit._internal.files import read_real, version_of
-from envkit._internal.leftovers import LOCK, sweep_beside
-from envkit._internal.replaceable import check_own, check_replaceable
+from envkit._internal.writing.atomic_write import write_with_copy
+from envkit._internal.writing.leftovers import LOCK, sweep_beside
+from envkit._internal.writing.replaceable import check_own, check_replaceable
 from envkit.dotenv.editor import remove_value, repeated_note, set_value
 from envkit.dotenv.file import LIMIT_BYTES
 from envkit.dotenv.parser import decode, encode

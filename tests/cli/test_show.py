@@ -65,6 +65,7 @@ def test_show_json_has_everything_but_the_values_of_secrets(staging):
         "line": 5,
         "type": "url",
         "description": "PostgreSQL",
+        "as": "variable",
         "tags": ["db"],
     }
     assert by_name["PORT"]["value"] == "8080"

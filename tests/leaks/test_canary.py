@@ -46,6 +46,7 @@ class Case(NamedTuple):
 
 
 STDOUT = ("stdout",)
+FILE = 'F = { value = "{{ SECRET }}", as = "file" }'
 URL = 'URL = "https://x:{{ SECRET }}@x"'
 AWAY = {
     "variables": 'P = "{{ vault:secret/a#b }}"',
@@ -69,6 +70,15 @@ CASES = {
     "exec, envkit stays, and no such program": Case(
         "exec -e prod --supervise -- nosuch", status=127, told="nosuch"
     ),
+    "exec, as a file in memory": Case(variables=FILE),
+    "exec, as a file while envkit stays": Case(
+        "exec -e prod --files files --watch -- true", variables=FILE
+    ),
+    "exec, as a file for no such program": Case(
+        "exec -e prod --files files -- nosuch", variables=FILE, status=127, told="nosuch"
+    ),
+    "hook": Case("hook bash"),
+    "hook in a project that is not allowed": Case("hook bash --step 1"),
     "dry run": Case("exec -e prod --dry-run"),
     "get": Case("get SECRET -e prod", shows=STDOUT),
     "get of another one": Case("get OTHER -e prod", variables='OTHER = "x"'),

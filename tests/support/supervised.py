@@ -212,6 +212,8 @@ def _main() -> int:
     from envkit.cli.exec.watching import plan_of
     from envkit.cli.options import parse
     from envkit.errors import AuditError
+    from envkit.launch.app_files import AppFiles
+    from envkit.launch.memory_folder import files_folder
     from envkit.resident.supervisor import Supervisor
     from envkit.resident.watcher import Changed
 
@@ -229,7 +231,13 @@ def _main() -> int:
     def run() -> int:
         first, watcher = Changed(environ, (), {}), ScriptedWatcher(pipe, environ)
         supervisor = Supervisor(
-            given.rest, first, watcher, plan_of(given), tell=print_labelled, record=record
+            given.rest,
+            first,
+            watcher,
+            plan_of(given),
+            tell=print_labelled,
+            record=record,
+            open_files=lambda: AppFiles(*files_folder(given.one("files"), os.environ)),
         )
         return supervisor.run()
 

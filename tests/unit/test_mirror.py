@@ -76,6 +76,8 @@ ELSEWHERE = {
     "sources.dotenv_whole": "unit/sources/test_dotenv.py",
     "profile.model": "unit/profile/test_loader.py",
     "promotion": "unit/promotion/test_decide.py",
+    "launch.shell_hook": "cli/test_hook.py",
+    "trust.hooks": "cli/test_hook.py",
     "resident.asking": "unit/resident/test_watcher.py",
     "resolution": "unit/resolution/test_resolve.py",
     # a real supervisor: what happens to the app

@@ -20,6 +20,7 @@ from envkit.resolution.prepare import prepare
 from envkit.resolution.resolve import resolve_prepared
 
 if TYPE_CHECKING:
+    from envkit.profile.declaration import Declaration
     from envkit.resolution.describe import Described
 
 EXAMPLE = "envkit show --env prod"
@@ -91,9 +92,14 @@ def _row(described: Described, *, reveal: bool) -> list[str | Cell]:
         shown,
         _provenance(described),
         Cell(declaration.place, "dim"),
-        "" if declaration.type == "string" else declaration.type,
+        ", ".join(_kinds(declaration)),
         declaration.description,
     ]
+
+
+def _kinds(declaration: Declaration) -> list[str]:
+    kinds = [] if declaration.type == "string" else [declaration.type]
+    return kinds if declaration.file_mode is None else [*kinds, "file"]
 
 
 def _provenance(described: Described) -> str:
@@ -124,6 +130,7 @@ def _document(described: Described, *, reveal: bool) -> dict[str, Any]:
         "file": display_path(declaration.location.path),
         "line": declaration.location.line,
         "type": declaration.type,
+        "as": "variable" if declaration.file_mode is None else "file",
         "description": declaration.description,
         "tags": list(declaration.tags),
     }

@@ -46,12 +46,26 @@ def trust(
     revoke: Annotated[
         bool, typer.Option("--revoke", help="Remove the trust that you gave before.")
     ] = False,
+    hook: Annotated[
+        bool, typer.Option("--hook", help="Let the shell hook load --env NAME in this project.")
+    ] = False,
     format_: Formatted = Format.TABLE,
     profiles: Profiles = None,
 ) -> int:
     """Review what profiles send, read and run, and allow it."""
-    if list_ and revoke:
-        raise UsageError("cannot combine --list and --revoke", hint="leave one of them out")
+    if list_ and (revoke or hook):
+        other = "--revoke" if revoke else "--hook"
+        raise UsageError(f"cannot combine --list and {other}", hint="leave one of them out")
+    if hook:
+        from envkit.cli.commands.hook import allow
+
+        return allow(env or (), profiles, revoke=revoke)
+    return _review(env or (), profiles, format_, list_=list_, revoke=revoke)
+
+
+def _review(
+    env: Sequence[str], profiles: str | None, format_: Format, *, list_: bool, revoke: bool
+) -> int:
     if format_ is Format.JSON and not list_:
         raise UsageError(
             "--format json needs --list", hint="run: envkit trust --list --format json"
@@ -69,7 +83,7 @@ def trust(
         status = _ask(guard, real, unknown_links)
         if status:
             return status
-    loaded = _loaded(env or (), folder)
+    loaded = _loaded(env, folder)
     wanted = [
         *(_Wanted(one, (), one not in unknown_links) for one in links),
         *_wanted(loaded, guard),

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from envkit.audit.session import Access
     from envkit.cli.options import Arguments
+    from envkit.launch.app_files import AppFiles
     from envkit.resident.watcher import Changed
     from envkit.resolution.prepare import PreparedProfile
 
@@ -78,11 +79,17 @@ def watcher_of(given: Arguments, command: Sequence[str]) -> Watcher:
 
 
 def supervise(
-    command: Sequence[str], first: Changed, watcher: Watcher, plan: Plan, access: Access
+    given: Arguments,
+    command: Sequence[str],
+    first: Changed,
+    watcher: Watcher,
+    plan: Plan,
+    access: Access,
 ) -> NoReturn:
     """Run the app, keep its environment current, and end this process with its exit status.
 
     Args:
+        given: the arguments of `exec`.
         command: the program and its arguments.
         first: the environment that it starts with.
         watcher: from `watcher_of`.
@@ -96,7 +103,21 @@ def supervise(
     def record(change: Changed) -> None:
         access.record(change.names, change.versions)
 
-    status = Supervisor(command, first, watcher, plan, tell=print_labelled, record=record).run()
+    def open_files() -> AppFiles:
+        from envkit.launch.app_files import AppFiles
+        from envkit.launch.memory_folder import files_folder
+
+        return AppFiles(*files_folder(given.one("files"), os.environ))
+
+    status = Supervisor(
+        command,
+        first,
+        watcher,
+        plan,
+        tell=print_labelled,
+        record=record,
+        open_files=open_files,
+    ).run()
     sys.stdout.flush()
     os._exit(status)  # the interpreter would first free all that it has loaded, which takes 3 ms
 

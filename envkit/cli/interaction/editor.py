@@ -19,8 +19,8 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from envkit._internal.files import read_capped
-from envkit._internal.leftovers import claim
 from envkit._internal.os_errors import reason_of
+from envkit._internal.writing.leftovers import claim
 from envkit.dotenv.file import LIMIT_BYTES
 from envkit.errors import EnvkitError, UsageError
 

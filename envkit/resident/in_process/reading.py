@@ -18,10 +18,18 @@ from envkit.errors import EnvkitError, ReasonMissingError, UsageError
 from envkit.profile.discovery import profiles_folder
 from envkit.resident.in_process.logins import Logins
 from envkit.resident.in_process.looking import Watched
+from envkit.resident.in_process.outage import LOG
 from envkit.resident.logins import hold_leases
 from envkit.resident.noticing import PROFILES, look, look_at_files, watched_sources
 from envkit.resolution.prepare import named, prepare
-from envkit.resolution.resolve import check_arguments, in_python, resolve_prepared
+from envkit.resolution.resolve import (
+    KEEP,
+    USE,
+    check_arguments,
+    in_python,
+    resolve_prepared,
+    stale_text,
+)
 from envkit.resolution.selection import globs
 
 TYPE_CHECKING = False
@@ -94,8 +102,11 @@ class Reader:
                 recorded though a profile is protected.
         """
         with Access("live", reason=self._reason) as access:
-            read = self._read(access)
-            access.succeed(read.environment.variables())
+            read = self._read(access, USE)
+            stale = read.environment.stale_seconds
+            access.succeed(read.environment.variables(), stale=stale is not None)
+        if stale is not None:
+            LOG.warning("%s: %s", self.name, stale_text(stale))
         return read
 
     def again(self) -> Read:
@@ -104,16 +115,16 @@ class Reader:
         Raises:
             EnvkitError: it cannot be read now, or is not valid.
         """
-        return self._read(Access("live", reason=self._reason))
+        return self._read(Access("live", reason=self._reason), KEEP)
 
-    def _read(self, access: Access) -> Read:
+    def _read(self, access: Access, saved: str) -> Read:
         try:
             deadline = Deadline(self._timeout_seconds)
             prepared = self._prepare(deadline)
             access.begin(prepared)
             # before the values are read: what changes meanwhile is read once more
             watched = _watched(prepared, deadline)
-            environment = resolve_prepared(prepared, deadline)
+            environment = resolve_prepared(prepared, deadline, saved="" if self._sources else saved)
             for name, one in watched.sources.items():
                 self.logins.store(name, one.source)
         except EnvkitError as error:

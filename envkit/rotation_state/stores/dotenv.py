@@ -15,11 +15,11 @@ import os
 from functools import cached_property
 from shlex import quote
 
-from envkit._internal.atomic_write import write_own
 from envkit._internal.file_lock import locked
 from envkit._internal.files import read_own, version_of
 from envkit._internal.paths import display_path
-from envkit._internal.replaceable import check_own
+from envkit._internal.writing.atomic_write import write_own
+from envkit._internal.writing.replaceable import check_own
 from envkit.errors import ConflictError
 from envkit.rotation_state.record import Phase
 from envkit.rotation_state.store import Snapshot

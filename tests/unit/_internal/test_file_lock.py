@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from envkit._internal.atomic_write import write_atomic
 from envkit._internal.file_lock import locked
+from envkit._internal.writing.atomic_write import write_atomic
 from envkit.errors import LinkRefusedError, LockedError
 from support.permissions import NOBODY, as_nobody
 from support.process import run_spawned

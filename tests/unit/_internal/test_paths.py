@@ -1,10 +1,6 @@
 """Paths as they are shown to people."""
 
-import os
-import subprocess
-import sys
-
-from envkit._internal.paths import display_path, has_loose_link, host_name, process_name
+from envkit._internal.paths import display_path, has_loose_link
 
 
 def test_paths_are_shown_relative_to_the_working_folder(project, monkeypatch):
@@ -29,16 +25,3 @@ def test_a_dangling_link_is_found_anywhere_below_the_root(tmp_path):
         assert not has_loose_link(f"{root}/{path}", root), path
     assert not has_loose_link(f"{root}/loose/a", f"{root}/loose")
     assert not has_loose_link("/nowhere/at/all", root)
-
-
-def test_a_process_has_one_name_as_long_as_it_lives():
-    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
-        name = process_name(process.pid)
-        assert name.startswith(f"{process.pid}-")
-        assert process_name(process.pid) == name != process_name(os.getpid())
-        process.communicate(b"\n")
-    assert process_name(process.pid) == ""
-
-
-def test_processes_of_one_host_and_container_have_its_name():
-    assert os.uname().nodename in host_name()

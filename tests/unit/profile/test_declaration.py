@@ -58,6 +58,20 @@ def test_every_key_of_a_table_is_read():
 
 
 @pytest.mark.parametrize(
+    ("table", "mode"),
+    [
+        ({}, None),
+        ({"as": "variable"}, None),
+        ({"as": "file"}, 0o400),
+        ({"as": "file", "mode": "0600"}, 0o600),
+    ],
+)
+def test_a_variable_is_a_file_for_its_owner_alone_if_the_profile_says_so(table, mode):
+    made = declared(read_table("A", {"value": "x", **table}, PLACE))
+    assert (made.file_mode, made.is_plain) == (mode, mode is None)
+
+
+@pytest.mark.parametrize(
     ("value", "text"), [("x", "x"), (8080, "8080"), (True, "true"), (False, "false"), ("", "")]
 )
 def test_a_value_without_a_table_is_read_as_text(value, text):
@@ -102,6 +116,8 @@ def test_keys_that_exclude_each_other_are_refused():
     message, _ = refusal(lambda: declared({"min": 2, "max": 1}))
     assert message == f"{WHERE}:6: A: 'min' is greater than 'max'"
     assert declared({"min": 2, "max": 2}).minimum == 2
+    found = refusal(lambda: declared({"type": "string", "mode": "0400"}))
+    assert found[0].endswith(": A: 'mode' is for a variable as a file")
 
 
 def test_an_invalid_template_is_refused_with_its_place_and_column():

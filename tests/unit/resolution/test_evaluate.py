@@ -238,6 +238,13 @@ def test_bytes_that_are_not_text_pass_unchanged(project):
     assert found["X"].value.to_bytes() == raw
 
 
+def test_a_nul_is_for_a_file_and_not_for_a_variable_made_of_it(project):
+    variables = 'F = { value = "{{ vault:x }}", as = "file" }\nX = "{{ F }}"\n'
+    found, (failure,) = evaluated(project, variables, {"vault:x": "a\0"})
+    assert (found["F"].value.reveal(), found["F"].file_mode) == ("a\0", 0o400)
+    assert (failure.name, failure.error.message) == ("X", "contains a NUL")
+
+
 def test_one_bad_value_hides_no_other(project):
     found = evaluated(
         project,

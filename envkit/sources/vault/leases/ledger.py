@@ -16,7 +16,8 @@ import os
 import stat
 from typing import TYPE_CHECKING, NamedTuple
 
-from envkit._internal.paths import host_name, process_name, state_folder
+from envkit._internal.paths import state_folder
+from envkit._internal.processes import namespace, process_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -56,7 +57,7 @@ class Ledger:
         """Append lines, before or after what they name is created."""
         if not self._path:
             return
-        text = "".join(json.dumps({"host": host_name(), **one._asdict()}) + "\n" for one in entries)
+        text = "".join(json.dumps({"host": namespace(), **one._asdict()}) + "\n" for one in entries)
         try:
             os.makedirs(_folder(), mode=0o700, exist_ok=True)
             if os.stat(_folder()).st_uid == os.geteuid():
@@ -106,7 +107,7 @@ def _sweep_one(path: str, server: str, revoke: Callable[[Entry], bool]) -> None:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         lines = list(_lines(os.read(descriptor, MAX_BYTES)))
-        if any(host != host_name() for host, _ in lines):
+        if any(host != namespace() for host, _ in lines):
             return  # another container, which has the same home
         own = [entry for _, entry in lines if entry.server == server]
         tokens = [revoke(entry) for entry in own if entry.accessor]
@@ -136,7 +137,7 @@ def _keep(path: str, descriptor: int, entries: Sequence[Entry]) -> None:
     if not entries:
         _remove(path)
         return
-    text = "".join(json.dumps({"host": host_name(), **one._asdict()}) + "\n" for one in entries)
+    text = "".join(json.dumps({"host": namespace(), **one._asdict()}) + "\n" for one in entries)
     os.ftruncate(descriptor, 0)
     os.pwrite(descriptor, text.encode(), 0)
 

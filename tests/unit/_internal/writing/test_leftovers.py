@@ -6,9 +6,9 @@ import signal
 
 import pytest
 
-from envkit._internal.atomic_write import write_atomic, write_own
 from envkit._internal.file_lock import locked
-from envkit._internal.leftovers import claim, is_leftover_name, known_name, temporary_name
+from envkit._internal.writing.atomic_write import write_atomic, write_own
+from envkit._internal.writing.leftovers import claim, is_leftover_name, known_name, temporary_name
 from support.permissions import NOBODY
 from support.process import run_spawned
 

@@ -8,9 +8,9 @@ import sys
 
 import pytest
 
-from envkit._internal.atomic_write import write_atomic, write_own, write_with_copy
 from envkit._internal.file_lock import locked
 from envkit._internal.files import FileRefusedError, read_real
+from envkit._internal.writing.atomic_write import write_atomic, write_own, write_with_copy
 from envkit.errors import LinkRefusedError, WriteRefusedError
 from support.process import run_python
 from support.refusals import raising
@@ -73,7 +73,7 @@ class TestWrite:
     def test_a_full_disk_leaves_the_old_file_unchanged(self, file):
         ran = run_python(
             "import resource, sys\n"
-            "from envkit._internal.atomic_write import write_atomic\n"
+            "from envkit._internal.writing.atomic_write import write_atomic\n"
             "sys.dont_write_bytecode = True\n"
             "resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))\n"
             "try:\n"
@@ -89,7 +89,7 @@ class TestWrite:
     def test_a_killed_writer_leaves_the_old_file_unchanged(self, file):
         ran = run_python(
             "import os, signal, sys\n"
-            "from envkit._internal.atomic_write import write_atomic\n"
+            "from envkit._internal.writing.atomic_write import write_atomic\n"
             "from envkit._internal.file_lock import locked\n"
             "def die(*_, **__):\n"
             "    os.kill(os.getpid(), signal.SIGKILL)\n"
@@ -213,7 +213,7 @@ def test_root_without_the_right_to_change_owners_gets_a_hint(file):
     code = (
         f"import sys; sys.path[:] = {sys.path!r}\n"
         "import os\n"
-        "from envkit._internal.atomic_write import write_atomic, write_own\n"
+        "from envkit._internal.writing.atomic_write import write_atomic, write_own\n"
         "from envkit.errors import WriteRefusedError\n"
         "for write in (write_atomic, lambda path, data: write_own(\n"
         "        path + '.own', data, owner=os.stat(path))):\n"

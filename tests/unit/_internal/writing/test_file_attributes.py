@@ -5,7 +5,7 @@ import stat
 
 import pytest
 
-from envkit._internal.atomic_write import write_atomic, write_own
+from envkit._internal.writing.atomic_write import write_atomic, write_own
 from support.attributes import ACCESS, DEFAULT, acl, acl_of, needs_lists, require
 from support.permissions import NOBODY, as_nobody
 from support.refusals import raising

@@ -7,9 +7,9 @@ import subprocess
 
 import pytest
 
-from envkit._internal.atomic_write import write_atomic
 from envkit._internal.files import FileRefusedError
-from envkit._internal.replaceable import (
+from envkit._internal.writing.atomic_write import write_atomic
+from envkit._internal.writing.replaceable import (
     check_own,
     check_replaceable,
     is_mount_point,
@@ -34,7 +34,7 @@ def mounted(file, monkeypatch):
     """The same file where the system says that it is mounted by itself, as in tests/extra."""
     table = file.parent / "mountinfo"
     table.write_bytes(MOUNTS.replace(b"/app/.env", os.fsencode(file)))
-    monkeypatch.setattr("envkit._internal.replaceable._MOUNTS", str(table))
+    monkeypatch.setattr("envkit._internal.writing.replaceable._MOUNTS", str(table))
     return file
 
 

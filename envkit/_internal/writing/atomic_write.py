@@ -12,10 +12,10 @@ import errno
 import os
 import time
 
-from envkit._internal import file_attributes
 from envkit._internal.files import open_folder
-from envkit._internal.leftovers import claim, known_name, temporary_name
-from envkit._internal.replaceable import owner_refused, refuse_irreplaceable, refuse_links
+from envkit._internal.writing import file_attributes
+from envkit._internal.writing.leftovers import claim, known_name, temporary_name
+from envkit._internal.writing.replaceable import owner_refused, refuse_irreplaceable, refuse_links
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

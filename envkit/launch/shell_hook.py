@@ -1,0 +1,192 @@
+"""The code that `envkit hook` gives to a shell: the hook itself, and what it evaluates. Pure.
+
+The hook runs before each prompt. It starts envkit only if the folder is another one than
+before, or if one of the files is newer than the stamp, which is the time of the last load. What was
+loaded, and the values from before, are in the exported variable STATE, so that a shell started
+inside a project can also unload.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+STATE = "ENVKIT_HOOK_STATE"
+SHELLS = ("bash", "zsh", "fish")
+
+# `project` says whether a folder `profiles` is here or above; `changed`, whether a file changed
+_POSIX = """\
+_envkit_pwd= _envkit_stamp= _envkit_files=() _envkit_absent=()
+_envkit_project() {
+  local folder=$PWD
+  while [[ -n $folder ]]; do
+    [[ -d $folder/profiles ]] && return 0
+    folder=${folder%/*}
+  done
+  return 1
+}
+_envkit_changed() {
+  local file
+  for file in "${_envkit_files[@]}"; do
+    [[ $file -nt $_envkit_stamp || ! -e $file ]] && return 0
+  done
+  for file in "${_envkit_absent[@]}"; do
+    [[ -e $file ]] && return 0
+  done
+  return 1
+}
+_envkit_hook() {
+  local envkit_status=$? envkit_code
+  if [[ $PWD != "$_envkit_pwd" ]] || _envkit_changed; then
+    _envkit_pwd=$PWD
+    if [[ -n ${ENVKIT_HOOK_STATE:-} ]] || _envkit_project; then
+      if envkit_code=$(command envkit hook @SHELL@ --step $$); then
+        eval "$envkit_code"
+      else
+        _envkit_files=() _envkit_absent=()
+      fi
+    else
+      _envkit_files=() _envkit_absent=()
+    fi
+  fi
+  return $envkit_status
+}
+"""
+_BASH = (
+    _POSIX
+    + """\
+if [[ ";${PROMPT_COMMAND[*]:-};" != *_envkit_hook* ]]; then
+  PROMPT_COMMAND="_envkit_hook${PROMPT_COMMAND:+;$PROMPT_COMMAND}"
+fi
+"""
+)
+_ZSH = (
+    _POSIX
+    + """\
+typeset -ag precmd_functions
+if (( ! ${precmd_functions[(I)_envkit_hook]} )); then
+  precmd_functions=(_envkit_hook $precmd_functions)
+fi
+"""
+)
+_FISH = """\
+set -g _envkit_pwd; set -g _envkit_stamp; set -g _envkit_files; set -g _envkit_absent
+function _envkit_project
+    set -l folder $PWD
+    while test -n "$folder"
+        test -d "$folder/profiles"; and return 0
+        set folder (string replace -r '/[^/]*$' '' -- $folder)
+    end
+    return 1
+end
+function _envkit_changed
+    for file in $_envkit_files
+        test "$file" -nt "$_envkit_stamp"; and return 0
+        test -e "$file"; or return 0
+    end
+    for file in $_envkit_absent
+        test -e "$file"; and return 0
+    end
+    return 1
+end
+function _envkit_hook --on-event fish_prompt
+    set -l envkit_status $status
+    if test "$PWD" != "$_envkit_pwd"; or _envkit_changed
+        set -g _envkit_pwd $PWD
+        set -g _envkit_code ''
+        if set -q ENVKIT_HOOK_STATE; or _envkit_project
+            set -g _envkit_code (command envkit hook fish --step $fish_pid | string collect)
+        end
+        if test -n "$_envkit_code"
+            eval $_envkit_code
+        else
+            set -g _envkit_files; set -g _envkit_absent
+        end
+        set -e _envkit_code
+    end
+    return $envkit_status
+end
+"""
+
+
+class Loaded(NamedTuple):
+    """What the hook has loaded.
+
+    Attributes:
+        profiles: the folder of profiles of the project.
+        environment: its name.
+        before: the loaded variables -> the values that they had before; None if they were not set.
+    """
+
+    profiles: str
+    environment: str
+    before: Mapping[str, str | None]
+
+
+def hook(shell: str) -> str:
+    """Return the code that a shell evaluates at its start."""
+    if shell == "fish":
+        return _FISH
+    return (_BASH if shell == "bash" else _ZSH).replace("@SHELL@", shell)
+
+
+def decoded(text: str | None) -> Loaded | None:
+    """Return what STATE says; None if nothing is loaded, or if it says nothing."""
+    try:
+        profiles, environment, before = json.loads(text or "")
+        return Loaded(str(profiles), str(environment), dict(before))
+    except (ValueError, TypeError):
+        return None
+
+
+def encoded(loaded: Loaded) -> str:
+    """Return the value of STATE."""
+    return json.dumps(list(loaded))
+
+
+def restoring(shell: str, loaded: Loaded) -> str:
+    """Return the code that gives the loaded variables the values that they had before."""
+    lines = [
+        _unset(shell, name) if value is None else _export(name, value)
+        for name, value in loaded.before.items()
+        if name.isidentifier() and name.isascii()
+    ]
+    return "".join([*lines, _unset(shell, STATE)])
+
+
+def loading(text: str, loaded: Loaded) -> str:
+    """Return the code that sets variables.
+
+    Args:
+        text: that of `export.render` for a shell.
+        loaded: what a later `restoring` needs.
+    """
+    return text + _export(STATE, encoded(loaded))
+
+
+def watching(shell: str, stamp: str, present: Iterable[str], absent: Iterable[str]) -> str:
+    """Return the code that tells the hook which files to look at, with the time of this load."""
+    lists = (("_envkit_files", present), ("_envkit_absent", absent))
+    if shell == "fish":
+        lines = [f"set -g _envkit_stamp {_quoted(stamp)}\n"]
+        lines += [f"set -g {name} {' '.join(map(_quoted, files))}\n" for name, files in lists]
+    else:
+        lines = [f"_envkit_stamp={_quoted(stamp)}\n"]
+        lines += [f"{name}=({' '.join(map(_quoted, files))})\n" for name, files in lists]
+    return "".join(lines)
+
+
+def _export(name: str, value: str) -> str:
+    return f"export {name}={_quoted(value)}\n"
+
+
+def _unset(shell: str, name: str) -> str:
+    return f"set -e {name}\n" if shell == "fish" else f"unset {name}\n"
+
+
+def _quoted(text: str) -> str:
+    """Quote for all three shells: inside single quotes, fish reads two backslashes as one."""
+    return "'" + text.translate({39: "'\\''", 92: "'\\\\'"}) + "'"

@@ -1,0 +1,215 @@
+"""`envkit hook`: a shell loads and unloads the environment of a project that its user allowed."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from envkit.launch.shell_hook import SHELLS
+from support.process import program
+from support.terminal_session import PROMPT, TerminalSession
+
+PROFILE = '[variables]\nKEY = "{{ KEY }}"\nMODE = "it\'s \\\\ a $mode"\n'
+
+
+@pytest.fixture
+def shop(project, tmp_path):
+    """A project with an environment, outside of which the shell starts."""
+    project.profile("dev.toml", PROFILE)
+    project.dotenv("dev", "KEY=one\n")
+    project.logged()
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    calls = tmp_path / "calls"
+    program(
+        folder / "envkit", f'#!/bin/sh\necho >> {calls}\nexec {sys.executable} -m envkit "$@"\n'
+    )
+    project.calls = lambda: len(calls.read_text().splitlines()) if calls.exists() else 0
+    project.environ["NO_COLOR"] = "1"
+    project.environ["PATH"] = f"{folder}:{os.environ['PATH']}"
+    return project
+
+
+def allowed(shop, *options):
+    done = shop.run("trust", "--hook", *(options or ("--env", "dev")))
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+class Shell:
+    """An interactive bash on a terminal that has the hook."""
+
+    def __init__(self, shop, **variables):
+        self.root = shop.root
+        os.chdir(shop.root.parent)
+        self.session = TerminalSession(**{**shop.environ, **variables})
+
+    def __enter__(self):
+        self.does('eval "$(envkit hook bash)"')
+        return self
+
+    def __exit__(self, *_):
+        self.session.__exit__()
+
+    def does(self, line):
+        """Return what the terminal shows from the line to the next prompt."""
+        self.session.types(f"{line}\n")
+        return self.session.sees(PROMPT).removesuffix(PROMPT)
+
+    def enters(self):
+        return self.does(f"cd {self.root}")
+
+    def values(self):
+        return self.does('echo "$KEY|$MODE|$(env | grep -c ^KEY=)"').strip()
+
+
+@pytest.fixture
+def shell(shop):
+    with Shell(shop) as running:
+        yield running
+
+
+VALUES = "one|it's \\ a $mode|1"
+
+
+def test_an_allowed_project_is_loaded_on_entering_and_unloaded_on_leaving(shop, shell):
+    allowed(shop)
+    assert shell.enters() == "envkit: note: loaded dev (2 variables)\n"
+    assert shell.values() == VALUES
+    assert shell.does("cd profiles") == ""
+    assert shell.values() == VALUES
+    assert shell.does("cd /") == "envkit: note: unloaded dev\n"
+    assert shell.values() == "||0"
+    seen = [(entry["command"], entry["outcome"]) for entry in shop.records()]
+    assert set(seen) == {("hook", "ok")}
+
+
+def test_earlier_values_are_restored(shop):
+    allowed(shop)
+    with Shell(shop, KEY="mine's \\ $x") as shell:
+        shell.enters()
+        assert shell.values() == VALUES
+        shell.does("cd /")
+        assert shell.values() == "mine's \\ $x||1"
+
+
+def test_a_shell_that_was_started_inside_unloads_too(shop, shell):
+    allowed(shop)
+    shell.enters()
+    shell.does("PS1='<pro''mpt>' bash --norc --noediting -i")
+    shell.does("PS1='<pro''mpt>'")
+    shell.does('eval "$(envkit hook bash)"')
+    assert shell.values() == VALUES
+    assert shell.does("cd /") == "envkit: note: unloaded dev\n"
+    assert shell.values() == "||0"
+
+
+def test_a_project_that_was_not_allowed_is_never_loaded_nor_is_its_clone(shop, shell, tmp_path):
+    assert shell.enters() == ""
+    assert shell.values() == "||0"
+    allowed(shop)
+    subprocess.run(["cp", "-r", shop.root, tmp_path / "clone"], check=True)
+    assert shell.does(f"cd {tmp_path}/clone") == ""
+    assert shell.values() == "||0"
+    assert shell.enters() == "envkit: note: loaded dev (2 variables)\n"
+
+
+def test_a_change_of_a_file_is_loaded_at_the_next_prompt_and_trust_as_well(shop, shell):
+    allowed(shop)
+    shell.enters()
+    shop.dotenv("dev", "KEY=two\n")
+    assert "loaded dev" in shell.does("")
+    assert shell.values().startswith("two|")
+    (shop.root / ".env.dev").unlink()
+    said = shell.does("")
+    assert said.startswith("envkit: warning: no environment is loaded: cannot resolve 1 variable")
+    assert said.count("\n") == 1
+    assert shell.values() == "||0"
+    shop.dotenv("dev", "KEY=three\n")
+    assert "loaded dev" in shell.does("")
+    allowed(shop, "--revoke")
+    assert shell.does("") == "envkit: note: unloaded dev\n"
+    assert shell.values() == "||0"
+
+
+def test_a_broken_profile_breaks_no_prompt(shop, shell):
+    allowed(shop)
+    shop.profile("dev.toml", "not TOML")
+    said = shell.enters()
+    assert said.startswith("envkit: warning: no environment is loaded: profiles/dev.toml:1:")
+    assert said.count("\n") == 1
+    assert shell.does("false") == ""
+    assert shell.does("(exit 3)") == ""
+    assert shell.does("echo $?") == "3\n", "the hook changes the exit status that a prompt shows"
+    assert shell.does("echo on") == "on\n"
+
+
+def test_without_envkit_the_prompt_still_works(shop, shell):
+    allowed(shop)
+    shell.does('PATH=/bin:/usr/bin; command() { builtin command "$@" 2> /dev/null; }')
+    shell.enters()
+    assert shell.does("echo on") == "on\n"
+
+
+def test_a_protected_profile_is_neither_allowed_nor_loaded(shop, shell):
+    shop.profile("prod.toml", "protected = true\n" + PROFILE)
+    done = shop.run("trust", "--hook", "--env", "prod")
+    assert done.returncode == 6
+    assert "prod is protected: the shell hook never loads it" in done.stderr
+    allowed(shop)
+    shop.profile("dev.toml", "protected = true\n" + PROFILE)
+    said = shell.enters()
+    assert said == "envkit: warning: no environment is loaded: dev is protected\n"
+    assert shell.values() == "||0"
+
+
+def test_variables_that_load_code_are_not_loaded_without_trust(shop, shell):
+    allowed(shop)
+    shop.profile("dev.toml", PROFILE + 'BASH_ENV = "/tmp/x"\n')
+    assert "no environment is loaded: dev is not trusted" in shell.enters()
+    assert shell.values() == "||0"
+
+
+def test_envkit_is_not_started_while_nothing_changes(shop, shell):
+    allowed(shop)
+    shell.enters()
+    before = shop.calls()
+    for _ in range(5):
+        shell.does("true")
+    assert shop.calls() == before
+    shell.does("cd /")
+    before = shop.calls()
+    shell.does("cd /tmp")
+    shell.does("cd /")
+    assert shop.calls() == before, "outside of projects, envkit is not started at all"
+
+
+def test_a_variable_as_a_file_is_left_out(shop, shell):
+    allowed(shop)
+    shop.profile("dev.toml", PROFILE.replace('"{{ KEY }}"', '{ value = "k", as = "file" }'))
+    assert shell.enters() == "envkit: note: loaded dev (1 variable)\n"
+    assert shell.values().startswith("|")
+
+
+def test_trust_for_the_hook_needs_one_environment_that_exists(shop):
+    for options, status in (((), 2), (("-e", "a", "-e", "b"), 2), (("-e", "nope"), 3)):
+        assert shop.run("trust", "--hook", *options).returncode == status
+    assert allowed(shop) == f"the shell hook loads 'dev' in {shop.root}\n"
+    assert "no longer loads 'dev'" in allowed(shop, "--revoke")
+    assert allowed(shop, "--revoke") == "nothing was trusted\n"
+
+
+def test_a_file_of_trust_that_others_can_write_is_not_believed(shop, shell):
+    allowed(shop)
+    (shop.root / "state" / "envkit" / "hooks.json").chmod(0o666)
+    assert "no environment is loaded: cannot" in shell.enters()
+    assert shell.values() == "||0"
+
+
+@pytest.mark.parametrize("shell_name", SHELLS)
+def test_the_hook_of_each_shell_names_envkit(shop, shell_name):
+    done = shop.run("hook", shell_name)
+    assert (done.returncode, f"envkit hook {shell_name} --step" in done.stdout) == (0, True)
+    refused = shop.run("hook", "bsh")
+    assert (refused.returncode, "did you mean 'bash'" in refused.stderr) == (2, True)
