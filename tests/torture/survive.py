@@ -3,7 +3,7 @@
     python tests/torture/survive.py [--only NAME] [--rotations 20] [--format markdown]
 
 Each row is one kind of app. Its login to a real PostgreSQL or Valkey is rotated by `envkit rotate`
-with a short grace period, while clients send requests at a constant pace. No request may
+with a short grace period, or, in the rows of leases, is created by OpenBao and dropped 15 seconds later, while clients send requests at a constant pace. No request may
 fail because a login was refused. The control, an app that keeps the login of its start while
 `retire_when = "grace"` cuts it off, must fail; if it does not, this program cannot find a fault.
 
@@ -37,6 +37,7 @@ TESTS = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(TESTS), str(TESTS.parent)]
 
 from support.fault_proxy import HOST  # noqa: E402
+from torture.leaseholders import Leaseholder  # noqa: E402
 from torture.load import Load, Report  # noqa: E402
 from torture.survivors import INTERRUPTED, Row, RowError, Servers, Survivor  # noqa: E402
 
@@ -53,6 +54,8 @@ LIVE = {
     "asyncpg": ("asyncpg, live", (*_UVICORN, "--log-level", "warning", "loop:app")),
 }
 _ONCE = (*_GUNICORN, "once:app")
+_POOLED = (*_GUNICORN, "--config", "pooled_conf.py", "pooled:app")
+LEASE = "lease"
 ROWS = {
     **{name: Row(title, command) for name, (title, command) in LIVE.items()},
     **{
@@ -62,6 +65,19 @@ ROWS = {
     "redis": Row("redis-py, live", (*_GUNICORN, "cached:app"), target="redis"),
     "node": Row("Node, pg, exec --watch", ("node", "once.js"), ("--watch",), node=True),
     "watch": Row("reads once, exec --watch", _ONCE, ("--watch",)),
+    "file": Row(
+        "reads a file, exec --supervise", (*_GUNICORN, "from_file:app"), ("--supervise",), file=True
+    ),
+    "lease-live": Row("psycopg_pool, live", _POOLED, strategy=LEASE, target=LEASE),
+    "lease-watch": Row("reads once, exec --watch", _ONCE, ("--watch",), LEASE, target=LEASE),
+    "lease-control": Row(
+        "control: reads once, exec --supervise",
+        _ONCE,
+        ("--supervise",),
+        LEASE,
+        target=LEASE,
+        control=True,
+    ),
     "exec": Row("reads once, exec, restarted later", _ONCE, (), restarts=True),
     "control": Row("control: reads once, exec", _ONCE, (), retire_when="grace", control=True),
 }
@@ -112,20 +128,20 @@ def run_row(servers: Servers, root: Path, row: Row, rotations: int, grace_second
     """Run one app with its rotations."""
     report, held, done, problem, users = None, 0, 0, "", []
     try:
-        with Survivor(servers, root, row, grace_seconds) as survivor:
-            users = survivor.users
+        kind = Leaseholder if row.target == LEASE else Survivor
+        with kind(servers, root, row, grace_seconds) as survivor:
             wait_for(survivor)
             with Load(survivor.port) as load:
                 time.sleep(BASELINE_SECONDS)
                 load.mark()
                 try:
-                    while done < rotations:
+                    while done < (1 if row.ends_once else rotations):
                         survivor.rotate()
                         done += 1
                 except RowError as error:
                     problem = str(error)
                 time.sleep(AFTER_SECONDS)
-            report, held = load.report(), survivor.held
+            report, held, users = load.report(), survivor.held, survivor.users
     except RowError as error:
         problem = str(error)
     logins, refused = servers.logged(users) if users else (None, None)

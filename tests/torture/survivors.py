@@ -23,7 +23,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple, Self
 
-from support import postgres, valkey
+from support import openbao, postgres, valkey
 from support.fault_proxy import HOST, free_port
 from support.process import environment
 from support.rotators import AlternateHarness, RedisHarness, SingleHarness
@@ -37,7 +37,7 @@ WAITING = ("in-grace", "in-use", "waiting", "busy")
 _LOG_PREFIX = "%r "  # where the client is: 127.0.0.1(PORT), or [local]
 PROFILE = """\
 [variables]
-{name} = "{{{{ {name} }}}}"
+{name} = {{ value = "{{{{ {name} }}}}"{kind} }}
 
 [rotation.it]
 secret = "dotenv:{name}"
@@ -63,7 +63,8 @@ class Row(NamedTuple):
         watch: the options of `envkit exec`; None for an app with `envkit.live`.
         strategy: of the rotation.
         retire_when: of the rotation; empty for its default.
-        target: `postgres` or `redis`.
+        target: `postgres` or `redis`; `lease` for users that OpenBao creates and drops.
+        file: whether the app gets the login as a file.
         restarts: whether the app is restarted by hand once an old login was kept.
         node: whether it needs Node.
         control: whether requests must fail.
@@ -75,6 +76,7 @@ class Row(NamedTuple):
     strategy: str = "alternate"
     retire_when: str = ""
     target: str = "postgres"
+    file: bool = False
     restarts: bool = False
     node: bool = False
     control: bool = False
@@ -83,9 +85,14 @@ class Row(NamedTuple):
     def title(self) -> str:
         return f"{self.name} ({self.strategy})"
 
+    @property
+    def ends_once(self) -> bool:
+        """Whether its login ends once, and is never replaced."""
+        return self.control and self.target == "lease"
+
 
 class Servers:
-    """PostgreSQL and Valkey, for all rows."""
+    """PostgreSQL, Valkey and OpenBao, for all rows."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -108,6 +115,9 @@ class Servers:
         folder = self._folder / "valkey"
         folder.mkdir()
         self.valkey = self._stack.enter_context(valkey.Valkey(folder))
+        folder = self._folder / "openbao"
+        folder.mkdir()
+        self.openbao = self._stack.enter_context(openbao.OpenBao(folder))
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -149,18 +159,14 @@ class Survivor:
         self.held = 0
         self._app: subprocess.Popen[bytes] | None = None
         shutil.copytree(APPS, root)
-        if row.target == "postgres":
-            login, self.users = self._prepare_postgres(servers)
-        else:
-            login, self.users = self._prepare_redis(servers), []
-        path = root / ".env.prod"
-        path.write_text(login)
-        path.chmod(0o600)
+        (root / "profiles").mkdir()
+        self.users: list[str] = []
         self._environ = {
             **environment(root),
             "ENVKIT_TRUST": "1",  # the profile's target
             "PORT": str(self.port),
         }
+        self._prepare(servers)
         if row.node:
             self._install_pg()
 
@@ -173,6 +179,15 @@ class Survivor:
         self._stack.close()
 
     # ---------------------------------------------------------------- the login
+
+    def _prepare(self, servers: Servers) -> None:
+        if self._row.target == "postgres":
+            login, self.users = self._prepare_postgres(servers)
+        else:
+            login = self._prepare_redis(servers)
+        path = self._root / ".env.prod"
+        path.write_text(login)
+        path.chmod(0o600)
 
     def _prepare_postgres(self, servers: Servers) -> tuple[str, list[str]]:
         kind = AlternateHarness if self._row.strategy == "alternate" else SingleHarness
@@ -197,12 +212,12 @@ class Survivor:
         lines = [f'retire_when = "{row.retire_when}"'] if row.retire_when else []
         text = PROFILE.format(
             name=name,
+            kind=', as = "file"' if row.file else "",
             rotator=row.target,
             strategy=row.strategy,
             grace=self._grace,
             more="\n".join([*lines, f"target = {{ {items} }}"]),
         )
-        (self._root / "profiles").mkdir()
         (self._root / "profiles" / "prod.toml").write_text(text)
 
     def _install_pg(self) -> None:
