@@ -17,7 +17,15 @@ from envkit._internal.named_tuple import NamedTuple
 from envkit._internal.paths import state_folder
 from envkit._internal.processes import namespace, process_name
 from envkit.errors import EnvkitError
-from envkit.resident.state import Announced, Looked, ReadRefused, ReadValid
+from envkit.resident.state import (
+    FOREVER,
+    Announced,
+    Lease,
+    Leased,
+    Looked,
+    ReadRefused,
+    ReadValid,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -47,8 +55,9 @@ class Holding(NamedTuple):
         profiles: their names.
         since: when it began.
         variables: per name its `versions` in the stores, and `since` when it has this value.
-        sources: per name its `poll_seconds`, the `next_look` (None for files), and the
-            `failure` of the last look, a code; empty if it succeeded.
+        sources: per name its `poll_seconds`, the `next_look` (None for files), the `failure` of
+            the last look, a code; empty if it succeeded; and when its login and leases are renewed
+            next, and its secrets read anew: `renew_at` and `replace_at`, or None.
         failure: the code of the last read of the environment; empty if it succeeded.
     """
 
@@ -85,7 +94,7 @@ class HoldingFile:
                 self._failure, self._changed = event.error.code, True
             case ReadValid():
                 self._failure, self._changed = "", True
-            case Announced():
+            case Announced() | Leased():
                 self._changed = True
             case _:
                 pass
@@ -132,6 +141,8 @@ class HoldingFile:
                 # files are looked at too often for that
                 "next_look": None if one.is_quick else round(state.sources[name].next_look + clock),
                 "failure": self._failures.get(name, ""),
+                "renew_at": _moment(state.leases.get(name, Lease()).renew_at, clock),
+                "replace_at": _moment(state.leases.get(name, Lease()).replace_at, clock),
             }
             for name, one in watched.items()
             if name in state.sources
@@ -195,6 +206,10 @@ def _remove(path: str) -> None:
         os.unlink(path)
     except OSError:
         return
+
+
+def _moment(at: float, clock: float) -> int | None:
+    return None if at == FOREVER else round(at + clock)
 
 
 def _json(value: object) -> str:

@@ -17,6 +17,8 @@ from envkit.resident.holding import Holding, running
 
 EXAMPLE = "envkit doctor --env prod"
 
+_ENDING = {"renew_at": "RENEWED", "replace_at": "READ ANEW"}  # times of a source of a watcher
+
 _STYLES = {
     CheckStatus.OK: "green",
     CheckStatus.NOTE: "dim",
@@ -73,16 +75,19 @@ def _show(watchers: list[Holding], format_: Format) -> None:
         print(f"process {one.pid}, {profiles}, started {begun}")
         if one.failure:
             print(f"the changed environment is not used: {one.failure}")
+        ending = [at for at in _ENDING if any(known.get(at) for known in one.sources.values())]
         sources: list[list[str | Cell]] = [
             [
                 printable(name),
                 f"every {source['poll_seconds']:g} s",
                 "" if source["next_look"] is None else since(source["next_look"], now),
                 Cell(source["failure"], "red") if source["failure"] else Cell("ok", "green"),
+                *(since(source[at], now) if source.get(at) else "" for at in ending),
             ]
             for name, source in one.sources.items()
         ]
-        print_table(("SOURCE", "LOOK", "NEXT", "LAST"), sources)
+        titles = (_ENDING[at] for at in ending)
+        print_table(("SOURCE", "LOOK", "NEXT", "LAST", *titles), sources)
         print()
         variables: list[list[str | Cell]] = [
             [
@@ -96,8 +101,9 @@ def _show(watchers: list[Holding], format_: Format) -> None:
 
 
 def _for_programs(one: Holding) -> dict[str, object]:
+    times = ("next_look", *_ENDING)
     sources = {
-        name: {**source, "next_look": source["next_look"] and iso(source["next_look"])}
+        name: {**source, **{at: iso(source[at]) if source.get(at) else None for at in times}}
         for name, source in one.sources.items()
     }
     variables = {

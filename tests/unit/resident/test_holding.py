@@ -69,7 +69,13 @@ def test_a_watcher_says_what_it_holds_without_a_value_and_removes_the_file(watch
     [one] = running()
     assert (one.pid, one.profiles, one.failure) == (os.getpid(), ["prod"], "")
     assert set(one.variables) == {"KEY", "MODE"}
-    assert one.sources["prod/dotenv"] == {"poll_seconds": 1.0, "next_look": None, "failure": ""}
+    assert one.sources["prod/dotenv"] == {
+        "poll_seconds": 1.0,
+        "next_look": None,
+        "failure": "",
+        "renew_at": None,
+        "replace_at": None,
+    }
     watcher.close()
     assert running() == []
     assert list(folder.iterdir()) == []
