@@ -28,7 +28,7 @@ from envkit.resolution.resolve import KEEP, USE, resolve_prepared
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from typing import TypeAlias
 
     from envkit.launch.exec import FileContent
@@ -71,7 +71,10 @@ def prepare_request(request: WatchRequest, deadline: Deadline, owner: int) -> li
 
 
 def look_at(
-    watched: Sequence[WatchedSource], deadline: Deadline, logins: Logins
+    watched: Sequence[WatchedSource],
+    deadline: Deadline,
+    logins: Logins,
+    beside: Iterable[WatchedSource] = (),
 ) -> Callable[[Send], None]:
     """Return the work of a child that looks at sources, all at once; it sends each as it is done.
 
@@ -79,6 +82,7 @@ def look_at(
         watched: the sources.
         deadline: theirs, which begins anew.
         logins: by the names of sources, from children before.
+        beside: other sources, whose leases those of `watched` may use.
     """
 
     def look_at_one(source: WatchedSource, send: Send) -> None:
@@ -87,7 +91,7 @@ def look_at(
         error = None if found.error is None else pickled(found.error)
         send((LOOKED, source.name, dict(found.tokens), error))
 
-    return for_each(look_at_one, watched, deadline, logins)
+    return for_each(look_at_one, watched, deadline, logins, beside=beside)
 
 
 def read_first(

@@ -141,6 +141,7 @@ def for_each(
     deadline: Deadline,
     states: Mapping[str, Mapping[str, object]],
     at_most: float = FOREVER,
+    beside: Iterable[WatchedSource] = (),
 ) -> Callable[[Send], None]:
     """Return the work of a child that does something with sources, all at once.
 
@@ -150,10 +151,14 @@ def for_each(
         deadline: of the sources; it restarts.
         states: the logins from earlier children, by the names of the sources.
         at_most: seconds, if that is less than the timeout of the deadline.
+        beside: other sources, whose leases those of `watched` may use.
     """
 
     def work(send: Send) -> None:
         from envkit._internal.parallel import map_parallel
+
+        for other in beside:
+            resume_login(other, states)
 
         def one(source: WatchedSource) -> None:
             resume_login(source, states)

@@ -226,7 +226,8 @@ class Watcher:
             self._after(self._look_here(name), now, events)
         asked = [self._watched[name] for name in sorted(names - quick)]
         if asked:
-            work = asking.look_at(asked, self._deadline, self._logins.states)
+            others = [self._watched[name] for name in self._watched.keys() - names]
+            work = asking.look_at(asked, self._deadline, self._logins.states, others)
             try:
                 job = start_job(work, self._request.timeout_seconds)
             except UnavailableError as error:

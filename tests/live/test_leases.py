@@ -15,30 +15,10 @@ import envkit
 from envkit.integrations import psycopg as envkit_psycopg
 from envkit.resident.watcher import Changed, Warned, Watcher, WatchRequest
 from support.fault_proxy import FaultProxy
+from support.leased import QUICK
 from support.process import environment
 from support.supervised import wait_until
 from support.watching import turn, turns, until
-
-QUICK = {"debounce_seconds": 0.05, "min_interval_seconds": 0.05, "timeout_seconds": 10}
-
-
-@pytest.fixture
-def started(leased, project, request):
-    """Start a watcher of `prod`; the arguments are those of `Leased.profile`."""
-    made = []
-
-    def start(login="", more="", address="", **role):
-        if role:
-            leased.role(**role)
-        leased.profile(project, os.environ, login, more, address)
-        watcher = Watcher(WatchRequest(["prod"], str(project.profiles), **QUICK))
-        made.append(watcher)
-        watcher.prepare()
-        return watcher, watcher.first().environ
-
-    yield start
-    for watcher in made:
-        watcher.close()
 
 
 def test_one_read_gives_both_fields_and_the_login_works_until_the_end(started, leased):
@@ -126,7 +106,9 @@ def test_the_fields_of_one_secret_in_two_profiles_are_of_one_user(started, lease
     text = (project.profiles / "prod.toml").read_text()
     project.profile("base.toml", text)
     project.profile("prod.toml", "\n".join(x for x in text.splitlines() if "USER" not in x))
-    watcher = Watcher(WatchRequest(["base", "prod"], str(project.profiles), **QUICK))
+    watcher = Watcher(
+        WatchRequest(["base", "prod"], str(project.profiles), timeout_seconds=10, **QUICK)
+    )
     watcher.prepare()
     environ = watcher.first().environ
     assert leased.users() == [environ[b"DB_USER"].decode()]

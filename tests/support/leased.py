@@ -8,16 +8,18 @@ def test_something(leased):
 
 from __future__ import annotations
 
+import os
 import secrets
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from envkit.resident.watcher import Watcher, WatchRequest
 from support.openbao import RefusedError
 from support.supervised import wait_until
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from support.openbao import OpenBao
     from support.postgres import Database, Postgres
@@ -64,8 +66,8 @@ class Leased:
         bao.ask("POST", f"{self._mount}/config/db", config)
         self._auth = bao.enable_auth("approle")
 
-    def role(self, *, ttl: int = 3600, max_ttl: int = 7200) -> None:
-        """Create the role, whose leases live that many seconds."""
+    def role(self, *, ttl: int = 3600, max_ttl: int = 7200, name: str = "app") -> None:
+        """Create a role, whose leases live that many seconds."""
         body = {
             "db_name": "db",
             # the users of this mount are told apart by their names
@@ -74,7 +76,7 @@ class Leased:
             "default_ttl": ttl,
             "max_ttl": max_ttl,
         }
-        self.bao.ask("POST", f"{self._mount}/roles/app", body)
+        self.bao.ask("POST", f"{self._mount}/roles/{name}", body)
 
     def users(self) -> list[str]:
         """Return the users that were created and not dropped."""
@@ -178,3 +180,28 @@ def leased(openbao: OpenBao, postgres: Postgres) -> Iterator[Leased]:
     made.role()
     yield made
     made.revoke()
+
+
+QUICK: dict[str, Any] = {"debounce_seconds": 0.05, "min_interval_seconds": 0.05}
+
+
+@pytest.fixture
+def started(leased: Leased, project: Any) -> Iterator[Callable[..., tuple[Watcher, Any]]]:
+    """Start a watcher of `prod`; the arguments are those of `Leased.profile`."""
+    made = []
+
+    def start(
+        login: dict[str, str] | str = "", more: str = "", address: str = "", **role: int
+    ) -> tuple[Watcher, Any]:
+        if role:
+            leased.role(**role)
+        leased.profile(project, os.environ, login, more, address)
+        request = WatchRequest(["prod"], str(project.profiles), timeout_seconds=10, **QUICK)
+        watcher = Watcher(request)
+        made.append(watcher)
+        watcher.prepare()
+        return watcher, watcher.first().environ
+
+    yield start
+    for watcher in made:
+        watcher.close()

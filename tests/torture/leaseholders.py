@@ -14,8 +14,6 @@ from support.leased import Leased
 from torture.survivors import ENOUGH_SECONDS, INTERRUPTED, RowError, Survivor
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from torture.survivors import Servers
 
 TTL_SECONDS, MAX_TTL_SECONDS = (

@@ -3,9 +3,10 @@
     python tests/torture/survive.py [--only NAME] [--rotations 20] [--format markdown]
 
 Each row is one kind of app. Its login to a real PostgreSQL or Valkey is rotated by `envkit rotate`
-with a short grace period, or, in the rows of leases, is created by OpenBao and dropped 15 seconds later, while clients send requests at a constant pace. No request may
-fail because a login was refused. The control, an app that keeps the login of its start while
-`retire_when = "grace"` cuts it off, must fail; if it does not, this program cannot find a fault.
+with a short grace period, while clients send requests at a constant pace. In the rows of leases,
+OpenBao creates its user and drops it 15 seconds later. No request may fail because a login was
+refused. The controls must fail; if one does not, this program cannot find a fault: an app that
+keeps the login of its start while `retire_when = "grace"` cuts it off, or while its lease ends.
 
 Columns:
 

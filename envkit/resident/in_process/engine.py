@@ -17,7 +17,6 @@ from envkit.resident.in_process import outage, refusals
 from envkit.resident.in_process.callbacks import Callbacks
 from envkit.resident.in_process.looking import READ, Looking
 from envkit.resident.in_process.snapshot import differing, first, following, new_names
-from envkit.resident.logins import RELEASE_SECONDS
 from envkit.resident.noticing import PROFILES, Look, look, look_at_files
 from envkit.resident.state import Problem
 
@@ -82,10 +81,7 @@ class Engine:
         self._closed = True
         with self._gate:
             self._news.notify_all()
-        if self._looking is not None and self.reader.logins.have_leases:
-            watched = self._looking.watched
-            watched.deadline.restart(RELEASE_SECONDS)
-            self.reader.logins.release(watched.sources.values())
+        self.reader.release()
 
     @property
     def age_seconds(self) -> float:

@@ -19,7 +19,7 @@ from envkit.profile.discovery import profiles_folder
 from envkit.resident.in_process.logins import Logins
 from envkit.resident.in_process.looking import Watched
 from envkit.resident.in_process.outage import LOG
-from envkit.resident.logins import hold_leases
+from envkit.resident.logins import RELEASE_SECONDS, hold_leases
 from envkit.resident.noticing import PROFILES, look, look_at_files, watched_sources
 from envkit.resolution.prepare import named, prepare
 from envkit.resolution.resolve import (
@@ -93,6 +93,7 @@ class Reader:
         self._timeout_seconds = timeout_seconds
         self._sources = dict(sources or {})
         self._reason = reason
+        self._watched: Watched | None = None  # whose sources have the logins
 
     def first(self) -> Read:
         """Read the environment, and record that this program begins to use it.
@@ -124,9 +125,14 @@ class Reader:
             access.begin(prepared)
             # before the values are read: what changes meanwhile is read once more
             watched = _watched(prepared, deadline)
-            environment = resolve_prepared(prepared, deadline, saved="" if self._sources else saved)
-            for name, one in watched.sources.items():
-                self.logins.store(name, one.source)
+            try:
+                environment = resolve_prepared(
+                    prepared, deadline, saved="" if self._sources else saved
+                )
+            except BaseException:
+                self._follow(watched, in_use=self._watched or watched)
+                raise
+            self._follow(watched, in_use=watched)
         except EnvkitError as error:
             if isinstance(error, UsageError | ReasonMissingError) and error.hint:
                 error.hint = in_python(error.hint)
@@ -134,6 +140,21 @@ class Reader:
             raise error.with_traceback(None) from error.__cause__
         self.name = environment.name
         return Read(environment, watched, access)
+
+    def _follow(self, watched: Watched, *, in_use: Watched) -> None:
+        """Take over the logins of a read, also of one that failed: it may have leased something."""
+        for name, one in watched.sources.items():
+            self.logins.store(name, one.source)
+        self._watched = in_use
+        if in_use is not watched:
+            for name, one in in_use.sources.items():
+                self.logins.resume(name, one.source)
+
+    def release(self) -> None:
+        """Revoke what this process has leased; that takes a few seconds at most."""
+        if self._watched is not None and self.logins.have_leases:
+            self._watched.deadline.restart(RELEASE_SECONDS)
+            self.logins.release(self._watched.sources.values())
 
     def _prepare(self, deadline: Deadline) -> list[PreparedProfile]:
         self._environments = tuple(named(self._environments, os.environ))

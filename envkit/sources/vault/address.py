@@ -10,7 +10,7 @@ import os
 from typing import NamedTuple
 
 from envkit._internal.names import odd_character
-from envkit.errors import AuthError, InvalidSettingError, UnavailableError
+from envkit.errors import AuthError, InvalidSettingError, SourceError, UnavailableError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -56,6 +56,15 @@ class Peer(NamedTuple):
     section: str  # `[sources.vault]`
     origin: str
     proxy: str  # the variables that configure it
+
+
+def server_of(context: SourceContext) -> tuple[str, str] | None:
+    """Return the URL and the namespace of a source; None without a valid address."""
+    try:
+        address = find_address(context)
+    except SourceError:
+        return None
+    return address.url, address.namespace
 
 
 def find_address(context: SourceContext) -> Address:

@@ -6,6 +6,7 @@ replaced at half of its remaining life, so that there is time if that fails.
 
 from __future__ import annotations
 
+import os
 from typing import NamedTuple
 
 from envkit._internal.clock import Deadline
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 
 RENEW_AT = 2 / 3
 REPLACE_AT = 1 / 2
+RETRY_AT = 1 / 8  # of the remaining life, after a renewal that failed
+FIRST_RETRY_SECONDS, LAST_RETRY_SECONDS = 1.0, 300.0
+GIVE_UP_AT = 1 / 12  # of the whole life: what is left then is for a replacement
 JITTER = 0.1  # of the time until then, either way: many processes begin at once
 LOOK_UP_SECONDS = 10.0  # after the start; what looks a token up at once delays the app
 _WHOLE = 0.9  # of the time that the token had at first; one that is given less is at its end
@@ -47,6 +51,11 @@ class Life(NamedTuple):
             return None
         expiry = None if self.ends_at == NEVER else Deadline(self.ends_at - now)
         return Lease(expiry, self.renewable)
+
+
+def any_spread() -> float:
+    """Return a random number from -1 to 1."""
+    return int.from_bytes(os.urandom(4), "big") / 2**31 - 1
 
 
 def unknown(now: float) -> Life:
@@ -82,3 +91,12 @@ def not_renewed(before: Life, now: float) -> Life:
     """Return the life of a token that the server refused to renew."""
     left = max(0.0, before.ends_at - now)
     return before._replace(renewable=False, due_at=now + left * REPLACE_AT)
+
+
+def postponed(before: Life, now: float) -> Life:
+    """Return the life of one whose renewal failed, and is tried again while there is time."""
+    left = before.ends_at - now
+    retry_at = now + min(LAST_RETRY_SECONDS, max(FIRST_RETRY_SECONDS, left * RETRY_AT))
+    if retry_at > before.ends_at - before.granted_seconds * GIVE_UP_AT:
+        return not_renewed(before, now)
+    return before._replace(due_at=retry_at)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple, cast
 
+from envkit.sources.vault.address import find_address
 from envkit.sources.vault.kv import Engine
 from envkit.sources.vault.life import Life
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from envkit.sources.model import SourceContext
 
 
 class Resumed(NamedTuple):
@@ -48,3 +51,18 @@ class Resumed(NamedTuple):
             tuple(Engine(*engine) for engine in parts["engines"]),
             parts["reads_metadata"],
         )
+
+
+def identity_of(context: SourceContext, key: bytes) -> bytes:
+    """Return what differs for each server and credential.
+
+    Args:
+        context: of the source.
+        key: of its login.
+
+    Raises:
+        SourceError: there is no valid address.
+    """
+    from hashlib import sha256
+
+    return sha256(repr((*find_address(context), key)).encode()).digest()

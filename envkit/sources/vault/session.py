@@ -14,6 +14,7 @@ from envkit._internal.parallel import InTime
 from envkit.errors import AuthError, DeniedError
 from envkit.sources.vault import auth as vault_auth
 from envkit.sources.vault import kv as vault_kv
+from envkit.sources.vault.address import server_of
 from envkit.sources.vault.client import VaultClient, too_late
 from envkit.sources.vault.kv import Engine
 
@@ -179,14 +180,15 @@ class Session(InTime):
 
     def state(self) -> dict[str, object]:
         """Return what another process can resume; empty if there was no login."""
-        from envkit.sources.vault.resumed import Resumed
+        from envkit.sources.vault.resumed import Resumed, identity_of
 
         client = self._client
         if client is None:
             return {} if self._resumed is None else self._resumed.to_state()
         key = vault_auth.login_key(self._auth, self._context, token=client.token)
         engines, known = tuple(self.engines), self.reads_metadata
-        return Resumed(self._identity(key), client.token, self._living(), engines, known).to_state()
+        whose = identity_of(self._context, key)
+        return Resumed(whose, client.token, self._living(), engines, known).to_state()
 
     def _living(self) -> Life:
         """Return how long the token lives, as far as is known."""
@@ -194,16 +196,22 @@ class Session(InTime):
 
         if self._life is None:
             now, lease = monotonic(), self._lease
-            self._life = life.unknown(now) if lease is None else life.begun(lease, now, _spread())
+            self._life = (
+                life.unknown(now) if lease is None else life.begun(lease, now, life.any_spread())
+            )
         return self._life
 
     def resume(self, state: Mapping[str, object]) -> None:
         """Use what `state` of another process returned; that is checked when it is needed."""
         from envkit.sources.vault.resumed import Resumed
 
-        if "token" in state:
-            self._resumed = Resumed.of_state(state)
-            self.reads_metadata = self._resumed.reads_metadata
+        if "token" not in state:
+            return
+        resumed = Resumed.of_state(state)
+        self.reads_metadata = resumed.reads_metadata
+        if resumed.token != self.token:
+            self._client = self._lease = self._life = None
+            self._resumed = resumed
 
     def _adopt_resumed(self) -> None:
         """Begin with the login of another process, if it is of the same server and credential."""
@@ -211,23 +219,18 @@ class Session(InTime):
         resumed = self._resumed
         if resumed is None or self._client is not None:
             return
+        from envkit.sources.vault.resumed import identity_of
+
         self._resumed = None
         now = monotonic()
         key = vault_auth.login_key(self._auth, self._context)
-        if resumed.identity != self._identity(key) or resumed.life.ends_at <= now:
+        if resumed.identity != identity_of(self._context, key) or resumed.life.ends_at <= now:
             return
         client = self._new_client(None)
         client.set_token(resumed.token)
         self._client, self._life = client, resumed.life
         self._lease = resumed.life.lease(now)
         self.engines = list(resumed.engines)
-
-    def _identity(self, key: bytes) -> bytes:
-        from hashlib import sha256
-
-        from envkit.sources.vault.address import find_address
-
-        return sha256(repr((*find_address(self._context), key)).encode()).digest()
 
     def renew(self) -> LoginWarning | None:
         """Renew the token, or log in again, if that is due.
@@ -261,7 +264,7 @@ class Session(InTime):
         before = self._living()
         if not before.known:
             lease = vault_auth.look_up(client)
-            self._life = life.Life() if lease is None else life.begun(lease, now, _spread())
+            self._life = life.Life() if lease is None else life.begun(lease, now, life.any_spread())
         elif before.due_at > now:
             pass
         elif not before.renewable:
@@ -269,7 +272,7 @@ class Session(InTime):
         elif (lease := vault_auth.renew_whole(client)) is None:
             self._life = life.not_renewed(before, now)
         else:
-            self._lease, self._life = lease, life.renewed(before, lease, now, _spread())
+            self._lease, self._life = lease, life.renewed(before, lease, now, life.any_spread())
         return None
 
     def _replace(self, client: VaultClient, before: Life) -> LoginWarning | None:
@@ -292,8 +295,8 @@ class Session(InTime):
     def _leave_parent(self) -> None:
         """After a fork, go on with the login, but not with the connections of the parent."""
         if self._client is not None and self._pid != os.getpid():
-            self.resume(self.state())
-            self._client = None
+            state, self._client = self.state(), None
+            self.resume(state)
         self._pid = os.getpid()
 
     # ---------------------------------------------------------------- for leases
@@ -312,6 +315,10 @@ class Session(InTime):
     def ends_at(self) -> float:
         """When the token ends, on the monotonic clock, as far as is known."""
         return self._living().ends_at
+
+    def server_id(self) -> object:
+        """Return what differs for each server and namespace."""
+        return server_of(self._context)
 
     def identity(self) -> str:
         """Return what differs for each server and kind of login, and contains no credential."""
@@ -391,8 +398,3 @@ class Session(InTime):
         return vault_kv.find_engines(
             paths, self.engines, lambda asked: self.values(find, asked), mount=self._mount
         )
-
-
-def _spread() -> float:
-    """Return a random number from -1 to 1."""
-    return int.from_bytes(os.urandom(4), "big") / 2**31 - 1

@@ -182,7 +182,7 @@ class VaultSource:
     def renew_login(self) -> LoginWarning | None:
         """Renew the token if that is due, or log in again; see `LoginState`."""
         warning = self._session.in_time(self._session.renew)
-        if self._leases is not None:
+        if self._leases is not None and self._leases.is_of(self._session):
             self._leases.renew()
         return warning
 

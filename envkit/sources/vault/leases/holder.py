@@ -2,24 +2,27 @@
 
 What always holds: a secret is read once for all its fields, and again only if its lease is about
 to end, or has ended; a token that envkit did not obtain is never revoked; what another process
-holds is never revoked.
+holds is never revoked; no server gets the token or the lease of another one; a lease that cannot
+be renewed now delays no other.
 """
 
 from __future__ import annotations
 
+import os
 import threading
+import weakref
 from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from envkit._internal.json_text import loads
-from envkit.errors import DeniedError, InvalidReferenceError, SourceError
+from envkit.errors import DeniedError, InvalidReferenceError, SourceError, UnavailableError
 from envkit.secret import Secret
 from envkit.sources.model import Absent, Reading, pick_field
 from envkit.sources.vault.leases import requests
 from envkit.sources.vault.leases.lease import Held, renew_at, replace_at
 from envkit.sources.vault.leases.ledger import Entry, Ledger, sweep
-from envkit.sources.vault.life import NEVER
+from envkit.sources.vault.life import NEVER, any_spread
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -35,8 +38,11 @@ if TYPE_CHECKING:
     Refused: TypeAlias = SourceError | InvalidReferenceError
 
 
+SWEEP_SECONDS = 2.0  # what it does not reach waits for the next start
+
+
 class SpentToken(NamedTuple):
-    """A token that was replaced, and whose leases may still live.
+    """A token of envkit's that was replaced, and whose leases may still live.
 
     Attributes:
         token: the token.
@@ -72,11 +78,13 @@ class Holder:
         self._checked: set[Target] = set()  # the server was asked in this process
         self._used: set[Target] = set()
         self._token = ""  # that the leases belong to
+        self._obtained = False  # whether envkit has obtained it
         self._token_ends_at = NEVER
         self._spent: list[SpentToken] = []
         self._inherited = False  # whether another process holds them
         self._ledger = Ledger(owner)
         self._noted = False  # whether the ledger has the token
+        _holders.add(self)
 
     def is_of(self, session: Session) -> bool:
         """Whether it uses this login."""
@@ -122,9 +130,11 @@ class Holder:
                 except (SourceError, InvalidReferenceError) as error:
                     found[one] = error
                     continue
+                before, identity = self._held.get(one), self._session.identity()
                 found[one] = self._held[one] = new
                 self._checked.add(one)
-                self._ledger.add(Entry(self._session.identity(), lease=new.lease_id))
+                replaced = None if before is None else Entry(identity, lease=before.lease_id)
+                self._ledger.add(Entry(identity, lease=new.lease_id), replaced)
         return found
 
     def versions(self, wanted: Collection[Target]) -> dict[Target, str | Absent]:
@@ -182,10 +192,10 @@ class Holder:
     # ---------------------------------------------------------------- renewing
 
     def renew(self) -> None:
-        """Renew the leases that are due; note those that must be replaced.
+        """Renew the leases that are due; note those that must be replaced or tried again.
 
         Raises:
-            SourceError: the server failed.
+            SourceError: the token has ended, and there is no other.
         """
         with self.lock:
             if not self._held:
@@ -207,6 +217,8 @@ class Holder:
                     self._held[target] = self._session.value(answer)
                 except DeniedError:
                     self._held[target] = held.not_renewed(now)
+                except SourceError:
+                    self._held[target] = held.postponed(monotonic())
 
     # ---------------------------------------------------------------- the login
 
@@ -220,10 +232,12 @@ class Holder:
         token, now = self._session.token, monotonic()
         if self._token and token != self._token:
             self._held = {target: one.ended(now) for target, one in self._held.items()}
-            if self._session.obtained and not self._inherited:
+            self._spent = [one for one in self._spent if one.ends_at > now]
+            if self._obtained and not self._inherited:
                 self._spent.append(SpentToken(self._token, self._token_ends_at))
             self._noted = False
         self._token, self._token_ends_at = token, self._session.ends_at
+        self._obtained = self._session.obtained
 
     def _begin_own(self) -> None:
         """Log in anew: what this process reads must not end with the process it forked from."""
@@ -244,12 +258,15 @@ class Holder:
             accessor = self._session.in_time(partial(self._session.call, requests.accessor_of))
             if accessor:
                 self._ledger.add(Entry(identity, accessor=accessor))
+        revoke = partial(self._revoke, monotonic() + SWEEP_SECONDS)
         try:
-            self._session.in_time(lambda: sweep(identity, self._revoke))
+            self._session.in_time(lambda: sweep(identity, revoke))
         except SourceError:
             return  # at the next start
 
-    def _revoke(self, entry: Entry) -> bool:
+    def _revoke(self, until: float, entry: Entry) -> bool:
+        if monotonic() > until:
+            raise UnavailableError("the sweep takes too long")
         if entry.accessor:
             return self._session.call(partial(requests.revoke_accessor, entry.accessor))
         return self._session.call(partial(requests.revoke, entry.lease))
@@ -266,7 +283,9 @@ class Holder:
             **login,
             "due_at": min(login.get("due_at", NEVER), renewal),
             "leases": tuple(one.to_state() for one in held),
+            "leases_server": self._session.server_id(),
             "leases_token": self._token,
+            "leases_obtained": self._obtained,
             "leases_token_ends_at": self._token_ends_at,
             "leases_spent": tuple(map(tuple, self._spent)),
             "leases_owner": self._owner,
@@ -275,13 +294,16 @@ class Holder:
         }
 
     def resume(self, state: Mapping[str, Any]) -> None:
-        """Use what `state` of another process returned."""
+        """Use what `state` of another process returned, unless it is of another server."""
         if "leases" not in state:
             return
         with self.lock:
+            if state["leases_server"] != self._session.server_id():
+                return
             all_held = map(Held.of_state, state["leases"])
             self._held = {one.target: one for one in all_held}
             self._token = state["leases_token"]
+            self._obtained = state["leases_obtained"]
             self._token_ends_at = state["leases_token_ends_at"]
             self._spent = [SpentToken(*one) for one in state["leases_spent"]]
             self._inherited = state["leases_owner"] != self._owner
@@ -300,10 +322,10 @@ class Holder:
             if self._inherited or not (self._held or self._spent):
                 return
             session, now = self._session, monotonic()
-            alive = [one.token for one in self._spent if one.ends_at > now]
-            for token in [self._token, *alive] if session.obtained else []:
-                session.call(requests.revoke_token, token)
-            if not session.obtained:
+            for spent in self._spent:
+                if spent.ends_at > now:
+                    session.call(requests.revoke_token, spent.token)
+            if not (self._obtained and session.call(requests.revoke_token, self._token)):
                 for one in self._held.values():
                     if not session.call(partial(requests.revoke, one.lease_id), self._token):
                         break  # not allowed: each ends by itself
@@ -329,5 +351,17 @@ def _renewed(client: VaultClient, held: Held) -> Held:
     now = monotonic()
     granted = requests.renew(client, held)
     if granted is not None:
-        return held.renewed(granted, now, requests.spread())
+        return held.renewed(granted, now, any_spread())
     return held.not_renewed(now) if requests.lives(client, held) else held.ended(now)
+
+
+_holders: weakref.WeakSet[Holder] = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    """Free the locks, which threads of the parent may have."""
+    for one in list(_holders):
+        one.lock = threading.RLock()
+
+
+os.register_at_fork(after_in_child=_after_fork)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from envkit.errors import InvalidReferenceError, LeaseNeededError
 from envkit.sources.vault.kv import Engine, Target
-from envkit.sources.vault.life import NEVER, Life, begun, not_renewed, renewed
+from envkit.sources.vault.life import NEVER, Life, begun, not_renewed, postponed, renewed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -52,6 +52,10 @@ class Held(NamedTuple):
     def not_renewed(self, now: float) -> Held:
         """Return it after a renewal that the server refused."""
         return self._replace(life=not_renewed(self.life, now))
+
+    def postponed(self, now: float) -> Held:
+        """Return it after a renewal that failed, and may succeed later."""
+        return self._replace(life=postponed(self.life, now))
 
     def ended(self, now: float) -> Held:
         """Return it as one that must be replaced at once."""

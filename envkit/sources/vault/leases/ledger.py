@@ -3,9 +3,10 @@
     $XDG_STATE_HOME/envkit/leases/4711-8842.jsonl       # pid, and when that process started
 
 Each line names one token by its accessor, or one lease by its id; neither gives access to a
-secret. The file is 0600 in a folder 0700, appended to under a lock, and removed when its process
-has revoked everything. It is a convenience: a file that cannot be written stops nothing, since
-each lease ends by itself.
+secret. The file is 0600 in a folder 0700, changed under a lock, and removed when its process
+has revoked everything. It has the newest lines only, so that the next start is not delayed by a
+process that has run for months. It is a convenience: a file that cannot be written stops nothing,
+since each lease ends by itself.
 """
 
 from __future__ import annotations
@@ -20,11 +21,12 @@ from envkit._internal.paths import state_folder
 from envkit._internal.processes import namespace, process_name
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator
 
 FOLDER = "leases"
 ENDING = ".jsonl"
 MAX_BYTES = 4 * 1024 * 1024
+MAX_LINES = 256
 _FLAGS = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 
 
@@ -53,30 +55,28 @@ class Ledger:
         name = process_name(owner)
         self._path = os.path.join(_folder(), name + ENDING) if name else ""
 
-    def add(self, *entries: Entry) -> None:
-        """Append lines, before or after what they name is created."""
+    def add(self, entry: Entry, instead_of: Entry | None = None) -> None:
+        """Add a line, before or after what it names is created.
+
+        Args:
+            entry: the line.
+            instead_of: a line to remove: what it names is about to end.
+        """
         if not self._path:
             return
-        text = "".join(json.dumps({"host": namespace(), **one._asdict()}) + "\n" for one in entries)
         try:
             os.makedirs(_folder(), mode=0o700, exist_ok=True)
             if os.stat(_folder()).st_uid == os.geteuid():
-                _append(self._path, text.encode())
+                _change(self._path, os.O_CREAT, lambda known: _added(known, entry, instead_of))
         except OSError:
             return
 
     def remove(self, server: str) -> None:
         """Remove the lines of one server, where everything is revoked."""
         try:
-            descriptor = _open(self._path)
+            _change(self._path, 0, lambda known: [one for one in known if one.server != server])
         except OSError:
             return
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-            lines = _lines(os.read(descriptor, MAX_BYTES))
-            _keep(self._path, descriptor, [one for _, one in lines if one.server != server])
-        finally:
-            os.close(descriptor)
 
 
 def sweep(server: str, revoke: Callable[[Entry], bool]) -> None:
@@ -109,37 +109,58 @@ def _sweep_one(path: str, server: str, revoke: Callable[[Entry], bool]) -> None:
         lines = list(_lines(os.read(descriptor, MAX_BYTES)))
         if any(host != namespace() for host, _ in lines):
             return  # another container, which has the same home
-        own = [entry for _, entry in lines if entry.server == server]
-        tokens = [revoke(entry) for entry in own if entry.accessor]
-        if not tokens or not all(tokens):  # the leases of a token end with it
-            for entry in own:
-                if entry.lease:
-                    revoke(entry)
-        if own or not lines:
-            _keep(path, descriptor, [entry for _, entry in lines if entry.server != server])
-    except BlockingIOError:
-        return  # another process sweeps it
+        left = [entry for _, entry in lines]
+        own = [entry for entry in left if entry.server == server]
+        try:
+            _revoke_all(own, revoke, left)
+        finally:  # what was revoked before a failure is not revoked again
+            if own or not lines:
+                _keep(path, descriptor, left)
+    except OSError:
+        return  # another process sweeps it, or it cannot be written
     finally:
         os.close(descriptor)
 
 
-def _append(path: str, data: bytes) -> None:
-    descriptor = _open(path, os.O_CREAT | os.O_APPEND)
+def _revoke_all(own: Collection[Entry], revoke: Callable[[Entry], bool], left: list[Entry]) -> None:
+    """Revoke entries, and remove each from `left` when it needs nothing more."""
+    tokens = [entry for entry in own if entry.accessor]
+    refused = []
+    for entry in reversed(tokens):  # the last one first: the others have most likely ended
+        if not revoke(entry):
+            refused.append(entry)
+            break  # it is one permission for all
+        left.remove(entry)
+    if not tokens or refused:  # else the leases have ended with their tokens
+        for entry in own:
+            if entry.lease:
+                revoke(entry)
+                left.remove(entry)
+    left[:] = [entry for entry in left if entry not in own]
+
+
+def _added(known: Iterable[Entry], entry: Entry, instead_of: Entry | None) -> list[Entry]:
+    return [*(one for one in known if one != instead_of), entry][-MAX_LINES:]
+
+
+def _change(path: str, flags: int, change: Callable[[list[Entry]], list[Entry]]) -> None:
+    """Replace the lines of this host's process in its file, under a lock."""
+    descriptor = _open(path, flags)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
-        os.write(descriptor, data)
+        lines = _lines(os.read(descriptor, MAX_BYTES))
+        _keep(path, descriptor, change([one for host, one in lines if host == namespace()]))
     finally:
         os.close(descriptor)
 
 
-def _keep(path: str, descriptor: int, entries: Sequence[Entry]) -> None:
-    """Leave only some lines of a locked file; remove it if there are none."""
+def _keep(path: str, descriptor: int, entries: Collection[Entry]) -> None:
+    """Leave only these lines in a locked file; remove it if there are none."""
     if not entries:
         _remove(path)
         return
     text = "".join(json.dumps({"host": namespace(), **one._asdict()}) + "\n" for one in entries)
-    os.ftruncate(descriptor, 0)
-    os.pwrite(descriptor, text.encode(), 0)
+    os.ftruncate(descriptor, os.pwrite(descriptor, text.encode(), 0))
 
 
 def _open(path: str, more: int = 0) -> int:

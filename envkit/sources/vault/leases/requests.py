@@ -7,7 +7,6 @@ Reference: https://openbao.org/api-docs/system/leases/
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -15,6 +14,7 @@ from envkit.errors import DeniedError, InvalidReferenceError
 from envkit.sources.vault.auth import granted_lease
 from envkit.sources.vault.kv import denied
 from envkit.sources.vault.leases.lease import Held, granted
+from envkit.sources.vault.life import any_spread
 
 if TYPE_CHECKING:
     from envkit.sources.vault.auth import Lease
@@ -50,7 +50,7 @@ def read(client: VaultClient, wanted: Target) -> Held:
             f"cannot use {wanted.locate()}: the '{wanted.engine.type}' engine gives it no lease",
             hint="name a path with a lease, such as database/creds/ROLE",
         )
-    return granted(wanted, lease_id, dumps(data), granted_lease(answer.body), spread())
+    return granted(wanted, lease_id, dumps(data), granted_lease(answer.body), any_spread())
 
 
 def renew(client: VaultClient, held: Held) -> Lease | None:
@@ -118,11 +118,6 @@ def accessor_of(client: VaultClient) -> str:
     data = answer.body.get("data")
     accessor = data.get("accessor") if answer.ok and isinstance(data, dict) else None
     return accessor if isinstance(accessor, str) else ""
-
-
-def spread() -> float:
-    """Return a random number from -1 to 1."""
-    return int.from_bytes(os.urandom(4), "big") / 2**31 - 1
 
 
 def _leases(client: VaultClient, what: str, lease_id: str) -> Answer:

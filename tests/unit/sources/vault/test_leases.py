@@ -21,7 +21,7 @@ from envkit.sources.vault.leases.lease import (
     replace_at,
     target_of,
 )
-from envkit.sources.vault.leases.ledger import Entry, Ledger, sweep
+from envkit.sources.vault.leases.ledger import MAX_LINES, Entry, Ledger, sweep
 from envkit.sources.vault.life import NEVER, Life
 from support.vault import ref
 
@@ -79,6 +79,18 @@ def test_a_refused_renewal_leaves_half_of_the_rest_and_an_ended_lease_nothing():
     assert (replace_at([ended]), ended.life.ends_at) == (11.0, 11.0)
 
 
+def test_a_renewal_that_fails_is_tried_again_and_leaves_time_for_a_replacement():
+    one = held(due_at=600.0, ends_at=900.0)._replace(life=Life(900.0, 600.0, 900.0, renewable=True))
+    tries = []
+    now = 600.0
+    while (one := one.postponed(now)).life.renewable:
+        now = one.life.due_at
+        tries.append(now)
+    assert len(tries) > 2
+    assert tries[0] == pytest.approx(637.5)
+    assert 850.0 < replace_at([one]) < 900.0
+
+
 def test_a_new_lease_is_renewed_at_two_thirds_of_its_time():
     import time
 
@@ -110,7 +122,8 @@ def killed(*entries):
     """Write the ledger of a process that lives no more."""
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
         ledger = Ledger(process.pid)
-        ledger.add(*entries)
+        for entry in entries:
+            ledger.add(entry)
         process.communicate(b"\n")
     return ledger
 
@@ -175,6 +188,46 @@ def test_a_server_that_fails_is_asked_again_at_the_next_start(folder):
     with pytest.raises(UnavailableError):
         sweep("s", fail)
     assert swept() == ["a"]
+
+
+def test_what_was_revoked_before_a_failure_is_not_revoked_again(folder):
+    killed(*(Entry("s", lease=name) for name in "abc"))
+    seen = []
+
+    def fail_at_the_third(entry):
+        seen.append(entry.lease)
+        if len(seen) == 3:
+            raise UnavailableError("down")
+        return True
+
+    with pytest.raises(UnavailableError):
+        sweep("s", fail_at_the_third)
+    assert swept() == ["c"]
+    assert list(folder.iterdir()) == []
+
+
+def test_the_newest_token_is_revoked_first_and_one_refusal_is_enough(folder):
+    tokens = [Entry("s", accessor=name) for name in "abc"]
+    killed(*tokens, Entry("s", lease="l"))
+    assert swept() == ["c", "b", "a"]
+    killed(*tokens, Entry("s", lease="l"))
+    assert swept(allowed=lambda entry: not entry.accessor) == ["c", "l"]
+    assert list(folder.iterdir()) == []
+
+
+def test_a_process_that_runs_for_months_has_a_short_ledger(folder):
+    ledger = Ledger(os.getpid())
+    ledger.add(Entry("s", accessor="a"))
+    before = None
+    for number in range(2 * MAX_LINES):
+        entry = Entry("s", lease=f"l{number}")
+        ledger.add(entry, instead_of=before)
+        before = entry
+    (file,) = folder.iterdir()
+    assert len(file.read_text().splitlines()) == 2, "a lease that was replaced is not listed"
+    for number in range(2 * MAX_LINES):
+        ledger.add(Entry("s", lease=f"m{number}"))
+    assert len(file.read_text().splitlines()) == MAX_LINES
 
 
 def test_lines_that_are_torn_or_of_another_host_are_never_used(folder):
