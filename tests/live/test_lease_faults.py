@@ -94,6 +94,32 @@ def test_later_reads_that_fail_create_one_user_and_not_one_each(leased, project,
     assert leased.all_dropped()
 
 
+def test_close_drops_the_user_that_a_read_in_progress_creates(leased, project):
+    with FaultProxy(leased.bao.address) as proxy:
+        leased.profile(project, os.environ, address=proxy.url)
+        live = envkit.live("prod", profiles=str(project.profiles))
+        before = live["DB_USER"].reveal()
+        leased.bao.ask("PUT", "auth/token/revoke-accessor", {"accessor": leased.accessor()})
+        asked, closing = threading.Event(), threading.Event()
+
+        def answer_late(exchange):
+            answer = exchange.ask_upstream()
+            if answer.status == 200:
+                asked.set()
+                closing.wait(60)
+            exchange.send(answer)
+
+        proxy.fault(answer_late, when=lambda request: request.path.endswith(leased.path))
+        reading = threading.Thread(target=live._engine._read_now)
+        reading.start()
+        asked.wait(60)
+        threading.Timer(0.1, closing.set).start()  # while `close` waits
+        live.close()
+        reading.join()
+    assert before not in leased.users()
+    assert leased.all_dropped()
+
+
 # ---------------------------------------------------------------- several
 
 

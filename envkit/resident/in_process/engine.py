@@ -17,6 +17,7 @@ from envkit.resident.in_process import outage, refusals
 from envkit.resident.in_process.callbacks import Callbacks
 from envkit.resident.in_process.looking import READ, Looking
 from envkit.resident.in_process.snapshot import differing, first, following, new_names
+from envkit.resident.logins import RELEASE_SECONDS
 from envkit.resident.noticing import PROFILES, Look, look, look_at_files
 from envkit.resident.state import Problem
 
@@ -81,6 +82,10 @@ class Engine:
         self._closed = True
         with self._gate:
             self._news.notify_all()
+            flight = self._flight
+            if flight and flight.thread != threading.get_ident() and self.reader.logins.have_leases:
+                # which may be creating another user
+                self._news.wait_for(lambda: flight.ended, RELEASE_SECONDS)
         self.reader.release()
 
     @property

@@ -86,9 +86,9 @@ def test_a_renewal_that_fails_is_tried_again_and_leaves_time_for_a_replacement()
     while (one := one.postponed(now)).life.renewable:
         now = one.life.due_at
         tries.append(now)
-    assert len(tries) > 2
+    assert len(tries) > 1
     assert tries[0] == pytest.approx(637.5)
-    assert 850.0 < replace_at([one]) < 900.0
+    assert 900.0 - replace_at([one]) >= 900.0 / 12, "the old secret works for that long"
 
 
 def test_a_new_lease_is_renewed_at_two_thirds_of_its_time():
