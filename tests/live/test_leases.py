@@ -183,6 +183,7 @@ def test_a_command_that_does_not_last_says_which_one_does(leased, project, comma
         (("diff", "prod", "dev"), 3, "is a dynamic secret"),
         (("doctor", "--env", "prod"), 0, "may read 2 of 2 values"),
         (("show", "--env", "prod"), 3, "is a dynamic secret"),
+        (("history", "DB_USER", "--env", "prod"), 3, "is a dynamic secret"),
         (("exec", "--env", "prod", "--dry-run", "--", "app"), 0, "creds/app#password"),
     ],
 )
@@ -193,6 +194,25 @@ def test_a_command_that_only_looks_creates_no_user(leased, project, command, sta
     done = project.run(*command)
     assert said in done.stdout + done.stderr
     assert done.returncode == status, done
+    assert leased.users() == []
+
+
+def test_values_that_replace_all_dynamic_ones_need_no_lease(leased, project):
+    leased.profile(project, project.environ)
+    project.environ["ENVKIT_TRUST"] = "1"
+    given = ("--set", "DB_USER=a", "--set", "DB_PASSWORD=b")
+    done = project.run("exec", "--env", "prod", *given, "--", "printenv", "DB_USER")
+    assert done.stdout == "a\n"
+    assert leased.users() == []
+
+
+def test_the_agent_creates_no_user_and_says_what_does(leased, project, agent):
+    leased.profile(project, project.environ)
+    project.environ.update(agent.environ, ENVKIT_TRUST="1")
+    for _ in range(2):
+        done = project.run("exec", "--env", "prod", "--", "true")
+        assert done.returncode == 3
+        assert "envkit exec --supervise" in done.stderr
     assert leased.users() == []
 
 
