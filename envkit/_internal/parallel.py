@@ -193,6 +193,12 @@ class InTime:
         """Return what `call` returns, or give it up when the deadline passes."""
         return self.value(call_in_time(call, self._deadline))
 
+    def briefly(self, call: Callable[[], R], seconds: float) -> Result[R]:
+        """Return what `call` returns, or give it up so soon that others have half of the time."""
+        from envkit._internal.clock import Deadline
+
+        return call_in_time(call, Deadline(min(seconds, self._deadline.remaining_seconds() / 2)))
+
     def value(self, result: Result[R]) -> R:
         """Return the value of a result, or raise its error.
 

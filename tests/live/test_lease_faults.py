@@ -16,7 +16,7 @@ from envkit.errors import EnvkitError
 from envkit.resident.watcher import Changed, Watcher, WatchRequest
 from envkit.sources.model import SourceContext
 from envkit.sources.vault.source import VaultSource
-from support.fault_proxy import FaultProxy, respond
+from support.fault_proxy import FaultProxy, respond, silent
 from support.leased import QUICK
 from support.vault import ref
 from support.watching import turns, until
@@ -177,6 +177,21 @@ def test_a_lease_that_cannot_be_renewed_now_delays_no_other(leased):
     now = time.monotonic()
     assert after["app"][1] > now + 2000, "renewed: due at two thirds of an hour"
     assert now < after["oth"][1] < now + 400, "tried again soon"
+
+
+def test_a_sweep_that_gets_no_answer_does_not_keep_an_app_from_starting(leased, project):
+    policy = leased.policy(**{f"sys/leases/revoke/{leased.path}/*": ["update"]})
+    login = leased.approle(policy)
+    with FaultProxy(leased.bao.address) as proxy:
+        leased.profile(project, project.environ, login, address=proxy.url)
+        project.environ |= {"ENVKIT_TRUST": "1", "XDG_STATE_HOME": str(project.root / "state")}
+        command = ("exec", "--env", "prod", "--timeout", "1", "--supervise", "--")
+        project.run(*command, "sh", "-c", "kill -KILL $PPID")
+        assert leased.users()
+        proxy.fault(silent(), when=lambda request: "leases/revoke" in request.path)
+        done = project.run(*command, "printenv", "DB_USER")
+        assert done.returncode == 0, done.stderr
+    assert list(project.root.glob("state/envkit/leases/*")), "for the next start"
 
 
 # ---------------------------------------------------------------- forks

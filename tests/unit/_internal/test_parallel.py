@@ -9,7 +9,7 @@ import threading
 import pytest
 
 from envkit._internal.clock import Deadline
-from envkit._internal.parallel import ForkSafeLock, call_in_time, map_parallel
+from envkit._internal.parallel import ForkSafeLock, InTime, call_in_time, map_parallel
 from envkit.errors import UnavailableError
 from support.process import run_python
 
@@ -171,3 +171,11 @@ def test_a_lock_of_a_module_is_free_in_a_child_whatever_a_thread_of_the_parent_h
             os._exit(lock.locked())
         assert os.waitpid(pid, 0)[1] == 0
         assert lock.locked()
+
+
+def test_what_is_not_worth_the_wait_is_given_up_long_before_the_deadline() -> None:
+    forever = threading.Event()
+    waiting = InTime(Deadline(60), 1, TimeoutError)
+    assert waiting.briefly(forever.wait, 0.01).late
+    assert waiting.briefly(lambda: 5, 60.0).value == 5
+    forever.set()

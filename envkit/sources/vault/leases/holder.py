@@ -259,10 +259,7 @@ class Holder:
             if accessor:
                 self._ledger.add(Entry(identity, accessor=accessor))
         revoke = partial(self._revoke, monotonic() + SWEEP_SECONDS)
-        try:
-            self._session.in_time(lambda: sweep(identity, revoke))
-        except SourceError:
-            return  # at the next start
+        self._session.briefly(lambda: sweep(identity, revoke), SWEEP_SECONDS)
 
     def _revoke(self, until: float, entry: Entry) -> bool:
         if monotonic() > until:
