@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 LIFE_SECONDS = 12 * 3600.0
 LOCK_SECONDS = 5.0
 MAX_LOG_BYTES = 256 * 1024
-_OPEN = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
+_OPEN = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _MLOCK_ALL = 1 | 2 | 4  # MCL_CURRENT, MCL_FUTURE, MCL_ONFAULT
 _ENOUGH_TO_LOCK = 256 * 1024 * 1024  # with less, an allocation could fail
 
@@ -65,6 +65,8 @@ def protect() -> None:
         os.setsid()
     except OSError:
         pass
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # who started it may ignore or block signals
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
     os.umask(0o077)
     os.chdir("/")
     null = os.open(os.devnull, os.O_RDWR)

@@ -53,4 +53,7 @@ def spawn(
             os.posix_spawn(command[0], command, passed, file_actions=files)
         finally:
             os._exit(0)
-    os.waitpid(child, 0)
+    try:  # noqa: SIM105 - contextlib is not imported on this path
+        os.waitpid(child, 0)
+    except ChildProcessError:
+        pass  # SIGCHLD is ignored: the kernel has reaped it

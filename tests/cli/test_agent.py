@@ -10,10 +10,12 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from subprocess import PIPE
 
 import pytest
 
 from envkit.agent.folder import Unusable
+from support.process import started
 
 
 @pytest.fixture
@@ -441,6 +443,28 @@ def test_a_client_that_asks_after_a_change_does_not_get_what_was_read_before(dev
 
 
 # ---------------------------------------------------------------- faults
+
+
+def _ignore_children():
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+
+
+def _block_signals():
+    signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGTERM, signal.SIGHUP))
+
+
+@pytest.mark.parametrize("prepare", [_ignore_children, _block_signals])
+def test_an_agent_that_a_command_with_other_signals_starts_is_like_any_other(dev, agent, prepare):
+    for mode in ("auto", "require"):
+        env = {"ENVKIT_AGENT": mode}
+        command = started(
+            dev, "exec", "-e", "dev", "--", "true", env=env, preexec_fn=prepare, stderr=PIPE
+        )
+        assert (command.communicate(), command.returncode) == ((None, b""), 0)
+    pid = agent.status().pid
+    os.kill(pid, signal.SIGTERM)
+    while _state(pid) != "Z":
+        time.sleep(0.01)
 
 
 def test_a_killed_agent_is_replaced_and_its_socket_is_no_obstacle(dev, agent):

@@ -3,6 +3,8 @@
 import os
 import socket
 
+import pytest
+
 from envkit.agent import process
 from envkit.agent.process import listening
 
@@ -44,6 +46,14 @@ def test_a_socket_is_not_replaced_while_another_agent_starts(runtime, monkeypatc
         assert listening(path) is None
     with listening(path) as listener:
         assert listener is not None
+
+
+def test_a_pipe_in_the_place_of_the_log_or_the_lock_does_not_block(runtime):
+    for name in ("agent.log", "agent.lock"):
+        os.mkfifo(f"{runtime}/{name}")
+    process._logger(f"{runtime}/agent.log")("text")
+    with pytest.raises(OSError, match="No such device"):
+        listening(f"{runtime}/agent")
 
 
 def test_a_log_that_cannot_be_written_is_no_failure(runtime):
