@@ -32,12 +32,14 @@ class Entry(NamedTuple):
     Attributes:
         frame: what the client is sent.
         files: what it depends on.
+        asked: the variables that it depends on, also those that do not exist.
         environment: its name, for people.
         read_at: when reading it began.
     """
 
     frame: bytes
     files: Mapping[str, Signature]
+    asked: Mapping[bytes, None]
     environment: str
     read_at: Moment
 

@@ -62,6 +62,8 @@ class Client:
         data = self.connection.recv(_PIECE_BYTES)
         if not data:
             raise ConnectionResetError
+        if self._ends:
+            return  # whatever it sends now fills no memory
         self._received += data
         while len(self._received) >= HEADER_BYTES and not self._ends:
             kind, length = read_header(bytes(self._received[:HEADER_BYTES]), MAX_QUESTION_BYTES)
