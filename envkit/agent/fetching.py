@@ -58,7 +58,8 @@ if TYPE_CHECKING:
 NEEDS = "needs"  # patterns of variables, before any store is asked
 DECLINES = "declines"  # the reason
 FOUND = "found"  # the frame, the files, further variables, the environment, whether to keep it
-# files whose creation changes what a client of such a store does
+# files that libraries in C read, or whose creation changes what a client of such a store does
+_NETWORK_FILES = ("/etc/hosts", "/etc/nsswitch.conf", "/etc/resolv.conf")
 _HOME_FILES = {
     "vault": (".vault", ".bao", ".vault-token", ".netrc", "_netrc"),
     "aws-secrets-manager": (".aws/config", ".aws/credentials"),
@@ -136,7 +137,7 @@ def _read(
         environ=own,
         deadline=deadline,
     )
-    files.update(signatures(set(_files(question, prepared, own)) - files.keys()))
+    files.update(signatures(set(_files(question, prepared)) - files.keys()))
     name = joined([one.profile for one in prepared])
     if reason := _never_kept(prepared):
         refusal = frame(DECLINED, [reason.encode()])
@@ -240,9 +241,7 @@ def _further(environ: RecordingEnviron, asked: Sequence[bytes]) -> list[bytes]:
     return unasked(environ.missing, asked)
 
 
-def _files(
-    question: Question, prepared: Sequence[PreparedProfile], environ: RecordingEnviron
-) -> Iterable[str]:
+def _files(question: Question, prepared: Sequence[PreparedProfile]) -> Iterable[str]:
     """Return the files that decide what an environment is, also those that do not exist."""
     folder = question.folder
     roots = {one.profile.root for one in prepared}
@@ -251,14 +250,16 @@ def _files(
         if folder in roots or folder == "/":
             break
         folder = os.path.dirname(folder)
-    home = environ.get("HOME") or "/"
+    home = os.path.expanduser("~")
     for one in prepared:
         profile = one.profile
         yield from (os.path.dirname(profile.path), os.path.join(profile.root, ".git"))
         yield from profile.files
         for name, references in one.plan.references.items():
             kind = profile.sources[name].type
-            yield from (os.path.join(home, end) for end in _HOME_FILES.get(kind, ()))
+            if kind in _HOME_FILES:
+                yield from _NETWORK_FILES
+                yield from (os.path.abspath(os.path.join(home, end)) for end in _HOME_FILES[kind])
             if kind == "dotenv":
                 names = (profile.name, *profile.aliases)
                 yield from (os.path.join(profile.root, f".env.{end}") for end in names)
