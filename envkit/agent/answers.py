@@ -86,7 +86,7 @@ class Answers:
         if not known.keys() <= client.asked.keys():
             self._need(client, known)  # another variable may decide, and this client may have it
         elif found is not None:
-            self._hits += 1
+            self._hits += bool(found.environment)
             client.end(found.frame)
         elif flight is not None:
             flight.waiting.append(client)
@@ -180,7 +180,7 @@ class Answers:
                     self._learn(flight, client, names)
                     self._need(client, names)
             case (fetching.FOUND, data, files, further, environment, keep):
-                self._misses += 1
+                self._misses += bool(environment)
                 # what was being read when the memory was cleared is not kept
                 fresh = keep and flight.keys is self._keys and is_fresh(files)
                 if fresh:

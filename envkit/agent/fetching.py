@@ -126,7 +126,8 @@ def _read(
     programs = record(files)
     set_guard(lambda: guard)
     set_leaving(guard.may_leave)
-    deadline = Deadline(question.timeout_seconds)
+    # what fails is left to the client, with the time to repeat it
+    deadline = Deadline(question.timeout_seconds, repeats=False)
     prepared = prepare(
         question.environments,
         profiles=question.profiles,
@@ -141,7 +142,7 @@ def _read(
     name = joined([one.profile for one in prepared])
     if reason := _never_kept(prepared):
         refusal = frame(DECLINED, [reason.encode()])
-        return (FOUND, refusal, files, _further(own, asked), name, were_old(files, began))
+        return (FOUND, refusal, files, _further(own, asked), "", were_old(files, began))
     _refuse_pipes(files)
     wanted, needless = _wanted(prepared)
     known = set(asked)

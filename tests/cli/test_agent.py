@@ -244,6 +244,28 @@ def test_protected_profiles_are_read_by_the_client(dev, agent):
     assert [record["reason"] for record in dev.records()] == ["test"] * 2
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        '[variables]\nX = { value = "{{ PASSWORD }}", as = "file" }\n',
+        '[variables]\nX = "one"\nLD_PRELOAD = ""\n',
+        '[sources.vault]\naddress = "http://127.0.0.1:1"\nfallback = { max_age = "1h" }\n'
+        '[variables]\nX = "one"\nY = { value = "{{ vault:kv/a#b }}", required = false }\n',
+    ],
+    ids=["as a file", "loads code", "with a fallback"],
+)
+@pytest.mark.usefixtures("trusted")
+def test_what_only_a_cold_start_can_do_is_never_kept_and_never_shown(dev, agent, text):
+    dev.profile("dev.toml", text)
+    command = ("exec", "-e", "dev", "--timeout", "1", "--", "sh", "-c", 'cat "$X" || echo "$X"')
+    old()
+    cold, *warm = (dev.run(*command, env={"ENVKIT_AGENT": m}) for m in ("off", *["require"] * 2))
+    for one in warm:
+        assert (one.returncode, one.stdout) == (cold.returncode, cold.stdout)
+    found = agent.status()
+    assert (found.environments, found.hits, found.misses) == ((), 0, 0)
+
+
 def test_failures_are_not_kept(dev, agent):
     (dev.root / ".env.dev").unlink()
     for _ in range(2):
@@ -332,6 +354,30 @@ def store(dev):
         found.gate.set()
         found.shutdown()
         thread.join()
+
+
+@pytest.mark.usefixtures("trusted")
+def test_a_store_that_fails_is_asked_once_so_that_the_client_has_the_time_to_ask_again(dev, agent):
+    dev.profile("dev.toml", REMOTE.format(address="http://127.0.0.1:1"))
+    command = ("exec", "-e", "dev", "--timeout", "1", "--", "true")
+    environ = {"VAULT_TOKEN": "t", "HTTP_PROXY": "http://127.0.0.1:1"}
+    cold, warm = (
+        dev.run(*command, env={**environ, "ENVKIT_AGENT": mode}) for mode in ("off", "require")
+    )
+    assert "the proxy" in cold.stderr
+    assert (warm.returncode, warm.stderr) == (cold.returncode, cold.stderr)
+
+
+@pytest.mark.usefixtures("trusted")
+@pytest.mark.parametrize("path", ["token", "./token", "{root}/token"])
+def test_a_changed_token_file_is_noticed_however_its_path_is_written(dev, store, agent, path):
+    del dev.environ["VAULT_TOKEN"]
+    dev.environ["VAULT_TOKEN_PATH"] = path.format(root=dev.root)
+    dev.environ["PYTHONPATH"] = str(dev.root)  # a folder of libraries, too
+    (dev.root / "token").write_text("t1")
+    assert from_memory(dev, agent) == "one-t1"
+    (dev.root / "token").write_text("t2")
+    assert value(dev) == "one-t2"
 
 
 @pytest.mark.usefixtures("trusted")

@@ -74,7 +74,14 @@ def test_files_are_recorded_and_programs_are_not_started(tmp_path, searched):
     done = run_python(SCRIPT, str(tmp_path), options=("-P",), env=env)
     files, started, programs, sent, home, missing = json.loads(done.stdout)
     own = [path for path in files if path.startswith(str(tmp_path))]
-    names = [*([] if searched else [""]), "missing", "relative", "tested", "tested-missing", "there"]
+    names = [
+        *([] if searched else [""]),
+        "missing",
+        "relative",
+        "tested",
+        "tested-missing",
+        "there",
+    ]
     assert own == [str(tmp_path / name) for name in names]
     assert not [path for path in files if "/lib/python" in path]
     assert started == ["stopped"] * 3
