@@ -49,6 +49,9 @@ class Answers:
         max_age_seconds: how long an answer is kept.
         close_copies: called in each child; closes the copies of the agent's connections.
         log: called with lines for the log, without values.
+
+    Attributes:
+        hits: how many questions were answered from memory.
     """
 
     def __init__(
@@ -64,7 +67,7 @@ class Answers:
         self._keys = Keys()
         self._shapes: dict[bytes, dict[bytes, None]] = {}  # which variables each depends on
         self.flights: dict[bytes, Flight] = {}
-        self._hits = self._misses = 0
+        self.hits = self._misses = 0
 
     def ask(self, client: Client, question: Question) -> None:
         """Take a question; the client is first asked for variables."""
@@ -86,7 +89,7 @@ class Answers:
         if not known.keys() <= client.asked.keys():
             self._need(client, known)  # another variable may decide, and this client may have it
         elif found is not None:
-            self._hits += bool(found.environment)
+            self.hits += bool(found.environment)
             client.end(found.frame)
         elif flight is not None:
             flight.waiting.append(client)
@@ -137,7 +140,7 @@ class Answers:
         """Return what is in memory, without values."""
         self.expire()
         return [
-            f"hits={self._hits}",
+            f"hits={self.hits}",
             f"misses={self._misses}",
             *(f"environment={name}={age:.0f}" for name, age in self._cache.ages(now())),
         ]

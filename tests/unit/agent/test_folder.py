@@ -8,7 +8,6 @@ import pytest
 from envkit.agent.folder import Unusable, socket_path
 from support.process import run_program
 
-
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder away")
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from envkit.agent import process
 from envkit.agent.process import listening
+from support.process import run_python
 
 
 def test_a_socket_without_a_process_is_replaced(runtime):
@@ -63,6 +64,16 @@ def test_a_log_that_cannot_be_written_is_no_failure(runtime):
     log("text")
     with open(f"{runtime}/log") as file:
         assert [line.split(" ", 2)[2] for line in file] == ["started\n", "text\n"]
+
+
+@pytest.mark.parametrize(("before", "after"), [((16, 20), (20, 20)), ((16, 9000), (1024, 9000))])
+def test_a_low_limit_of_open_files_is_raised(before, after):
+    code = (
+        "import resource; from envkit.agent.process import _allow_files\n"
+        f"resource.setrlimit(resource.RLIMIT_NOFILE, {before})\n"
+        "_allow_files(); print(resource.getrlimit(resource.RLIMIT_NOFILE))"
+    )
+    assert run_python(code).stdout == f"{after}\n"
 
 
 def test_a_log_stays_small(runtime, monkeypatch):

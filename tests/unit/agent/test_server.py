@@ -125,6 +125,20 @@ def test_a_client_of_another_user_gets_nothing(path, runtime):
     assert client.command(path, wire.STATUS)
 
 
+def test_an_agent_that_has_answered_nothing_from_memory_ends_sooner(runtime):
+    found = f"{runtime}/agent"
+    one = server.Server(
+        listening(found),
+        found,
+        max_age_seconds=300,
+        idle_seconds=300,
+        life_seconds=300,
+        unused_seconds=0.01,
+    )
+    one.serve()
+    one.close()
+
+
 def test_an_agent_ends_when_its_code_is_replaced(runtime, monkeypatch):
     found = f"{runtime}/agent"
     one = server.Server(
