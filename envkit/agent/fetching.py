@@ -161,7 +161,8 @@ def _read(
         raise _DeclineError("the environment is too large")
     own.missing -= needless
     further = dict.fromkeys((*_further(own, asked), *_further(of_libraries, asked)))
-    return (FOUND, data, files, list(further), name, were_old(files, began))
+    keep = were_old(files, began) and _can_be_poked(own)
+    return (FOUND, data, files, list(further), name, keep)
 
 
 def _of(environment: Environment, profiles: Iterable[str]) -> Answer:
@@ -224,6 +225,15 @@ def _wanted(prepared: Sequence[PreparedProfile]) -> tuple[dict[bytes, None], set
                     found = found or reference in there
     wanted.update((os_encode(name), None) for name in sorted(needed))
     return wanted, needless - needed
+
+
+def _can_be_poked(environ: RecordingEnviron) -> bool:
+    """Return whether a write of envkit by this user could change the file `poke`."""
+    folder = state_folder(environ)
+    path = os.path.join(folder, POKE)
+    while not os.path.lexists(path):  # it would have to be created
+        path = folder = os.path.dirname(path)
+    return os.path.isdir(folder) and os.access(path, os.W_OK, effective_ids=True)
 
 
 def _refuse_pipes(files: Iterable[str]) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import stat
 import sys
+from collections.abc import MutableMapping
 
 from envkit.agent.freshness import signature
 
@@ -34,51 +35,41 @@ class StartsProgramError(BaseException):
     """The child was about to start a program."""
 
 
-class RecordingEnviron(dict[str, str]):
-    """The variables that a client has sent; it records which others are looked up."""
+class RecordingEnviron(MutableMapping[str, str]):
+    """The variables that a client has sent; it records which others are looked up.
+
+    Attributes:
+        missing: the names that were looked up and not sent.
+        iterated: whether all variables were looked at.
+    """
 
     def __init__(self, sent: Mapping[str, str]) -> None:
-        super().__init__(sent)
+        self._sent = dict(sent)
         self.missing: set[str] = set()
         self.iterated = False
 
     def __getitem__(self, name: str) -> str:
-        self._note(name)
-        return super().__getitem__(name)
+        if name not in self._sent:
+            self.missing.add(name)
+        return self._sent[name]
 
-    def __contains__(self, name: object) -> bool:
-        self._note(name)
-        return super().__contains__(name)
+    def __setitem__(self, name: str, value: str) -> None:
+        self._sent[name] = value
+
+    def __delitem__(self, name: str) -> None:
+        del self._sent[name]
 
     def __iter__(self) -> Iterator[str]:
         self.iterated = True
-        return super().__iter__()
+        return iter(self._sent)
 
-    def get(self, name: str, default: str | None = None) -> str | None:  # type: ignore[override]
-        """Return a variable, and record that it was looked up."""
-        self._note(name)
-        return super().get(name, default)
-
-    def keys(self):  # type: ignore[no-untyped-def] # noqa: ANN201, D102
+    def __len__(self) -> int:
         self.iterated = True
-        return super().keys()
-
-    def values(self):  # type: ignore[no-untyped-def] # noqa: ANN201, D102
-        self.iterated = True
-        return super().values()
-
-    def items(self):  # type: ignore[no-untyped-def] # noqa: ANN201, D102
-        self.iterated = True
-        return super().items()
+        return len(self._sent)
 
     def copy(self) -> dict[str, str]:
-        """Return all of them."""
-        self.iterated = True
-        return super().copy()
-
-    def _note(self, name: object) -> None:
-        if isinstance(name, str) and not super().__contains__(name):
-            self.missing.add(name)
+        """Return all of them, as `os.environ` does."""
+        return dict(self)
 
 
 def take_over_environment(sent: Mapping[str, str]) -> tuple[RecordingEnviron, RecordingEnviron]:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 MAGIC, VERSION = b"EKA", 1
 HEADER_BYTES = 9
 MAX_QUESTION_BYTES = 4 * 1024 * 1024
-MAX_ANSWER_BYTES = 64 * 1024 * 1024
+MAX_ANSWER_BYTES = 8 * 1024 * 1024  # the kernel passes 6 MB to a program
 MIN_PATTERN_BYTES = 5
 
 # from a client

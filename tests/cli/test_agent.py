@@ -259,7 +259,8 @@ def test_protected_profiles_are_read_by_the_client(dev, agent):
 @pytest.mark.usefixtures("trusted")
 def test_what_only_a_cold_start_can_do_is_never_kept_and_never_shown(dev, agent, text):
     dev.profile("dev.toml", text)
-    command = ("exec", "-e", "dev", "--timeout", "1", "--", "sh", "-c", 'cat "$X" || echo "$X"')
+    dev.environ["VAULT_MAX_RETRIES"] = "0"
+    command = ("exec", "-e", "dev", "--", "sh", "-c", 'cat "$X" || echo "$X"')
     old()
     cold, *warm = (dev.run(*command, env={"ENVKIT_AGENT": m}) for m in ("off", *["require"] * 2))
     for one in warm:
@@ -358,6 +359,15 @@ def store(dev):
         found.gate.set()
         found.shutdown()
         thread.join()
+
+
+@pytest.mark.usefixtures("trusted")
+def test_nothing_is_kept_if_a_write_of_envkit_could_not_be_noticed(dev, store, agent):
+    dev.environ["XDG_STATE_HOME"] = str(dev.root / ".env.dev")  # no folder
+    old()
+    assert [value(dev), value(dev)] == ["one-t1"] * 2
+    assert len(store.reads) == 2
+    assert agent.status().environments == ()
 
 
 @pytest.mark.usefixtures("trusted")

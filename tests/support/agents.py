@@ -43,8 +43,17 @@ class Agent:
         assert done.returncode == 0, done.stderr
 
     def status(self) -> control.AgentStatus:
-        """Return what it says of itself."""
-        return control.status_at(self.path())
+        """Return what it says of itself, also if it is slow.
+
+        Raises:
+            Unusable: there is none.
+        """
+        while True:
+            try:
+                return control.status_at(self.path())
+            except Unusable as reason:
+                if reason.absent:
+                    raise
 
     def hits(self) -> int:
         """Return how many questions it has answered from memory."""

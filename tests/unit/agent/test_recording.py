@@ -15,7 +15,16 @@ def _item(environ):
         environ["X"]
 
 
-@pytest.mark.parametrize("look", [lambda e: e.get("X"), lambda e: "X" in e, _item])
+@pytest.mark.parametrize(
+    "look",
+    [
+        lambda e: e.get("X"),
+        lambda e: "X" in e,
+        lambda e: e.pop("X", None),
+        lambda e: e.setdefault("X", ""),
+        _item,
+    ],
+)
 def test_a_variable_that_is_looked_up_and_missing_is_recorded(look):
     environ = RecordingEnviron({"A": "1"})
     look(environ)
@@ -25,7 +34,8 @@ def test_a_variable_that_is_looked_up_and_missing_is_recorded(look):
 
 
 @pytest.mark.parametrize(
-    "use", [list, dict, lambda e: {**e}, lambda e: e.copy(), lambda e: e.items()]
+    "use",
+    [list, dict, len, bool, lambda e: {**e}, lambda e: e.copy(), lambda e: list(e.items())],
 )
 def test_using_all_variables_is_recorded(use):
     environ = RecordingEnviron({"A": "1"})
