@@ -10,6 +10,7 @@ import time
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
+from envkit._internal.os_errors import reason_of
 from envkit.agent import fetching
 from envkit.agent.cache import Cache, Entry, Moment
 from envkit.agent.freshness import is_fresh
@@ -36,6 +37,7 @@ class Flight:
         self.began = now
         self.keys = keys
         self.first = client
+        self.asked = dict(client.asked)
         self.waiting = [client]
         self.answer: tuple[Any, ...] | None = None
 
@@ -47,6 +49,9 @@ class Answers:
         max_age_seconds: how long an answer is kept.
         close_copies: called in each child; closes the copies of the agent's connections.
         log: called with lines for the log, without values.
+
+    Attributes:
+        hits: how many questions were answered from memory.
     """
 
     def __init__(
@@ -62,7 +67,7 @@ class Answers:
         self._keys = Keys()
         self._shapes: dict[bytes, dict[bytes, None]] = {}  # which variables each depends on
         self.flights: dict[bytes, Flight] = {}
-        self._hits = self._misses = 0
+        self.hits = self._misses = 0
 
     def ask(self, client: Client, question: Question) -> None:
         """Take a question; the client is first asked for variables."""
@@ -76,14 +81,15 @@ class Answers:
         if client.read_for is not None and client.read_for[0] == key:
             client.end(client.read_for[1])  # the further variables do not exist
             return
-        known = self._shapes.get(client.shape, {})
-        if not known.keys() <= client.asked.keys():
-            self._need(client, known)  # learned since
-            return
         found = self._cache.get(key, now())
         flight = self.flights.get(key)
-        if found is not None:
-            self._hits += 1
+        known = dict(self._shapes.get(client.shape, {}))
+        for one in (found, flight):
+            known |= {} if one is None else one.asked
+        if not known.keys() <= client.asked.keys():
+            self._need(client, known)  # another variable may decide, and this client may have it
+        elif found is not None:
+            self.hits += bool(found.environment)
             client.end(found.frame)
         elif flight is not None:
             flight.waiting.append(client)
@@ -92,7 +98,6 @@ class Answers:
             _decline(client, "too many reads at once")
         else:
             self._begin(key, client)
-            client.wait()
 
     def receive(self) -> list[Client]:
         """Deliver what children have read by now; return the clients that were answered."""
@@ -135,7 +140,7 @@ class Answers:
         """Return what is in memory, without values."""
         self.expire()
         return [
-            f"hits={self._hits}",
+            f"hits={self.hits}",
             f"misses={self._misses}",
             *(f"environment={name}={age:.0f}" for name, age in self._cache.ages(now())),
         ]
@@ -161,8 +166,15 @@ class Answers:
         assert question is not None  # noqa: S101 - `ask` has set it
         work = fetching.fetch(question, client.sent, tuple(client.asked), self._close_copies)
         began = now()
-        job = Job(work, seconds=question.timeout_seconds)
+        try:
+            job = Job(work, seconds=question.timeout_seconds)
+        except OSError as error:
+            reason = f"cannot start a process: {reason_of(error)}"
+            self._log(f"not answered: {reason}")
+            _decline(client, reason)
+            return
         self.flights[key] = Flight(job, client, self._keys, began)
+        client.wait()
 
     def _deliver(self, key: bytes, flight: Flight, answer: tuple[Any, ...]) -> None:
         match answer:
@@ -171,11 +183,12 @@ class Answers:
                     self._learn(flight, client, names)
                     self._need(client, names)
             case (fetching.FOUND, data, files, further, environment, keep):
-                self._misses += 1
+                self._misses += bool(environment)
                 # what was being read when the memory was cleared is not kept
                 fresh = keep and flight.keys is self._keys and is_fresh(files)
                 if fresh:
-                    self._cache.put(key, Entry(data, files, environment, flight.began))
+                    depends = flight.asked | dict.fromkeys(further)
+                    self._cache.put(key, Entry(data, files, depends, environment, flight.began))
                 for client in flight.waiting:
                     self._learn(flight, client, further)
                     if client is not flight.first and not fresh:

@@ -32,12 +32,14 @@ class Entry(NamedTuple):
     Attributes:
         frame: what the client is sent.
         files: what it depends on.
-        environment: its name, for people.
+        asked: the variables that it depends on, also those that do not exist.
+        environment: its name, for people; empty if the answer has no values.
         read_at: when reading it began.
     """
 
     frame: bytes
     files: Mapping[str, Signature]
+    asked: Mapping[bytes, None]
     environment: str
     read_at: Moment
 
@@ -93,8 +95,9 @@ class Cache:
         self._bytes = 0
 
     def ages(self, now: Moment) -> list[tuple[str, float]]:
-        """Return the environment and the age in seconds of each entry."""
-        return [(one.environment, now.awake - one.read_at.awake) for one in self._entries.values()]
+        """Return the environment and the age in seconds of each entry with values."""
+        with_values = (one for one in self._entries.values() if one.environment)
+        return [(one.environment, now.awake - one.read_at.awake) for one in with_values]
 
     def _drop(self, key: bytes) -> None:
         found = self._entries.pop(key, None)

@@ -42,7 +42,7 @@ class Client:
         self.read_for: tuple[bytes, bytes] | None = None
         self.rounds = 0
         self._received = bytearray()
-        self._to_send = bytearray()
+        self._to_send: list[memoryview] = []  # not copied for each client
         self._ends = False
         self._late_at = monotonic() + FRAME_SECONDS
         connection.settimeout(0)
@@ -62,6 +62,8 @@ class Client:
         data = self.connection.recv(_PIECE_BYTES)
         if not data:
             raise ConnectionResetError
+        if self._ends:
+            return  # whatever it sends now fills no memory
         self._received += data
         while len(self._received) >= HEADER_BYTES and not self._ends:
             kind, length = read_header(bytes(self._received[:HEADER_BYTES]), MAX_QUESTION_BYTES)
@@ -75,7 +77,7 @@ class Client:
     def send(self, data: bytes) -> None:
         """Send a frame after those before it."""
         self._late_at = monotonic() + FRAME_SECONDS
-        self._to_send += data
+        self._to_send.append(memoryview(data))
 
     def wait(self) -> None:
         """Tell it to wait, unless it is behind with what it was sent before."""
@@ -96,10 +98,12 @@ class Client:
         """
         while self._to_send:
             try:
-                count = self.connection.send(self._to_send)
+                count = self.connection.send(self._to_send[0])
             except BlockingIOError:
                 return
-            del self._to_send[:count]
+            self._to_send[0] = self._to_send[0][count:]
+            if not self._to_send[0]:
+                del self._to_send[0]
 
     def has_more(self) -> bool:
         """Return whether there is more to send."""

@@ -58,7 +58,8 @@ if TYPE_CHECKING:
 NEEDS = "needs"  # patterns of variables, before any store is asked
 DECLINES = "declines"  # the reason
 FOUND = "found"  # the frame, the files, further variables, the environment, whether to keep it
-# files whose creation changes what a client of such a store does
+# files that libraries in C read, or whose creation changes what a client of such a store does
+_NETWORK_FILES = ("/etc/hosts", "/etc/nsswitch.conf", "/etc/resolv.conf")
 _HOME_FILES = {
     "vault": (".vault", ".bao", ".vault-token", ".netrc", "_netrc"),
     "aws-secrets-manager": (".aws/config", ".aws/credentials"),
@@ -125,7 +126,8 @@ def _read(
     programs = record(files)
     set_guard(lambda: guard)
     set_leaving(guard.may_leave)
-    deadline = Deadline(question.timeout_seconds)
+    # what fails is left to the client, with the time to repeat it
+    deadline = Deadline(question.timeout_seconds, repeats=False)
     prepared = prepare(
         question.environments,
         profiles=question.profiles,
@@ -136,11 +138,11 @@ def _read(
         environ=own,
         deadline=deadline,
     )
-    files.update(signatures(set(_files(question, prepared, own)) - files.keys()))
+    files.update(signatures(set(_files(question, prepared)) - files.keys()))
     name = joined([one.profile for one in prepared])
     if reason := _never_kept(prepared):
         refusal = frame(DECLINED, [reason.encode()])
-        return (FOUND, refusal, files, _further(own, asked), name, were_old(files, began))
+        return (FOUND, refusal, files, _further(own, asked), "", were_old(files, began))
     _refuse_pipes(files)
     wanted, needless = _wanted(prepared)
     known = set(asked)
@@ -159,7 +161,8 @@ def _read(
         raise _DeclineError("the environment is too large")
     own.missing -= needless
     further = dict.fromkeys((*_further(own, asked), *_further(of_libraries, asked)))
-    return (FOUND, data, files, list(further), name, were_old(files, began))
+    keep = were_old(files, began) and _can_be_poked(own)
+    return (FOUND, data, files, list(further), name, keep)
 
 
 def _of(environment: Environment, profiles: Iterable[str]) -> Answer:
@@ -224,6 +227,15 @@ def _wanted(prepared: Sequence[PreparedProfile]) -> tuple[dict[bytes, None], set
     return wanted, needless - needed
 
 
+def _can_be_poked(environ: RecordingEnviron) -> bool:
+    """Return whether a write of envkit by this user could change the file `poke`."""
+    folder = state_folder(environ)
+    path = os.path.join(folder, POKE)
+    while not os.path.lexists(path):  # it would have to be created
+        path = folder = os.path.dirname(path)
+    return os.path.isdir(folder) and os.access(path, os.W_OK, effective_ids=True)
+
+
 def _refuse_pipes(files: Iterable[str]) -> None:
     """Decline to read what can be read only once, such as the pipe of a password manager."""
     for path in files:
@@ -240,9 +252,7 @@ def _further(environ: RecordingEnviron, asked: Sequence[bytes]) -> list[bytes]:
     return unasked(environ.missing, asked)
 
 
-def _files(
-    question: Question, prepared: Sequence[PreparedProfile], environ: RecordingEnviron
-) -> Iterable[str]:
+def _files(question: Question, prepared: Sequence[PreparedProfile]) -> Iterable[str]:
     """Return the files that decide what an environment is, also those that do not exist."""
     folder = question.folder
     roots = {one.profile.root for one in prepared}
@@ -251,14 +261,16 @@ def _files(
         if folder in roots or folder == "/":
             break
         folder = os.path.dirname(folder)
-    home = environ.get("HOME") or "/"
+    home = os.path.expanduser("~")
     for one in prepared:
         profile = one.profile
         yield from (os.path.dirname(profile.path), os.path.join(profile.root, ".git"))
         yield from profile.files
         for name, references in one.plan.references.items():
             kind = profile.sources[name].type
-            yield from (os.path.join(home, end) for end in _HOME_FILES.get(kind, ()))
+            if kind in _HOME_FILES:
+                yield from _NETWORK_FILES
+                yield from (os.path.abspath(os.path.join(home, end)) for end in _HOME_FILES[kind])
             if kind == "dotenv":
                 names = (profile.name, *profile.aliases)
                 yield from (os.path.join(profile.root, f".env.{end}") for end in names)

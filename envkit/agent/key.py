@@ -31,7 +31,7 @@ ALWAYS = (
 # what the clients of each type of source may read
 _NETWORK = (
     *(b"*_PROXY", b"REQUESTS_CA_BUNDLE", b"CURL_CA_BUNDLE", b"SSL_CERT_FILE", b"SSL_CERT_DIR"),
-    b"NETRC",
+    *(b"NETRC", b"HOSTALIASES", b"LOCALDOMAIN", b"RES_OPTIONS", b"OPENSSL_CONF"),
 )
 OF_TYPES: Mapping[str, tuple[bytes, ...]] = {
     "vault": (b"VAULT_*", b"BAO_*", *_NETWORK),

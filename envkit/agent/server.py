@@ -49,6 +49,7 @@ class Server:
         path: of the socket.
         max_age_seconds: how long an answer is kept.
         idle_seconds: without a question, the agent ends after them.
+        unused_seconds: the same, until it has first answered from memory.
         life_seconds: the agent ends after them.
         log: called with lines for the log, without values.
 
@@ -64,6 +65,7 @@ class Server:
         max_age_seconds: float,
         idle_seconds: float,
         life_seconds: float,
+        unused_seconds: float = float("inf"),
         log: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._listener = listener
@@ -76,6 +78,7 @@ class Server:
         )
         self._clients: set[Client] = set()
         self._idle_seconds, self._life_seconds = idle_seconds, life_seconds
+        self._unused_seconds = unused_seconds
         self._began = self._used = monotonic()
         self._ended = ""
         self._forgets = False
@@ -257,10 +260,14 @@ class Server:
             self.stop("its socket was replaced")
         elif signature(__file__) != self._code:
             self.stop("envkit was installed again")
-        elif now - self._used >= self._idle_seconds and not self._answers.flights:
+        elif now - self._used >= self._patience() and not self._answers.flights:
             self.stop("idle")
         elif now - self._began >= self._life_seconds:
             self.stop("old")
+
+    def _patience(self) -> float:
+        used = self._answers.hits > 0
+        return self._idle_seconds if used else min(self._idle_seconds, self._unused_seconds)
 
     def _status(self) -> list[bytes]:
         lines = [

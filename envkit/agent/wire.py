@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 MAGIC, VERSION = b"EKA", 1
 HEADER_BYTES = 9
 MAX_QUESTION_BYTES = 4 * 1024 * 1024
-MAX_ANSWER_BYTES = 64 * 1024 * 1024
+MAX_ANSWER_BYTES = 8 * 1024 * 1024  # the kernel passes 6 MB to a program
 MIN_PATTERN_BYTES = 5
+_IN_NAMES = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_"
 
 # from a client
 ASK, VARIABLES, STATUS, CLEAR, STOP = range(1, 6)
@@ -180,6 +181,9 @@ def read_answer(items: Sequence[bytes]) -> Answer:
     answer = Answer._make(map(unpack, items))
     if not len(answer.names) == len(answer.values) == len(answer.versions):
         raise WireError("an answer has other items")
+    odd = b"".join(answer.names).translate(None, _IN_NAMES)
+    if odd or not all(answer.names) or b"\0" in b"".join(answer.values):
+        raise WireError("not a variable")
     return answer
 
 

@@ -65,14 +65,13 @@ def run(command: str, arguments: Sequence[str], mode: str) -> Outcome:
         end_on_signals()
     began = monotonic()
     try:
-        answer = _answer(asked, mode)
+        return Outcome(_finish(command, arguments, given, _answer(asked, mode)))
     except Unusable as reason:
         if mode == REQUIRE and not reason.declined:
             return Outcome(_report(_unusable(reason), command, arguments))
         return Outcome(None, monotonic() - began)
     except KeyboardInterrupt:
         return Outcome(INTERRUPTED)
-    return Outcome(_finish(command, arguments, given, answer))
 
 
 def _question(command: str, arguments: Sequence[str]) -> tuple[Arguments, Question] | None:
@@ -105,20 +104,25 @@ def _question(command: str, arguments: Sequence[str]) -> tuple[Arguments, Questi
 def _answer(question: Question, mode: str) -> Answer:
     """Ask the agent. If there is none, start one: for the next command, or if required for this."""
     try:
+        try:
+            return ask(socket_path(os.environ), question, os.environb)
+        except Unusable as reason:
+            if not reason.absent or (mode == AUTO and os.getpid() == 1):
+                raise
+            if mode == AUTO:
+                socket_path(os.environ, create=True)
+                from envkit.agent.spawn import spawn
+
+                spawn(os.environ)
+                raise
+        from envkit.agent.control import start
+
+        start(os.environ)
         return ask(socket_path(os.environ), question, os.environb)
-    except Unusable as reason:
-        if not reason.absent or (mode == AUTO and os.getpid() == 1):
-            raise
-        if mode == AUTO:
-            socket_path(os.environ, create=True)
-            from envkit.agent.spawn import spawn
-
-            spawn(os.environ)
-            raise
-    from envkit.agent.control import start
-
-    start(os.environ)
-    return ask(socket_path(os.environ), question, os.environb)
+    except Unusable:
+        raise
+    except Exception as error:  # noqa: BLE001 - a command never fails because of the agent
+        raise Unusable(f"{type(error).__name__} in its client") from None
 
 
 def _finish(command: str, arguments: Sequence[str], given: Arguments, answer: Answer) -> int:

@@ -12,7 +12,7 @@ class World:
         self.cache = Cache(Moment(100.0, 100.0), is_fresh=lambda _: self.fresh, max_age=300.0)
 
     def put(self, key, at=100.0, frame=b"hunter2"):
-        self.cache.put(key, Entry(frame, {}, "dev", Moment(at, at)))
+        self.cache.put(key, Entry(frame, {}, {}, "dev", Moment(at, at)))
 
     def get(self, key, at, boot=None):
         return self.cache.get(key, Moment(at, at if boot is None else boot))

@@ -59,3 +59,10 @@ def test_a_file_that_was_just_written_is_too_young_to_be_kept(tmp_path):
     assert not were_old(files, changed)
     assert not were_old(files, changed + 0.04)
     assert were_old(files, changed + 0.06)
+
+
+def test_a_file_whose_time_is_in_whole_seconds_must_be_older():
+    whole = 1_700_000_000
+    files = {"f": (1, 1, 1, whole * 10**9, whole * 10**9)}
+    assert not were_old(files, whole + 2.0)
+    assert were_old(files, whole + 2.2)

@@ -2,7 +2,6 @@
 
 import os
 import socket
-import threading
 import time
 
 import pytest
@@ -14,19 +13,9 @@ from envkit.agent.process import listening
 
 
 @pytest.fixture
-def path(runtime):
-    """The socket of a server that runs in a thread of this process; it reads no store."""
-    found = f"{runtime}/agent"
-    one = server.Server(
-        listening(found), found, max_age_seconds=300, idle_seconds=300, life_seconds=300
-    )
-    thread = threading.Thread(target=one.serve, daemon=True)
-    thread.start()
-    yield found
-    one.stop("the test is over")
-    os.write(one.waker, b"x")
-    thread.join(10)
-    one.close()
+def path(served):
+    """The socket of a server."""
+    return served
 
 
 @pytest.fixture
@@ -134,6 +123,20 @@ def test_a_client_of_another_user_gets_nothing(path, runtime):
             os._exit(0)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     assert client.command(path, wire.STATUS)
+
+
+def test_an_agent_that_has_answered_nothing_from_memory_ends_sooner(runtime):
+    found = f"{runtime}/agent"
+    one = server.Server(
+        listening(found),
+        found,
+        max_age_seconds=300,
+        idle_seconds=300,
+        life_seconds=300,
+        unused_seconds=0.01,
+    )
+    one.serve()
+    one.close()
 
 
 def test_an_agent_ends_when_its_code_is_replaced(runtime, monkeypatch):

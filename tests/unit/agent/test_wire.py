@@ -79,7 +79,10 @@ def test_what_is_no_question_is_refused(change):
         read_question(change(asked.items()))
 
 
-@given(ITEMS, ITEMS)
+NAMES = st.lists(st.from_regex(rb"[A-Za-z_][A-Za-z0-9_]{0,9}", fullmatch=True), max_size=5)
+
+
+@given(ITEMS, NAMES)
 def test_an_answer_survives_the_wire_and_its_repr_shows_no_value(profiles, names):
     answer = Answer(profiles, [], names, [b"hunter2" for _ in names], [b"" for _ in names])
     assert read_answer(answer.items()) == answer
@@ -91,6 +94,14 @@ def test_an_answer_with_fewer_values_than_names_is_refused():
         read_answer(Answer([], [], [b"A"], [], [b""]).items())
     with pytest.raises(WireError):
         read_answer([b""])
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [(b"", b""), (b"A=B", b""), (b"A\0", b""), (b"\xff", b""), (b"A", b"x\0y")]
+)
+def test_an_answer_with_what_cannot_be_a_variable_is_refused(name, value):
+    with pytest.raises(WireError):
+        read_answer(Answer([], [], [b"B", name], [b"", value], [b"", b""]).items())
 
 
 def test_a_client_sends_only_variables_that_were_named():
