@@ -29,6 +29,7 @@ pytest_plugins = (
     "support.openbao",
     "support.plugins",
     "support.postgres",
+    "support.scanning",
     "support.store_folders",
     "support.valkey",
 )

@@ -46,8 +46,7 @@ ALLOWED = {
         "rotation rotation_state sources trust"
     ),
     "scan": (
-        "_internal checks comparison detection errors profile resolution rotation rotation_state "
-        "sources"
+        "_internal checks comparison detection errors profile resolution rotation secret sources"
     ),
     "scaffold": "_internal dotenv errors profile",
     "api": "comparison errors resolution",

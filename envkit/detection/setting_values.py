@@ -27,9 +27,9 @@ _DOUBTFUL = re.compile(
     r"(?:^|_)(?:AUTH|CODE|CREDS?|HASH|JWT|KEYS?|LICEN[CS]E|LOGIN|OTP|PIN|PRIVATE|SALT|SEED"
     r"|SIGNING|TOKENS?|WEBHOOK)(?:_|$)"
 )
-_PLACE = re.compile(
-    r"[\w+.-]+://\S* | (?:\.{0,2}|~)/\S* | [^\s@]+@[\w-]+(?:\.[\w-]+)+"  # a URL, path or e-mail
-    r"| [\w-]+(?:\.[\w-]+)+(?::\d+)? | [\w-]+:\d+",  # a host
+_PLACE = re.compile(  # a URL, a path, an e-mail address or a host
+    r"[\w+.-]+://\S* | (?:\.{0,2}|~)/\S* | (?:[^<@]*<)?[^\s@]+@[\w-]+(?:\.[\w-]+)+>?"
+    r"| [\w-]+(?:\.[\w-]+)+(?::\d+)? | [\w-]+:\d+",
     re.VERBOSE | re.ASCII,
 )
 _NUMBER = re.compile(r"[\d\s.,:/TZ+_-]+(?:[a-zA-Z]{1,3})?", re.ASCII)  # also a date or a duration

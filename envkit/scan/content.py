@@ -119,7 +119,9 @@ def _kept(window: _Window) -> int:
 def _decoded(pieces: Iterable[bytes]) -> Iterator[bytes]:
     """Yield the pieces; those of a content in UTF-16 are converted to UTF-8."""
     stream = iter(pieces)
-    first = next(stream, b"")
+    first = b""
+    while len(first) < 2 and (piece := next(stream, b"")):
+        first += piece
     encoding = _UTF16.get(first[:2])
     if encoding is None:
         yield first

@@ -25,7 +25,9 @@ from envkit.resolution.failing_source import open_or_fail
 from envkit.resolution.fetch import fetch
 from envkit.resolution.plan import plan
 from envkit.resolution.prepare import prepare_profile
+from envkit.scan.values import EnvironmentValues, Stored
 from envkit.sources.dotenv import DotenvSource
+from envkit.sources.model import Reading
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,8 +36,11 @@ if TYPE_CHECKING:
     from envkit._internal.clock import Deadline
     from envkit.errors import VariableFailure
     from envkit.profile.model import Profile
+    from envkit.profile.placeholder import Reference
     from envkit.resolution.environment import Variable
+    from envkit.resolution.plan import Plan
     from envkit.resolution.prepare import PreparedProfile
+    from envkit.sources.model import Outcome
 
 _LOCAL_TYPES = frozenset(("dotenv", "env"))
 
@@ -61,11 +66,20 @@ class Read(NamedTuple):
         profile: its profile.
         variables: the variables with a value.
         failures: the required variables without one.
+        stored: variable -> the texts in stores from which its value is computed.
     """
 
     profile: Profile
     variables: tuple[Variable, ...]
     failures: tuple[VariableFailure, ...]
+    stored: Mapping[str, Sequence[Stored]]
+
+    @property
+    def values(self) -> EnvironmentValues:
+        """What to search for may be chosen from these values."""
+        return EnvironmentValues(
+            self.profile.name, self.variables, self.profile.variables, self.stored
+        )
 
     @property
     def absent(self) -> list[str]:
@@ -141,7 +155,26 @@ def read(chosen: Chosen, deadline: Deadline) -> list[Read]:
         variables, failures = evaluate(one.plan, outcome, one.locate)
         wanted = set(one.plan.selected)
         own = [failure for failure in failures if failure.name in wanted]
-        found.append(Read(one.profile, tuple(variables.values()), tuple(own)))
+        found.append(
+            Read(one.profile, tuple(variables.values()), tuple(own), _stored(one.plan, outcome))
+        )
+    return found
+
+
+def _stored(planned: Plan, outcomes: Mapping[Reference, Outcome]) -> dict[str, list[Stored]]:
+    """Return the texts of stores that each variable uses, also through other variables."""
+    found: dict[str, list[Stored]] = {}
+    for variable in planned.order:
+        own = found[variable.name] = []
+        for references in variable.references.values():
+            for reference in references:
+                outcome = outcomes[reference]
+                if isinstance(outcome, Reading):
+                    name = reference.field or reference.path.rpartition("/")[2]
+                    own.append(Stored(name, outcome.value))
+                    break
+        for need in variable.variables.values():
+            own += found[need]
     return found
 
 

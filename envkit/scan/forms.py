@@ -52,7 +52,10 @@ def forms_of(text: str) -> dict[bytes, Form]:
 
 
 def _encoded(text: str) -> bytes:
-    return text.encode("utf-8", "surrogateescape")
+    try:
+        return text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:  # half of a character, which JSON allows
+        return text.encode("utf-8", "surrogatepass")
 
 
 def _plain(text: str) -> Iterator[str]:
@@ -65,26 +68,28 @@ def _plain(text: str) -> Iterator[str]:
 
 def _escaped(text: str) -> Iterator[str]:
     """Yield a value as quoted texts of JSON, YAML, shells, `.env` files and XML contain it."""
-    try:
-        for ascii_only in (True, False):
-            quoted = json.dumps(text, ensure_ascii=ascii_only)[1:-1]
-            yield quoted
-            yield quoted.replace("/", "\\/")  # PHP
-            yield _without_markup(quoted)
-            yield quoted.replace("'", "\\'")  # JavaScript in single quotes
-    except UnicodeEncodeError:
-        pass  # bytes that are not UTF-8
+    for ascii_only in (True, False):
+        quoted = json.dumps(text, ensure_ascii=ascii_only)[1:-1]
+        yield quoted
+        yield quoted.replace("/", "\\/")  # PHP
+        yield _without_markup(quoted)
+        yield quoted.replace("'", "\\'")  # JavaScript in single quotes
     backslashes = text.replace("\\", "\\\\")
     double = backslashes.replace('"', '\\"')
-    yield double
-    yield double.replace("${", "\\${")
-    yield double.replace("$", "\\$")
-    yield double.replace("$", "\\$").replace("`", "\\`")
+    dollars = double.replace("$", "\\$")
+    for quoted in (
+        double,
+        double.replace("${", "\\${"),
+        dollars,
+        dollars.replace("`", "\\`"),
+        backslashes.replace("'", "\\'"),
+    ):
+        one_line = quoted.replace("\r", "\\r")
+        yield from (quoted, one_line, one_line.replace("\n", "\\n"))
     yield text.replace("$", "\\$")
     yield text.replace("$", "$$")  # Compose and Make
     yield text.replace("'", "'\\''")
     yield text.replace("'", "''")  # YAML and SQL
-    yield backslashes.replace("'", "\\'")
     for quote_marks in (True, False):
         yield html.escape(text, quote=quote_marks)
     yield html.escape(text, quote=False).replace('"', "&quot;").replace("'", "&apos;")

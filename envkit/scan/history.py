@@ -17,8 +17,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-    from envkit._internal.git_objects import Git, GitObject
     from envkit.scan.content import Occurrence, Scanned, Scanner
+    from envkit.scan.git_objects import Git, GitObject
     from envkit.scan.values import Label
 
 _EVERY = 500  # objects between two reports of progress
@@ -75,7 +75,8 @@ def scan_history(
     if found:
         progress("finding the commits", 0, 0)
         findings += _placed(found, paths, _changes(git, selected), git.root)
-    unread = [Unread(f"{missing} objects", "not in this clone")] if missing else []
+    objects = "1 object" if missing == 1 else f"{missing} objects"
+    unread = [Unread(f"{objects} of the history", "missing or damaged")] if missing else []
     return Result(findings, unread, [*_notes(git, there), *left_out((), pointers)], len(there))
 
 

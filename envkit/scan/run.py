@@ -14,12 +14,12 @@ import os
 from typing import NamedTuple
 
 from envkit._internal.git import find_repository
-from envkit._internal.git_objects import Git, GitError
 from envkit.errors import UsageError
 from envkit.scan.content import Scanner
 from envkit.scan.environments import files_of
 from envkit.scan.errors import ScanError
 from envkit.scan.found import Report, Result, Scope
+from envkit.scan.git_objects import Git, GitError
 from envkit.scan.history import scan_history
 from envkit.scan.staged import scan_staged
 from envkit.scan.tree import scan_tree
@@ -67,7 +67,7 @@ def scan(
         UsageError: there is no such file, commit or repository.
         ScanError: git, or the list of a folder's files, cannot be read.
     """
-    sought = wanted((one.profile.name, one.variables, one.profile.variables) for one in read)
+    sought = wanted(one.values for one in read)
     absent = {Owner(one.profile.name, name): Skipped.ABSENT for one in read for name in one.absent}
     failures = [failure for one in read for failure in one.failed]
     notes = [*chosen.notes]

@@ -11,8 +11,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from envkit._internal.git_objects import Git
     from envkit.scan.content import Scanner
+    from envkit.scan.git_objects import Git
 
 _SUBMODULE = b"160000"
 _EVERY = 100  # files between two reports of progress
@@ -49,7 +49,7 @@ def scan_staged(scanner: Scanner, git: Git, progress: Callable[[str, int, int], 
         if number % _EVERY == 0:
             progress("scanning staged files", number, len(files))
         if content.type == b"missing":
-            unread += [Unread(file, "not in this clone") for file in files[content.name]]
+            unread += [Unread(file, "missing or damaged") for file in files[content.name]]
             continue
         scanned = scanner.scan(pieces)
         pointers += scanned.is_pointer

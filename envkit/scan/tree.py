@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence
 
     from envkit._internal.git import Repository
-    from envkit._internal.git_objects import Git
     from envkit.scan.content import Scanner
+    from envkit.scan.git_objects import Git
 
 _OPEN = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _EVERY = 100  # files between two reports of progress

@@ -19,11 +19,13 @@ from envkit.scan.search import SHORTEST
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from envkit.profile.declaration import Declaration
     from envkit.resolution.environment import Variable
+    from envkit.secret import Secret
 
+_OF_CREDENTIALS = ("PASSWORD",)
 _MIN_LINE = 40  # characters of a line that identifies a key
 
 
@@ -42,6 +44,29 @@ class Owner(NamedTuple):
 
     environment: str
     variable: str
+
+
+class Stored(NamedTuple):
+    """A text in a store: its name there, such as the field of a secret, and the text."""
+
+    name: str
+    text: Secret
+
+
+class EnvironmentValues(NamedTuple):
+    """The values of one environment.
+
+    Attributes:
+        environment: its name.
+        variables: those with a value.
+        declared: all declarations.
+        stored: variable -> the texts in stores from which its value is computed.
+    """
+
+    environment: str
+    variables: Iterable[Variable]
+    declared: Mapping[str, Declaration]
+    stored: Mapping[str, Sequence[Stored]]
 
 
 class Label(NamedTuple):
@@ -68,21 +93,16 @@ class Wanted(NamedTuple):
         return f"Wanted({len(self.texts)} texts)"
 
 
-def wanted(
-    environments: Iterable[tuple[str, Iterable[Variable], Mapping[str, Declaration]]],
-) -> Wanted:
-    """Return the values of environments to search for.
-
-    Args:
-        environments: for each, its name, its variables with values, and all declarations.
-    """
+def wanted(environments: Iterable[EnvironmentValues]) -> Wanted:
+    """Return the values of environments to search for."""
     found: dict[bytes, tuple[Form, dict[Owner, None]]] = {}
     searched: dict[Owner, None] = {}
     skipped: dict[Owner, Skipped] = {}
-    for environment, variables, declared in environments:
+    for environment, variables, declared, stored in environments:
         for variable in variables:
-            owner = Owner(environment, variable.name)
-            texts, reason = _texts_of(variable, declared.get(variable.name))
+            name = variable.name
+            owner = Owner(environment, name)
+            texts, reason = _texts_of(variable, declared.get(name), stored.get(name, ()))
             if not texts:
                 skipped[owner] = reason
                 continue
@@ -95,7 +115,9 @@ def wanted(
     return Wanted(labels, tuple(searched), skipped)
 
 
-def _texts_of(variable: Variable, declared: Declaration | None) -> tuple[list[str], Skipped]:
+def _texts_of(
+    variable: Variable, declared: Declaration | None, stored: Sequence[Stored]
+) -> tuple[list[str], Skipped]:
     """Return the texts of a variable to search for; if there are none, why."""
     if not variable.origins:
         return [], Skipped.LITERAL
@@ -105,9 +127,9 @@ def _texts_of(variable: Variable, declared: Declaration | None) -> tuple[list[st
         return [], Skipped.SETTING
     texts: dict[str, None] = {}
     reasons: dict[Skipped, None] = {}
-    for text in dict.fromkeys(one.reveal() for one in (variable.value, *variable.readings)):
-        for part in _parts(text):
-            reason = _reason(variable.name, part, explicit=explicit)
+    for text, names in _candidates(variable, stored).items():
+        for part, own_names in _parts(text, names):
+            reason = _reason(own_names, part, explicit=explicit)
             if reason is None:
                 texts[part] = None
             else:
@@ -116,21 +138,35 @@ def _texts_of(variable: Variable, declared: Declaration | None) -> tuple[list[st
     return list(texts), next((one for one in order if one in reasons), Skipped.SHORT)
 
 
-def _parts(text: str) -> Iterator[str]:
-    """Yield a text, the credentials in it, and the line that identifies a key of several lines."""
-    yield text.strip()
-    yield from credentials_of(text).values()
+def _candidates(variable: Variable, stored: Sequence[Stored]) -> dict[str, list[str]]:
+    """Return the texts of a variable -> the names by which to judge each."""
+    found: dict[str, list[str]] = {}
+    for name, secret in stored:
+        found.setdefault(secret.reveal(), []).append(name)
+    whole = variable.value.reveal()
+    found.setdefault(whole, []).append(variable.name)
+    for secret in variable.readings:  # also the results of filters
+        found.setdefault(secret.reveal(), [variable.name])
+    return found
+
+
+def _parts(text: str, names: Sequence[str]) -> Iterator[tuple[str, Sequence[str]]]:
+    """Yield a text and its parts that are secrets by themselves, each with names to judge it by.
+
+    The parts are the credentials in it, and one line of a key that has several.
+    """
+    yield text.strip(), names
+    for credential in credentials_of(text).values():
+        yield credential, _OF_CREDENTIALS
     body = [line.strip() for line in text.splitlines()]
     lines = [line for line in body if len(line) >= _MIN_LINE and random_looking(line)]
     if len(body) > 1 and lines:
-        yield max(lines[1:] or lines, key=len)
+        yield max(lines[1:] or lines, key=len), names
 
 
-def _reason(name: str, text: str, *, explicit: bool) -> Skipped | None:
+def _reason(names: Sequence[str], text: str, *, explicit: bool) -> Skipped | None:
+    if text and not explicit and all(is_setting(name, text) for name in names):
+        return Skipped.SETTING
     if len(text) < MIN_CHARACTERS:
         return Skipped.SHORT
-    if explicit:
-        return None
-    if is_setting(name, text):
-        return Skipped.SETTING
-    return Skipped.COMMON if is_common(text) else None
+    return Skipped.COMMON if is_common(text) and not explicit else None

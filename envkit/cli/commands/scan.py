@@ -117,7 +117,7 @@ def scan(
         report = find(request, chosen, values, os.environ, bar.show).accepting(rules)
     del values
     _show(report, format_)
-    _complain(report)
+    _complain(report, with_notes=format_ is not Format.JSON)
     if rotate and report.findings:
         from envkit.cli.interaction.rotating_leaks import rotate_leaks
 
@@ -152,10 +152,10 @@ def _show(report: Report, format_: Format) -> None:
         print(text.plain(report), end="")
 
 
-def _complain(report: Report) -> None:
+def _complain(report: Report, *, with_notes: bool) -> None:
     """Report what was left out, and what failed, on stderr."""
     sys.stdout.flush()
-    for note in notes(report):
+    for note in notes(report) if with_notes else ():
         print_labelled("note", note)
     for unread in report.unread:
         print_labelled("error", f"cannot scan {unread.name}: {unread.reason} [scan-failed]")
