@@ -24,8 +24,8 @@ from envkit.detection.value_parts import credentials_of, is_given_name
 
 # words in names of secrets that `secret_names` is not sure about
 _DOUBTFUL = re.compile(
-    r"(?:^|_)(?:AUTH|CODE|CREDS?|HASH|JWT|KEYS?|LICEN[CS]E|LOGIN|OTP|PIN|PRIVATE|SALT|SEED"
-    r"|SIGNING|TOKENS?|WEBHOOK)(?:_|$)"
+    r"CREDENTIAL|PASS|PWD|SECRET|TOKEN|(?:^|_)(?:APIKEY|AUTH|CODE|CREDS?|HASH|JWT|KEYS?|LICEN[CS]E|LOGIN|OTP|PIN|PRIVATE|SALT|SEED"
+    r"|SIGNING|WEBHOOK)(?:_|$)"
 )
 _PLACE = re.compile(  # a URL, a path, an e-mail address or a host
     r"[\w+.-]+://\S* | (?:\.{0,2}|~)/\S* | (?:[^<@]*<)?[^\s@]+@[\w-]+(?:\.[\w-]+)+>?"
@@ -34,6 +34,7 @@ _PLACE = re.compile(  # a URL, a path, an e-mail address or a host
 )
 _NUMBER = re.compile(r"[\d\s.,:/TZ+_-]+(?:[a-zA-Z]{1,3})?", re.ASCII)  # also a date or a duration
 _SEGMENT = re.compile(r"[/?#&=:@.,;\s]+")
+_WORD = re.compile(r"[A-Z]?[a-z]{1,13}|[A-Z]{1,14}")  # longer ones may be random letters
 _UNSET = re.compile(
     r"(.)\1*|[^A-Za-z0-9]*|.*(?:change.?me|replace.?me|your[-_ ]|placeholder).*",
     re.IGNORECASE | re.DOTALL,
@@ -62,5 +63,6 @@ def is_setting(name: str, text: str) -> bool:
 
 
 def is_common(text: str) -> bool:
-    """Return whether a value is so common, such as `postgres`, that finding it says nothing."""
-    return _UNSET.fullmatch(text) is not None or is_made_up(text)
+    """Return whether finding a value says nothing: `postgres`, `changeme`, or any single word."""
+    word = _WORD.fullmatch(text) or _UNSET.fullmatch(text)
+    return word is not None or is_made_up(text)

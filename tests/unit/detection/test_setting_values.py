@@ -36,6 +36,9 @@ SECRETS = {
     "UPLOAD_URL": "https://store.shop.io/up?sig=aB3dE5fG7hJ9kL1mN2pQ4r",
     "UNKNOWN": "9f8b1c7e52d04a6b",
     "GREETING": "p@ss!w0rd#Zq",
+    "PGPASSWORD": "s3cr3t-pw",
+    "DBPASS": "s3cr3t-pw",
+    "AUTHTOKENS": "s3cr3t-pw",
 }
 
 
@@ -49,11 +52,15 @@ def test_a_value_that_may_be_secret_is_no_setting(name, text):
     assert not is_setting(name, text)
 
 
-@pytest.mark.parametrize("text", ["postgres", "change-me", "********", "password123", "aaaa"])
+@pytest.mark.parametrize(
+    "text", ["postgres", "change-me", "********", "password123", "aaaa", "Sunshine"]
+)
 def test_a_value_that_stands_in_many_files_is_common(text):
     assert is_common(text)
 
 
-@pytest.mark.parametrize("text", ["$ecretPass", "aB3dE5fG7h", "correct-horse", "[4,8,15,16]"])
+@pytest.mark.parametrize(
+    "text", ["$ecretPass", "aB3dE5fG7h", "correct-horse", "[4,8,15,16]", "qwzkxvbnmpldrtgh"]
+)
 def test_an_unusual_value_is_not_common(text):
     assert not is_common(text)
