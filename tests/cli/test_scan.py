@@ -1,10 +1,13 @@
 """Output, exit statuses and hooks of `envkit scan`, with real repositories."""
 
 import json
+import shutil
 import sys
 
 import pytest
+import yaml
 
+from support.pages import ROOT
 from support.rotating import table
 from support.scanning import GitRepository
 from support.sessions import replay, sessions
@@ -72,9 +75,12 @@ def test_scan_sarif_has_a_result_for_each_finding(shop):
 
 
 def install_hook(shop):
+    """Install the command of the hook for pre-commit."""
+    _, scan = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text(encoding="utf-8"))
+    command = scan["entry"].replace("envkit", f'"{sys.executable}" -m envkit', 1)
     hook = shop.root / ".git" / "hooks" / "pre-commit"
     hook.parent.mkdir(exist_ok=True)
-    hook.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m envkit scan --staged >&2\n')
+    hook.write_text(f"#!/bin/sh\nexec {command} >&2\n")
     hook.chmod(0o755)
 
 
@@ -138,6 +144,21 @@ def test_a_scan_is_recorded_like_every_read(shop):
     [record] = shop.records()
     assert (record["command"], record["profiles"], record["reason"]) == ("scan", ["dev"], "audit")
     assert record["names"] == ["DB_PASSWORD", "MODE"]
+
+
+def test_git_is_given_no_value(shop, tmp_path):
+    shop.git.commit("add", app=VALUE)
+    log = tmp_path / "log"
+    program = tmp_path / "bin" / "git"
+    program.parent.mkdir()
+    real = shutil.which("git")
+    program.write_text(f'#!/bin/sh\n{{ echo "$*"; env; }} >> {log}\nexec {real} "$@"\n')
+    program.chmod(0o755)
+    env = {"PATH": f"{program.parent}:/usr/bin:/bin"}
+    for arguments in ((), ("--staged",), ("--history",)):
+        shop.run("scan", *arguments, env=env)
+    assert "cat-file --batch" in log.read_text()
+    assert VALUE not in log.read_text()
 
 
 @pytest.fixture
