@@ -74,7 +74,7 @@ FIXED = {
     "a Netlify token": ("nfp_",),
     "a Laravel key": ("base64:",),
     "HTTP credentials": ("Basic ", "Bearer "),
-    "a JSON web token": (".eyJ",),
+    "a JSON web token": ("eyJ",),
 }
 # programs that read keys name the first line of one; a key also has a body
 _BODY = {"a private key": r"(?:\\[nr]|[\s\"'+,]|[A-Za-z-]+: [^\n]*\n){1,40}[A-Za-z0-9+/]{20}"}

@@ -27,10 +27,12 @@ class Leaked(NamedTuple):
     Attributes:
         rotations: the full name of each rotation -> the first finding of a value that it changes.
         by_hand: the variables that no rotation changes.
+        errors: why the rotations of other variables cannot be found.
     """
 
     rotations: Mapping[str, Finding]
     by_hand: tuple[Owner, ...]
+    errors: tuple[EnvkitError, ...]
 
 
 def rotations_of(
@@ -43,9 +45,6 @@ def rotations_of(
         folder: the folder of profiles.
         environ: the process environment.
         deadline: when the whole operation must be done.
-
-    Raises:
-        EnvkitError: a profile or a rotation is not valid.
     """
     first: dict[Owner, Finding] = {}
     for finding in findings:
@@ -54,16 +53,19 @@ def rotations_of(
                 first.setdefault(Owner(environment, finding.variable), finding)
     rotations: dict[str, Finding] = {}
     by_hand = []
-    profiles: dict[str, Profile] = {}
+    errors: dict[str, EnvkitError] = {}
     for owner, finding in first.items():
-        if owner.environment not in profiles:
-            profiles[owner.environment] = load(owner.environment, folder)
-        names = list(_names(profiles[owner.environment], owner.variable, environ, deadline))
+        try:
+            profile = load(owner.environment, folder)
+            names = list(_names(profile, owner.variable, environ, deadline))
+        except EnvkitError as error:
+            errors[error.message] = error
+            continue
         for name in names:
             rotations.setdefault(name, finding)
         if not names:
             by_hand.append(owner)
-    return Leaked(rotations, tuple(by_hand))
+    return Leaked(rotations, tuple(by_hand), tuple(errors.values()))
 
 
 def _names(

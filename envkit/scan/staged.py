@@ -33,7 +33,7 @@ def scan_staged(scanner: Scanner, git: Git, progress: Callable[[str, int, int], 
     nested = []
     fields = git.fields(
         *("diff-index", "--cached", "--raw", "-z", "--no-renames", "--no-abbrev"),
-        *("--diff-filter=d", "--ignore-submodules=none", _base(git), "--"),
+        *("--diff-filter=du", "--ignore-submodules=none", _base(git), "--"),
     )
     for change, path in zip(fields, fields, strict=True):
         _, mode, _, name, _ = change.split(b" ")

@@ -85,7 +85,10 @@ def scan_tree(
         pointers += scanned.is_pointer
         for occurrence in scanned.occurrences:
             findings += findings_of(occurrence, file)
-    return Result(findings, unread, left_out(listed.nested, pointers), count)
+    notes = left_out(listed.nested, pointers)
+    if repository is None and not paths:
+        notes.append("not in a git repository: all files in this folder were scanned")
+    return Result(findings, unread, notes, count)
 
 
 def left_out(nested: Sequence[str], pointers: int) -> list[str]:

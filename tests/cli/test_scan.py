@@ -169,7 +169,7 @@ def leaking(shop):
 
 
 def test_rotate_replaces_what_was_found_after_a_question(leaking):
-    shown, status = leaking.on_terminal("scan", "--rotate", answers=[("Rotate it now?", "y\n")])
+    shown, status = leaking.on_terminal("scan", "--rotate", answers=[("Rotate them now?", "y\n")])
     assert status == 1, shown
     assert VALUE not in (leaking.root / ".env.dev").read_text()
     assert "nothing found" not in shown
@@ -183,6 +183,21 @@ def test_rotate_changes_nothing_without_an_answer(leaking):
     assert done.returncode == 2
     assert "cannot ask for confirmation" in done.stderr
     assert VALUE in (leaking.root / ".env.dev").read_text()
+
+
+def test_rotate_changes_nothing_if_the_answer_is_no(leaking):
+    shown, status = leaking.on_terminal("scan", "--rotate", answers=[("Rotate them now?", "n\n")])
+    assert (status, "nothing was rotated" in shown) == (1, True)
+    assert VALUE in (leaking.root / ".env.dev").read_text()
+
+
+def test_a_rotation_that_fails_does_not_stop_the_others(leaking):
+    broken = table("a", "DB_PASSWORD", "grace = 1")
+    leaking.profile("a.toml", PROFILE + broken)
+    leaking.dotenv("a", f"DB_PASSWORD='{VALUE}'\nMODE=x\n")
+    done = leaking.run("scan", "--rotate", "--yes")
+    assert done.returncode == 1
+    assert VALUE not in (leaking.root / ".env.dev").read_text(), done.stderr
 
 
 def test_rotate_needs_no_answer_with_yes_and_names_what_has_no_rotation(leaking):

@@ -92,7 +92,7 @@ def scan(
     timeout: Timeout = None,
     profiles: Profiles = None,
 ) -> int:
-    """Find values of your environments, and tokens, in files and git history."""
+    """Find leaked values and tokens in files and git history."""
     scope = _scope(names or (), staged=staged, history=history)
     if rotate and format_ is not Format.TEXT:
         raise UsageError(
@@ -110,9 +110,11 @@ def scan(
                 deadline=deadline,
                 has_reason=bool((reason or os.environ.get(REASON, "")).strip()),
             )
-            access.begin(chosen.prepared)
+            if chosen.prepared:
+                access.begin(chosen.prepared)
             values = read(chosen, deadline)
-            access.succeed(variable for one in values for variable in one.variables)
+            if values:
+                access.succeed(variable for one in values for variable in one.variables)
         request = Request(scope, folder, tuple(names or ()))
         report = find(request, chosen, values, os.environ, bar.show).accepting(rules)
     del values

@@ -1,4 +1,4 @@
-"""Rotate the values that a scan has found, after a question for each."""
+"""Rotate the values that a scan has found, after a question."""
 
 from __future__ import annotations
 
@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING
 
 from envkit._internal.clock import Deadline
 from envkit.audit.session import REASON
+from envkit.checks.problem import listed
 from envkit.cli.commands.rotate.now import now
-from envkit.cli.error_text import print_labelled
+from envkit.cli.error_text import print_error, print_labelled
 from envkit.cli.formats.scan.wording import place
+from envkit.cli.interaction.prompt import confirm
 from envkit.cli.options import timeout_seconds
+from envkit.errors import EnvkitError
 from envkit.scan.rotations import rotations_of
 
 if TYPE_CHECKING:
@@ -37,23 +40,39 @@ def rotate_leaks(
         timeout: the value of `--timeout`.
 
     Raises:
-        UsageError: the user declined a rotation, or cannot be asked.
+        UsageError: the user cannot be asked.
     """
     deadline = Deadline(timeout_seconds(timeout))
     leaked = rotations_of(findings, folder, environ=os.environ, deadline=deadline)
+    for error in leaked.errors:
+        print_error(error)
     for environment, variable in leaked.by_hand:
         print_labelled(
             "note",
             f"no rotation changes {variable} of {environment}; "
             f"replace it: envkit set {variable} --env {environment}",
         )
+    if not leaked.rotations:
+        return
+    names = list(leaked.rotations)
+    question = (
+        f"The old values of {listed(names)} stop working at once, and their sessions end. Apps "
+        "that still use them fail until they restart. Rotate them now?"
+    )
+    if not confirm(question, yes=yes):
+        print_labelled("note", "nothing was rotated")
+        return
     for name, finding in leaked.rotations.items():
         found = f"envkit scan found it in {place(finding)}"
-        now(
-            [name],
-            compromised=True,
-            yes=yes,
-            reason=reason or os.environ.get(REASON) or found,
-            timeout=timeout,
-            profiles=folder,
-        )
+        because = reason or os.environ.get(REASON) or found
+        try:
+            now(
+                [name],
+                compromised=True,
+                yes=True,
+                reason=because,
+                timeout=timeout,
+                profiles=folder,
+            )
+        except EnvkitError as error:  # it must not stop the others
+            print_error(error)

@@ -63,6 +63,11 @@ def test_a_token_is_found_once_with_its_place():
     assert (found.what, found.start, found.end) == ("a GitLab token", 3, 29)
 
 
+def test_a_token_with_a_long_beginning_is_found():
+    token = b"eyJhbGciOi" + b"aB3dE5fG7h" * 30 + b".eyJzdWIiOi" + b"J9.c2lnbmF0dXJl"
+    assert [found.what for found in tokens_in(b"x: " + token)] == ["a JSON web token"]
+
+
 def test_the_key_of_an_encrypted_env_file_is_found():
     data = b'DOTENV_PRIVATE_KEY_PROD="' + b"0f8a7c3d" * 8 + b'"'
     assert [found.what for found in tokens_in(data)] == ["a dotenvx private key"]

@@ -39,7 +39,7 @@ def leaked(project):
 @pytest.mark.parametrize("variable", ["KEY", "URL", "ALIAS"])
 def test_the_rotation_of_the_value_is_found(leaked, variable):
     finding = value(variable, "dev")
-    assert leaked(finding) == ({"dev/key": finding}, ())
+    assert leaked(finding) == ({"dev/key": finding}, (), ())
 
 
 def test_each_rotation_is_listed_once_with_its_first_finding(leaked):
@@ -49,4 +49,12 @@ def test_each_rotation_is_listed_once_with_its_first_finding(leaked):
 
 def test_a_value_without_a_rotation_is_listed(leaked):
     token = Finding(FindingCode.TOKEN, "/f", 1, "a GitHub token")
-    assert leaked(value("OTHER", "dev"), token) == ({}, (Owner("dev", "OTHER"),))
+    assert leaked(value("OTHER", "dev"), token) == ({}, (Owner("dev", "OTHER"),), ())
+
+
+def test_a_rotation_that_is_not_valid_does_not_hide_the_others(leaked, project):
+    project.profile("dev.toml", PROFILE + table("key", "KEY", "grace = 1"))
+    finding = value("KEY", "dev", "prod")
+    rotations, by_hand, [error] = leaked(finding)
+    assert (rotations, by_hand) == ({"prod/key": finding}, ())
+    assert "'grace' must be a string" in error.message

@@ -52,6 +52,19 @@ def test_a_hook_scans_the_index_that_git_gives_to_it(repo, in_hook):
     assert repo.places(scan(repo, other, in_hook=in_hook)) == [("file", 1)] * in_hook
 
 
+def test_a_file_in_conflict_does_not_stop_the_scan(repo):
+    repo.commit(file="x")
+    repo("checkout", "-q", "-b", "side")
+    repo.commit(file="y")
+    repo("checkout", "-q", "main")
+    repo.commit(file="z")
+    assert repo.try_("merge", "-q", "side").returncode == 1
+    repo.write("new")
+    repo("add", "new")
+    result = scan(repo)
+    assert (repo.places(result), result.unread) == ([("new", 1)], [])
+
+
 def test_files_with_the_same_content_are_all_named(repo):
     repo.commit(a="x")
     repo.write("b")

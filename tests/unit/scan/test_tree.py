@@ -79,6 +79,12 @@ def test_without_a_repository_all_files_are_scanned_but_the_stores(repo):
     assert repo.places(scan_folder(str(repo.root / ".env.dev"), stores=stores)) == [(".env.dev", 1)]
 
 
+def test_a_scan_of_the_working_folder_says_that_it_is_no_repository(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    note = "not in a git repository: all files in this folder were scanned"
+    assert (scan_folder().notes, scan_folder(".").notes) == ([note], [])
+
+
 @pytest.mark.parametrize("in_git", [True, False])
 def test_a_link_is_not_followed_but_its_target_is_scanned(repo, tmp_path, in_git):
     (tmp_path / "outside").mkdir()
