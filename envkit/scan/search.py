@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 SHORTEST = 7  # bytes
 _GROUP = 4  # bytes
+_CONSIDERED = 256  # places in a text for its groups
 
 T = TypeVar("T")
 
@@ -77,5 +78,6 @@ def _rarest(text: bytes) -> int:
         raise ValueError(f"a text has {len(text)} bytes, which is too few")
     rare = [not (byte in b" \0" or 97 <= byte <= 122) for byte in text]
     return max(
-        range(len(text) - SHORTEST + 1), key=lambda start: sum(rare[start : start + SHORTEST])
+        range(min(len(text) - SHORTEST + 1, _CONSIDERED)),
+        key=lambda start: sum(rare[start : start + SHORTEST]),
     )

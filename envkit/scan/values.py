@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from envkit.secret import Secret
 
 _OF_CREDENTIALS = ("PASSWORD",)
+_MOST = 4096  # characters of a value that are searched for, from its middle
 _MIN_LINE = 40  # characters of a line that identifies a key
 
 
@@ -155,7 +156,9 @@ def _parts(text: str, names: Sequence[str]) -> Iterator[tuple[str, Sequence[str]
 
     The parts are the credentials in it, and one line of a key that has several.
     """
-    yield text.strip(), names
+    whole = text.strip()
+    middle = max(0, len(whole) - _MOST) // 2
+    yield whole[middle : middle + _MOST], names
     for credential in credentials_of(text).values():
         yield credential, _OF_CREDENTIALS
     body = [line.strip() for line in text.splitlines()]

@@ -68,6 +68,13 @@ def test_a_key_of_several_lines_is_found_by_one_of_its_lines(wanted_of):
     assert b"-----BEGIN PRIVATE KEY-----" not in found.texts
 
 
+def test_a_very_long_value_is_found_by_its_middle(wanted_of):
+    long = "".join(f"{number:x}-" for number in range(50_000))
+    found = wanted_of('BUNDLE_SECRET = "{{ B }}"', B=long)
+    assert max(map(len, found.texts)) < 3 * 4096
+    assert sum(raw in long.encode() for raw in found.texts) == 1
+
+
 def test_variables_with_the_same_value_share_a_text(wanted_of):
     found = wanted_of('A_TOKEN = "{{ A }}"\nB_TOKEN = "{{ B }}"', A="aB3dE5fG7h", B="aB3dE5fG7h")
     label = found.texts[b"aB3dE5fG7h"]
