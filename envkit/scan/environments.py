@@ -206,16 +206,23 @@ def _loaded(names: Sequence[str], folder: str, notes: list[str]) -> list[Profile
 
 
 def _split(profile: Profile) -> tuple[list[str], list[str]]:
-    """Return the variables whose values are on this machine, and the others."""
+    """Return the variables whose values are on this machine, and those with a remote value.
+
+    Variables without a placeholder are in neither list: nothing has to be read for them.
+    """
+    local: set[str] = set()
     remote: set[str] = set()
     planned = plan(profile, profile.variables)
     for variable in planned.order:
+        needs = set(variable.variables.values())
         asked = {reference.source for refs in variable.references.values() for reference in refs}
         types = {profile.sources[source].type for source in asked}
-        if not types <= _LOCAL_TYPES or not remote.isdisjoint(variable.variables.values()):
+        if not types <= _LOCAL_TYPES or needs & remote:
             remote.add(variable.name)
-    local = [name for name in planned.selected if name not in remote]
-    return local, [name for name in planned.selected if name in remote]
+        elif asked or needs & local:
+            local.add(variable.name)
+    selected = planned.selected
+    return [one for one in selected if one in local], [one for one in selected if one in remote]
 
 
 def _prepared(

@@ -132,6 +132,8 @@ def test_values_of_a_named_environment_that_cannot_be_read_are_an_error(shop):
     named = shop.run("scan", "--env", "dev")
     assert named.returncode == 3
     assert "DB_PASSWORD (profiles/dev.toml:2)" in named.stderr
+    [unread, _] = json.loads(shop.run("scan", "-e", "dev", "-f", "json").stdout)["unread"]
+    assert unread["name"] == "DB_PASSWORD (profiles/dev.toml:2)"
     by_default = shop.run("scan")
     assert by_default.returncode == 0
     assert "envkit: note: not searched for: DB_PASSWORD (profiles/dev.toml:2)" in by_default.stderr

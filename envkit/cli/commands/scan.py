@@ -112,6 +112,7 @@ def scan(
             )
             if chosen.prepared:
                 access.begin(chosen.prepared)
+                deadline.restart()  # a person may have been asked
             values = read(chosen, deadline)
             if values:
                 access.succeed(variable for one in values for variable in one.variables)
@@ -119,7 +120,7 @@ def scan(
         report = find(request, chosen, values, os.environ, bar.show).accepting(rules)
     del values
     _show(report, format_)
-    _complain(report, with_notes=format_ is not Format.JSON)
+    _complain(report, env or (), with_notes=format_ is not Format.JSON)
     if rotate and report.findings:
         from envkit.cli.interaction.rotating_leaks import rotate_leaks
 
@@ -154,7 +155,7 @@ def _show(report: Report, format_: Format) -> None:
         print(text.plain(report), end="")
 
 
-def _complain(report: Report, *, with_notes: bool) -> None:
+def _complain(report: Report, named: Sequence[str], *, with_notes: bool) -> None:
     """Report what was left out, and what failed, on stderr."""
     sys.stdout.flush()
     for note in notes(report) if with_notes else ():
@@ -162,6 +163,4 @@ def _complain(report: Report, *, with_notes: bool) -> None:
     for unread in report.unread:
         print_labelled("error", f"cannot scan {unread.name}: {unread.reason} [scan-failed]")
     if report.failures:
-        names = " and ".join(dict.fromkeys(one.environment for one in report.searched))
-        whole = ResolutionError(names or "the environment", report.failures)
-        print_error(whole)
+        print_error(ResolutionError(" and ".join(named), report.failures))

@@ -36,7 +36,8 @@ def test_by_default_the_local_values_of_all_profiles_are_read(project, choosing)
         f'extends = "base"\n{AWAY}'
         '[variables]\nB = "{{ vault:secret/b#b }}"\nC = "{{ B }} x"\n',
     )
-    project.profile("test.env", "D={{ dotenv:D }}\n")
+    project.profile("test.env", "D={{ dotenv:D }}\nLITERAL=x\n")
+    project.profile("literal.toml", 'protected = true\n[variables]\nE = "x"\n')
     chosen = choosing()
     assert names(chosen) == {"dev": ("A",), "test": ("D",)}
     assert chosen.notes == (

@@ -32,7 +32,13 @@ def render(report: Report) -> str:
         "skipped": [
             {**owner._asdict(), "reason": reason} for owner, reason in report.skipped.items()
         ],
-        "unread": [one._asdict() for one in report.unread],
+        "unread": [
+            *(one._asdict() for one in report.unread),
+            *(
+                {"name": f"{failure.name} ({failure.location})", "reason": failure.error.message}
+                for failure in report.failures
+            ),
+        ],
         "notes": list(report.notes),
     }
     return json.dumps(document, indent=2) + "\n"
