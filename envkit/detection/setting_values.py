@@ -34,7 +34,7 @@ _PLACE = re.compile(  # a URL, a path, an e-mail address or a host
 )
 _NUMBER = re.compile(r"[\d\s.,:/TZ+_-]+(?:[a-zA-Z]{1,3})?", re.ASCII)  # also a date or a duration
 _SEGMENT = re.compile(r"[/?#&=:@.,;\s]+")
-_WORD = re.compile(r"[A-Z]?[a-z]{1,13}|[A-Z]{1,14}")  # longer ones may be random letters
+_WORD = re.compile(r"[A-Za-z][a-z]{0,13}|[A-Z]{1,14}")  # longer ones may be random letters
 _UNSET = re.compile(
     r"(.)\1*|[^A-Za-z0-9]*|.*(?:change.?me|replace.?me|your[-_ ]|placeholder).*",
     re.IGNORECASE | re.DOTALL,

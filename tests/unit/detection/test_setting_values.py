@@ -53,7 +53,8 @@ def test_a_value_that_may_be_secret_is_no_setting(name, text):
 
 
 @pytest.mark.parametrize(
-    "text", ["postgres", "change-me", "********", "password123", "aaaa", "Sunshine"]
+    "text",
+    ["postgres", "change-me", "********", "password123", "aaaa", "Sunshine", "authentication"],
 )
 def test_a_value_that_stands_in_many_files_is_common(text):
     assert is_common(text)
