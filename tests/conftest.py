@@ -31,6 +31,7 @@ pytest_plugins = (
     "support.leased",  # which imports the one above
     "support.plugins",
     "support.postgres",
+    "support.scanning",
     "support.store_folders",
     "support.valkey",
 )

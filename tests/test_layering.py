@@ -46,12 +46,15 @@ ALLOWED = {
         "_internal audit code comparison detection dotenv errors profile resident resolution "
         "rotation rotation_state sources trust"
     ),
+    "scan": (
+        "_internal checks comparison detection errors profile resolution rotation secret sources"
+    ),
     "scaffold": "_internal dotenv errors profile",
     "api": "comparison errors resolution",
     "testing": "_internal errors profile rotation rotation_state secret sources",
     "cli": (
         "_internal agent audit checks comparison detection dotenv editing errors launch profile "
-        "promotion resident resolution rotation rotation_state scaffold secret sources trust"
+        "promotion resident resolution rotation rotation_state scaffold scan secret sources trust"
     ),
     "__main__": "cli",
 }

@@ -86,18 +86,25 @@ def _names(listed: str | None) -> list[str]:
     return [name for name in (listed or "").split("\0") if name]
 
 
+def git_command(
+    folder: str, environ: Mapping[str, str], *arguments: str
+) -> tuple[list[str], dict[str, str]]:
+    """Return a query of git as words, and the environment to run it in."""
+    clean = {name: value for name, value in environ.items() if name not in _OF_HOOKS}
+    return ["git", *_HARMLESS, "-C", folder, *arguments], {**clean, **_QUIET}
+
+
 def _run(folder: str, environ: Mapping[str, str], *arguments: str, stdin: str = "") -> str | None:
     """Return the output of a git command; None if it fails or git is not installed."""
     import subprocess
 
-    clean = {name: value for name, value in environ.items() if name not in _OF_HOOKS}
-    command = ["git", *_HARMLESS, "-C", folder]
+    command, clean = git_command(folder, environ, *arguments)
     try:
         done = subprocess.run(  # noqa: S603 - a fixed program, and no shell
-            [*command, *arguments],
+            command,
             input=stdin.encode("utf-8", "surrogateescape"),
             capture_output=True,
-            env={**clean, **_QUIET},
+            env=clean,
             timeout=_TIMEOUT_SECONDS,
             check=False,
         )

@@ -5,10 +5,11 @@
     SENTRY_* missing           # only deployed environments report
     METRICS_TOKEN reused       # one account, by the vendor's terms
     src/legacy/* dynamic-read  # a problem of `envkit check`, by its file
+    tests/* leaked-token       # a finding of `envkit scan`, by its file, variable or fingerprint
 
 A line has a glob, what it accepts for the matching variables, and the reason. By default it
 accepts `missing` and `different`; to accept a reused secret or an unreadable store, name that
-status. `envkit diff` matches a line by status, `envkit check` by code.
+status. `envkit diff` matches a line by status, `envkit check` and `envkit scan` by code.
 """
 
 from __future__ import annotations
@@ -41,7 +42,8 @@ if TYPE_CHECKING:
 NAME = ".envkit-ignore"
 MAX_BYTES = 1024 * 1024
 _DEFAULT = (DiffStatus.MISSING, DiffStatus.DIFFERENT)
-_KNOWN = tuple(dict.fromkeys((*DIFFERENCES, *KINDS)))
+SCAN_CODES = ("leaked-value", "leaked-token")
+_KNOWN = tuple(dict.fromkeys((*DIFFERENCES, *KINDS, *SCAN_CODES)))
 
 
 class Rule(NamedTuple):
@@ -66,6 +68,10 @@ class Rule(NamedTuple):
         """
         names = problem.variables or (os.path.relpath(problem.file or root, root),)
         return problem.code in self.statuses and all(fnmatchcase(n, self.glob) for n in names)
+
+    def accepts_any(self, code: str, names: Sequence[str]) -> bool:
+        """Return whether the line accepts what has this code, by one of its names."""
+        return code in self.statuses and any(fnmatchcase(name, self.glob) for name in names)
 
 
 class Accepted(NamedTuple):
@@ -108,6 +114,20 @@ def load_rules(path: str, project: str | None = None) -> list[Rule]:
         raise ProfileError(f"cannot read {shown}: {reason}") from None
     lines = enumerate(text.splitlines(), start=1)
     return [_rule(line, f"{shown}:{number}") for number, line in lines if _means_something(line)]
+
+
+def project_rules(root: str) -> list[Rule]:
+    """Read the ignore file of a project; it may have none.
+
+    Args:
+        root: the folder that contains `profiles/`.
+
+    Raises:
+        ProfileError: the file or a line of it cannot be read.
+        UntrustedError: it is a link out of the project that the user has not allowed.
+    """
+    path = os.path.join(root, NAME)
+    return load_rules(path, root) if os.path.lexists(path) else []
 
 
 def _means_something(line: str) -> bool:

@@ -110,6 +110,17 @@ NOTES = {
             3: "A profile does not exist, or an ignore file is invalid.",
         },
     ),
+    "scan": Notes(
+        "docs/guides/scan.md",
+        (0, 1, 2, 3, 5, 6),
+        {
+            0: "Nothing was found.",
+            1: "A value or a token was found.",
+            5: "Nothing was found, but a store or git failed.",
+            6: "Nothing was found, but a file or a value could not be read; or as for other "
+            "commands.",
+        },
+    ),
     "set": Notes(_CHANGES, _CHANGING),
     "unset": Notes(_CHANGES, _CHANGING),
     "edit": Notes(_CHANGES, (0, 1, *_CHANGING[1:]), {1: "The editor failed."}),

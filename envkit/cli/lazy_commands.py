@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 # a group of commands in envkit/cli/commands/NAME/group.py
 GROUPS = ("rotate",)
 LAZY = (
-    *("list", "show", "diff", "check"),
+    *("list", "show", "diff", "check", "scan"),
     *("set", "unset", "edit", "promote", "history", "rollback", "rotate", "audit"),
     *("init", "doctor", "trust", "agent", "hook"),
 )

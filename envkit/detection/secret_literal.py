@@ -137,7 +137,7 @@ def _inside(text: str) -> Suspicion | None:
             continue
         if name == "password" and "://" in text:
             # a host without a dot is a container of a developer's machine or of a cluster
-            if "." in host or not _made_up(secret):
+            if "." in host or not is_made_up(secret):
                 return Suspicion("a URL with a password", certain=True)
         elif _named(normal(name.rpartition("/")[2]), secret):
             return Suspicion("a text with a secret in it", certain=True)
@@ -159,11 +159,11 @@ def _named(name: str, text: str) -> bool:
         and not any(map(str.isspace, text))
         and not _STUB.fullmatch(text)
         and not _PLACE.match(text)
-        and not _made_up(text)
+        and not is_made_up(text)
     )
 
 
-def _made_up(text: str) -> bool:
+def is_made_up(text: str) -> bool:
     """Return whether a text is a typical made-up value: `postgres`, `dev-only`, `secret123`."""
     lower = text.lower()
     if _DEVELOPERS_WORDS.fullmatch(lower.lstrip("0123456789-_.")):

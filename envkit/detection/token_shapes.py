@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 SHAPES = {
     "a private key": r"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----|PuTTY-User-Key-File",
     "an age secret key": r"AGE-SECRET-KEY-1[A-Z0-9]{20,}",
+    "a dotenvx private key": r"DOTENV_PRIVATE_KEY\w*\s?=\s?[\"']?[0-9a-f]{64}\b",
     "an AWS access key": r"A[KS]IA[A-Z2-7]{16}\b",
     "a GitHub token": r"gh[pousr]_[A-Za-z0-9]{36,}|github_pat_\w{22,}",
     "a GitLab token": r"gl(?:agent|cbt|dt|ft|imt|oas|pat|ptt|rt|soat)-[\w-]{20,}",
@@ -85,5 +86,10 @@ def find_tokens(text: str) -> Iterator[tuple[str, str]]:
         start = match.start()
         if start > 0 and (text[start - 1].isalnum() or text[start - 1] == "_"):
             continue  # a part of a longer word
-        if _MADE_UP.search(match[0]) is None:
+        if not is_made_up_token(match[0]):
             yield _NAMES[int(str(match.lastgroup)[1:])], match[0]
+
+
+def is_made_up_token(token: str) -> bool:
+    """Return whether a token is an example that a person has made up."""
+    return _MADE_UP.search(token) is not None

@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from bench import agent, audit, aws, hook, local, rotate, vault, watch
+from bench import agent, audit, aws, hook, local, rotate, scan, vault, watch
 from bench.projects import peer
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ SETS = {
     "rotate": rotate.groups,
     "audit": audit.groups,
     "agent": agent.groups,
+    "scan": scan.groups,
     "watch": watch.groups,
     "hook": hook.groups,
 }

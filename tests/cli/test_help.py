@@ -18,7 +18,7 @@ from support.vectors import vectors
 VECTORS = vectors("cli/help")
 
 ALL = (
-    *("exec", "get", "export", "list", "show", "diff", "check"),
+    *("exec", "get", "export", "list", "show", "diff", "check", "scan"),
     *("set", "unset", "edit", "promote", "history", "rollback", "rotate", "audit"),
     *("init", "doctor", "trust", "agent", "hook"),
 )

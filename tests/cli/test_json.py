@@ -53,6 +53,14 @@ def test_promote_json_has_the_documented_keys(project):
     assert_documented(done, "promote", changes=1, left=1, refusals=1)
 
 
+def test_scan_json_has_the_documented_keys(project):
+    project.profile("dev.env", "A_TOKEN={{ A }}\nB={{ B }}\n")
+    project.dotenv("dev", "A=aB3dE5fG7h\nB=x\n")
+    (project.root / "app").write_text("aB3dE5fG7h")
+    env = {"GIT_CEILING_DIRECTORIES": str(project.root.parent)}
+    assert_documented(project.run("scan", "-f", "json", env=env), "scan", findings=1)
+
+
 @pytest.fixture
 def rotating(project):
     """A project with a rotation, and another that is not valid."""

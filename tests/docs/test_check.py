@@ -20,7 +20,7 @@ WORKFLOWS = [
 STEPS = [
     step for workflow in WORKFLOWS for job in workflow["jobs"].values() for step in job["steps"]
 ]
-[HOOK] = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text(encoding="utf-8"))
+HOOK, _ = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text(encoding="utf-8"))
 
 
 def test_every_check_code_is_documented_with_its_severity_and_exit_status():

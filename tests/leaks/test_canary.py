@@ -111,6 +111,12 @@ CASES = {
         status=1,
         told="see check.sarif",
     ),
+    "scan that finds it": Case("scan .env.prod", status=1),
+    "scan as JSON": Case("scan .env.prod -f json", status=1),
+    "scan as SARIF": Case("scan -e prod -f sarif .", status=0),
+    "scan of a token": Case(
+        "scan profiles", variables="# ghp_" + CANARY.replace("-", "") * 3, status=1
+    ),
     # values of another type
     "not of its type": wrong('P = { value = "{{ SECRET }}", type = "port" }', "is not a port"),
     "not a number": wrong('P = { value = "{{ SECRET }}", type = "float" }', "is not a number"),

@@ -25,6 +25,8 @@ ELSEWHERE = {
     "rotation.identity": "unit/rotation/test_engine.py",
     "checks.doctor": "cli/test_doctor.py",
     "checks.doctor_stores": "cli/test_doctor.py",
+    "scan.errors": "cli/test_scan.py",
+    "scan.run": "cli/test_scan.py",
     # real servers
     "integrations.boto3": "live/test_integration_boto3.py",
     "editing.preflight": "cli/test_file_kinds.py",

@@ -11,7 +11,7 @@ import typer
 
 from envkit._internal.suggestions import did_you_mean
 from envkit.checks import run
-from envkit.checks.ignore_file import NAME, accept_problems, load_rules
+from envkit.checks.ignore_file import NAME, accept_problems, load_rules, project_rules
 from envkit.checks.problem import KINDS
 from envkit.cli.complete import environments
 from envkit.cli.formats.check.shown import Shown
@@ -110,11 +110,7 @@ def check(  # noqa: PLR0917 - typer names them
             progress=bar.show,
         )
     root = os.path.dirname(profiles_folder(profiles, os.environ))
-    usual = os.path.join(root, NAME)
-    if ignore_file:
-        rules = load_rules(ignore_file)
-    else:
-        rules = load_rules(usual, root) if os.path.lexists(usual) else []
+    rules = load_rules(ignore_file) if ignore_file else project_rules(root)
     remaining, ignored = accept_problems(report.problems, rules, root)
     shown = Shown(report._replace(problems=tuple(remaining)), tuple(ignored), strict)
     _show(shown, format_, output)

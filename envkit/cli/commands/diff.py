@@ -11,7 +11,7 @@ import typer
 
 from envkit._internal.suggestions import did_you_mean
 from envkit.audit.session import Access
-from envkit.checks.ignore_file import NAME, Accepted, accept, load_rules
+from envkit.checks.ignore_file import NAME, Accepted, accept, load_rules, project_rules
 from envkit.cli.complete import environments
 from envkit.cli.error_text import print_error
 from envkit.cli.formats.diff.report import Report
@@ -171,8 +171,7 @@ def _accepted(found: EnvDiff, ignore_file: str | None, profiles: str | None) -> 
         root = os.path.dirname(profiles_folder(profiles, os.environ))
     except ProfileNotFoundError:
         return Accepted(found)  # comparing files and processes needs no profiles folder
-    path = os.path.join(root, NAME)
-    return accept(found, load_rules(path, root)) if os.path.lexists(path) else Accepted(found)
+    return accept(found, project_rules(root))
 
 
 def _show(report: Report, format_: Format, output: str | None, *, private: bool) -> None:

@@ -23,6 +23,7 @@ SYNONYMS = {
     **dict.fromkeys(("add", "put", "write", "update", "create"), "set"),
     **dict.fromkeys(("compare",), "diff"),
     **dict.fromkeys(("lint", "validate", "verify"), "check"),
+    **dict.fromkeys(("detect", "grep", "leaks", "search"), "scan"),
     **dict.fromkeys(("undo", "revert", "restore"), "rollback"),
     **dict.fromkeys(("log", "versions"), "history"),
     **dict.fromkeys(("allow",), "trust"),

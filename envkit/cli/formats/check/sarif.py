@@ -2,21 +2,17 @@
 
 Accepted problems are suppressed results with their reasons; they are left out in GitHub
 Actions, because GitHub ignores suppressions and would show them again.
-
-Reference: https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
-from envkit import __version__
 from envkit.checks.problem import KINDS, Severity
 from envkit.cli.formats.check.shown import concerns
 from envkit.cli.formats.github import below_root
+from envkit.cli.formats.sarif_log import locations, sarif_log, suppression
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,12 +20,10 @@ if TYPE_CHECKING:
     from envkit.checks.problem import Kind, Problem
     from envkit.cli.formats.check.shown import Shown
 
-_SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 _HELP = (
     "Each result says how to fix it. To accept a problem, add it to .envkit-ignore with a "
     "reason. To disable the check, use"
 )
-_ROOT = "%SRCROOT%"  # the reader of the file knows the path of the repository
 
 
 def render(shown: Shown, environ: Mapping[str, str]) -> str:
@@ -41,17 +35,9 @@ def render(shown: Shown, environ: Mapping[str, str]) -> str:
     """
     results = [_result(problem, environ) for problem in shown.report.problems]
     for problem, rule in () if environ.get("GITHUB_ACTIONS") else shown.ignored:
-        suppression = {"kind": "external", "status": "accepted", "justification": rule.reason}
-        results.append({**_result(problem, environ), "suppressions": [suppression]})
-    driver = {"name": "envkit", "semanticVersion": __version__, "rules": _rules()}
-    run = {
-        "tool": {"driver": driver},
-        "results": results,
-        "columnKind": "unicodeCodePoints",
-        "invocations": [{"executionSuccessful": shown.exit_status in (0, 1)}],
-    }
-    log = {"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]}
-    return json.dumps(log, indent=2) + "\n"
+        result = _result(problem, environ)
+        results.append({**result, "suppressions": suppression(rule.reason)})
+    return sarif_log(_rules(), results, successful=shown.exit_status in (0, 1))
 
 
 def _rules() -> list[dict[str, Any]]:
@@ -80,18 +66,14 @@ def _consequence(kind: Kind) -> str:
 
 def _result(problem: Problem, environ: Mapping[str, str]) -> dict[str, Any]:
     text = f"{problem.message} [{concerns(problem)}]"
-    result: dict[str, Any] = {
+    return {
         "ruleId": problem.code,
         "ruleIndex": list(KINDS).index(problem.code),
         "level": problem.severity,
         "message": {"text": ".\n".join(filter(None, (text, problem.hint)))},
         "partialFingerprints": {"envkitProblem/v1": _fingerprint(problem, environ)},
+        **locations(problem.file, problem.line, environ),
     }
-    if problem.file:
-        uri = {"uri": quote(below_root(problem.file, environ)), "uriBaseId": _ROOT}
-        region = {"startLine": problem.line or 1}
-        result["locations"] = [{"physicalLocation": {"artifactLocation": uri, "region": region}}]
-    return result
 
 
 def _fingerprint(problem: Problem, environ: Mapping[str, str]) -> str:

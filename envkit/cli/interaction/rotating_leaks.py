@@ -1,0 +1,78 @@
+"""Rotate the values that a scan has found, after a question."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from envkit._internal.clock import Deadline
+from envkit.audit.session import REASON
+from envkit.checks.problem import listed
+from envkit.cli.commands.rotate.now import now
+from envkit.cli.error_text import print_error, print_labelled
+from envkit.cli.formats.scan.wording import place
+from envkit.cli.interaction.prompt import confirm
+from envkit.cli.options import timeout_seconds
+from envkit.errors import EnvkitError
+from envkit.scan.rotations import rotations_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from envkit.scan.found import Finding
+
+
+def rotate_leaks(
+    findings: Sequence[Finding],
+    folder: str,
+    *,
+    reason: str | None,
+    yes: bool,
+    timeout: str | None,
+) -> None:
+    """Run `envkit rotate --compromised` for each rotation of a value that was found.
+
+    Args:
+        findings: of a scan.
+        folder: the folder of profiles.
+        reason: for the audit log; default: `ENVKIT_REASON`, then where the value was found.
+        yes: whether to rotate without asking.
+        timeout: the value of `--timeout`.
+
+    Raises:
+        UsageError: the user cannot be asked.
+    """
+    deadline = Deadline(timeout_seconds(timeout))
+    leaked = rotations_of(findings, folder, environ=os.environ, deadline=deadline)
+    for error in leaked.errors:
+        print_error(error)
+    for environment, variable in leaked.by_hand:
+        print_labelled(
+            "note",
+            f"no rotation changes {variable} of {environment}; "
+            f"replace it: envkit set {variable} --env {environment}",
+        )
+    if not leaked.rotations:
+        return
+    names = list(leaked.rotations)
+    question = (
+        f"The old values of {listed(names)} stop working at once, and their sessions end. Apps "
+        "that still use them fail until they restart. Rotate them now?"
+    )
+    if not confirm(question, yes=yes):
+        print_labelled("note", "nothing was rotated")
+        return
+    for name, finding in leaked.rotations.items():
+        found = f"envkit scan found it in {place(finding)}"
+        because = reason or os.environ.get(REASON) or found
+        try:
+            now(
+                [name],
+                compromised=True,
+                yes=True,
+                reason=because,
+                timeout=timeout,
+                profiles=folder,
+            )
+        except EnvkitError as error:  # it must not stop the others
+            print_error(error)
