@@ -35,7 +35,7 @@ def started_at(pid: int) -> str | None:
             return "0"
         return "0"
     # a main thread may have ended before the others
-    ended = fields[0] in b"ZX" and int(fields[17]) < 2  # noqa: PLR2004
+    ended = fields[0] in b"ZX" and int(fields[17]) < 2
     return None if ended else fields[19].decode()
 
 

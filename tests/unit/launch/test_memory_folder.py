@@ -47,7 +47,7 @@ def test_shared_memory_is_used_if_the_folder_of_the_session_is_not_private_memor
     elif unfit == "above":
         unfit = f"{session}/mine"
         os.mkdir(unfit, 0o700)
-        os.chmod(session, 0o777)  # noqa: S103 - another user could replace the folder in it
+        os.chmod(session, 0o777)  # another user could replace the folder in it
     expected = f"/dev/shm/envkit-files-{os.geteuid()}"
     assert opened(None, XDG_RUNTIME_DIR=unfit) == expected
 
