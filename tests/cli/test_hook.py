@@ -176,13 +176,13 @@ def test_a_load_that_ctrl_c_ends_leaves_nothing_of_the_project_before(
     shop, shell, tmp_path, entered
 ):
     allowed(shop)
-    shell.enters()
     slow = tmp_path / "slow"
     subprocess.run(["cp", "-r", shop.root, slow], check=True)
     (slow / ".env.dev").unlink()
     os.mkfifo(slow / ".env.dev")
     done = shop.run("trust", "--hook", "--env", "dev", "--profiles", str(slow / "profiles"))
     assert done.returncode == 0, done.stderr
+    shell.enters()
     before = shop.calls()
     shell.session.types(f"cd {slow}\n")
     wait_until(lambda: shop.calls() > before)
