@@ -83,7 +83,7 @@ function _envkit_find
     set -g _envkit_found $PWD
     while not test -d "$_envkit_found/profiles"
         test -n "$_envkit_found"; or return 0
-        set _envkit_found (string replace -r '/[^/]*$' '' -- $_envkit_found | string collect -N)
+        set _envkit_found (string replace -r '/[^/]*$' '' -- $_envkit_found | string collect)
     end
     set _envkit_found $_envkit_found/
 end
