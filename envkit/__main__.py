@@ -21,6 +21,10 @@ def main() -> None:
         from envkit.cli.utf8_mode import restart
 
         restart(arguments)
+    if "ENVKIT_HOOK_STATE" in os.environ and arguments[:1] != ["hook"]:
+        from envkit.launch.shell_hook import take_out
+
+        take_out(os.environ)
     if arguments and arguments[0] in HOT:
         gc.disable()  # saves a tenth of the run time; the process ends before there is garbage
         spent_seconds = 0.0

@@ -8,7 +8,8 @@ import pytest
 
 from envkit.launch.shell_hook import SHELLS
 from support.process import program
-from support.terminal_session import PROMPT, TerminalSession
+from support.supervised import wait_until
+from support.terminal_session import CTRL_C, PROMPT, TerminalSession
 
 PROFILE = '[variables]\nKEY = "{{ KEY }}"\nMODE = "it\'s \\\\ a $mode"\n'
 
@@ -133,6 +134,121 @@ def test_a_change_of_a_file_is_loaded_at_the_next_prompt_and_trust_as_well(shop,
     assert shell.values() == "||0"
 
 
+def test_within_a_project_neither_envkit_is_started_nor_a_store_read(shop, shell):
+    allowed(shop)
+    (shop.root / "src" / "lib").mkdir(parents=True)
+    shell.enters()
+    before = shop.calls()
+    for folder in ("src", "lib", "../.."):
+        assert shell.does(f"cd {folder}") == ""
+    assert (shop.calls(), shell.values()) == (before, VALUES)
+
+
+def test_a_profile_that_appears_in_the_folder_of_the_shell_is_noticed(shop, shell):
+    (shop.root / "profiles").rename(shop.root / "moved")
+    shell.enters()
+    (shop.root / "moved").rename(shop.root / "profiles")
+    assert "loaded dev" in shell.does("envkit trust --hook --env dev")
+
+
+def test_a_broken_profile_that_another_one_extends_is_followed(shop, shell):
+    base = shop.profile("base.toml", "[variables]\n")
+    shop.profile("dev.toml", 'extends = "base"\n' + PROFILE)
+    allowed(shop)
+    base.write_text("not TOML")
+    assert "no environment is loaded: profiles/base.toml:1:" in shell.enters()
+    base.write_text('[variables]\nMORE = "1"\n')
+    assert shell.does("") == "envkit: note: loaded dev (3 variables)\n"
+
+
+def test_a_link_to_nothing_does_not_start_envkit_at_each_prompt(shop, shell):
+    allowed(shop)
+    (shop.root / ".env.dev").unlink()
+    (shop.root / ".env.dev").symlink_to("nothing")
+    shell.enters()
+    before = shop.calls()
+    shell.does("")
+    assert shop.calls() == before
+
+
+@pytest.mark.parametrize("entered", ["another project", "no project"])
+def test_a_load_that_ctrl_c_ends_leaves_nothing_of_the_project_before(
+    shop, shell, tmp_path, entered
+):
+    allowed(shop)
+    slow = tmp_path / "slow"
+    subprocess.run(["cp", "-r", shop.root, slow], check=True)
+    (slow / ".env.dev").unlink()
+    os.mkfifo(slow / ".env.dev")
+    done = shop.run("trust", "--hook", "--env", "dev", "--profiles", str(slow / "profiles"))
+    assert done.returncode == 0, done.stderr
+    shell.enters()
+    before = shop.calls()
+    shell.session.types(f"cd {slow}\n")
+    wait_until(lambda: shop.calls() > before)
+    shell.session.types(CTRL_C)
+    shell.session.sees(PROMPT)
+    if entered == "no project":
+        shell.does("cd /")
+    assert shell.values() == "||0"
+    assert shell.enters() == "envkit: note: loaded dev (2 variables)\n"
+
+
+def test_without_a_folder_for_its_state_the_hook_still_unloads(shop, shell):
+    allowed(shop)
+    shell.enters()
+    shop.root.joinpath("state").rename(shop.root / "moved")
+    shop.root.joinpath("state").touch()
+    assert "unloaded dev" in shell.does("cd /")
+    assert shell.values() == "||0"
+
+
+@pytest.mark.parametrize("options", ["-e", "-u", "-eu"])
+def test_the_options_of_a_careful_shell_break_no_prompt(shop, shell, options):
+    allowed(shop)
+    shell.does("readonly MODE=fixed")
+    shell.does(f"set {options}")
+    assert "loaded dev" in shell.enters()
+    shell.does("(exit 3) && true")
+    assert shell.does("echo on") == "on\n"
+    assert "unloaded dev" in shell.does("cd /")
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        "",
+        "{}",
+        "[1]",
+        "null",
+        '["p", "dev", {"KEY": 5}]',
+        '["p", "dev", [["KEY", "x"]]]',
+        "[" * 3000,
+    ],
+)
+def test_a_state_that_says_nothing_breaks_no_prompt(shop, shell, state):
+    allowed(shop)
+    shell.does(f"export ENVKIT_HOOK_STATE='{state}'")
+    assert shell.enters() == "envkit: note: loaded dev (2 variables)\n"
+    assert shell.values() == VALUES
+
+
+def test_other_environments_and_their_apps_do_not_get_what_is_loaded(shop, shell):
+    allowed(shop)
+    shop.profile("prod.toml", '[variables]\nKEY = { value = "{{ KEY }}", required = false }\n')
+    shell.does("export MODE=mine")
+    shell.enters()
+    shown = shell.does("envkit exec --env prod -- sh -c 'echo ${KEY-none} $MODE'")
+    assert shown == "none mine\n"
+    assert shell.does("envkit get KEY --env dev").startswith("one")
+
+
+def test_a_folder_that_the_hook_would_not_find_is_not_allowed(shop):
+    shop.profiles.rename(shop.root / "conf")
+    done = shop.run("trust", "--hook", "--env", "dev", "--profiles", "conf")
+    assert (done.returncode, "only folders with the name 'profiles'" in done.stderr) == (2, True)
+
+
 def test_a_broken_profile_breaks_no_prompt(shop, shell):
     allowed(shop)
     shop.profile("dev.toml", "not TOML")
@@ -210,6 +326,6 @@ def test_a_file_of_trust_that_others_can_write_is_not_believed(shop, shell):
 @pytest.mark.parametrize("shell_name", SHELLS)
 def test_the_hook_of_each_shell_names_envkit(shop, shell_name):
     done = shop.run("hook", shell_name)
-    assert (done.returncode, f"envkit hook {shell_name} --step" in done.stdout) == (0, True)
+    assert (done.returncode, f"envkit hook {shell_name} $envkit_how" in done.stdout) == (0, True)
     refused = shop.run("hook", "bsh")
     assert (refused.returncode, "did you mean 'bash'" in refused.stderr) == (2, True)

@@ -19,8 +19,8 @@ from envkit.errors import EnvkitError, ProfileError, UntrustedError, UsageError
 from envkit.launch import shell_hook
 from envkit.launch.export import render
 from envkit.launch.loaders import loading_variables
-from envkit.launch.shell_hook import SHELLS, STATE, Loaded
-from envkit.profile.discovery import FORMS, profiles_folder
+from envkit.launch.shell_hook import SHELLS, Loaded
+from envkit.profile.discovery import FOLDER, FORMS, profiles_folder
 from envkit.profile.loader import load
 from envkit.resolution.prepare import prepare
 from envkit.resolution.resolve import resolve_prepared
@@ -43,17 +43,18 @@ EARLIER_NS = 50_000_000  # the clock of files is coarser than this
 def hook(
     shell: Annotated[str, typer.Argument(metavar="SHELL", help="bash, zsh or fish.")],
     step: Annotated[int, typer.Option("--step", hidden=True)] = 0,
+    unload: Annotated[int, typer.Option("--unload", hidden=True)] = 0,
 ) -> int:
     """Print shell code that loads the environment of a project."""
     if shell not in SHELLS:
         from envkit._internal.suggestions import did_you_mean
 
         raise UsageError(f"envkit has no hook for '{shell}'", hint=did_you_mean(shell, SHELLS))
-    if not step:
+    if not step and not unload:
         print(shell_hook.hook(shell), end="")
         return 0
     never_ask()
-    code = _step(shell, step).encode("utf-8", "surrogateescape")
+    code = _step(shell, step or unload, load=not unload).encode("utf-8", "surrogateescape")
     sys.stdout.buffer.write(code)
     return 0
 
@@ -70,6 +71,11 @@ def allow(environments: Sequence[str], profiles: str | None, *, revoke: bool) ->
     names = list(environments) or [os.environ.get("ENVKIT_ENV", "")]
     if len(names) != 1 or not names[0]:
         raise UsageError("--hook needs one environment", hint="run: envkit trust --hook --env NAME")
+    if os.path.basename(folder) != FOLDER:
+        raise UsageError(
+            f"the shell hook finds only folders with the name '{FOLDER}'",
+            hint=f"rename {folder}, or run: envkit exec --profiles {folder} ...",
+        )
     profile = load(names[0], folder)
     if profile.protected:
         raise UntrustedError(
@@ -86,20 +92,17 @@ def real_folder(folder: str) -> str:
     return os.path.join(os.path.realpath(os.path.dirname(folder)), os.path.basename(folder))
 
 
-def _step(shell: str, pid: int) -> str:
+def _step(shell: str, pid: int, *, load: bool) -> str:
     """Return what the shell evaluates: what unloads, what loads, and what it looks at then."""
-    store = HookStore(state_folder(os.environ))
     stamp = _stamp(pid)
-    before = shell_hook.decoded(os.environ.get(STATE))
     current = dict(os.environ)
-    code = ""
-    if before is not None:
-        code = shell_hook.restoring(shell, before)
-        _restore(before)
+    before = shell_hook.take_out(os.environ)
+    code = "" if before is None else shell_hook.restoring(shell, before)
+    store = HookStore(state_folder(os.environ))
     files = [store.path]
     loaded: Loaded | None = None
     try:
-        found = _allowed_here(store)
+        found = _allowed_here(store) if load else None
         if found is not None:
             environment = _resolve(*found, files)
             loaded = _loaded(found[0], environment)
@@ -113,9 +116,11 @@ def _step(shell: str, pid: int) -> str:
     else:
         if loaded is None and before is not None:
             print_labelled("note", f"unloaded {before.environment}")
-    present = [file for file in dict.fromkeys(files) if os.path.lexists(file)]
-    absent = [file for file in dict.fromkeys(files) if not os.path.lexists(file)]
-    return code + shell_hook.watching(shell, stamp, present, absent)
+    if stamp is None:  # without it, all files would be new at each prompt
+        files = []
+    present = [file for file in dict.fromkeys(files) if os.path.exists(file)]
+    absent = [file for file in dict.fromkeys(files) if not os.path.exists(file)]
+    return code + shell_hook.watching(shell, stamp or "", present, absent)
 
 
 def _allowed_here(store: HookStore) -> tuple[str, str] | None:
@@ -130,10 +135,12 @@ def _allowed_here(store: HookStore) -> tuple[str, str] | None:
 
 def _resolve(folder: str, name: str, files: list[str]) -> Environment:
     """Resolve an environment; add the files that it is made of, also if that fails."""
-    files += [os.path.join(folder, name + form) for form in FORMS]
+    profiles = [folder, *_entries(folder)]
+    files += profiles  # until it can be loaded, the profile may be made of any of them
     deadline = Deadline(TIMEOUT_SECONDS)
     with Access("hook") as access:
         prepared = prepare([name], profiles=folder, environ=os.environ, deadline=deadline)
+        files[-len(profiles) :] = [os.path.join(folder, name + form) for form in FORMS]
         files += _files(prepared)
         for one in prepared:
             if one.profile.protected:
@@ -152,16 +159,6 @@ def _loaded(folder: str, environment: Environment) -> Loaded:
     return Loaded(folder, environment.name, {name: os.environ.get(name) for name in names})
 
 
-def _restore(before: Loaded) -> None:
-    """Give this process the environment from before, so that nothing is made of loaded values."""
-    for name, value in before.before.items():
-        if value is None:
-            os.environ.pop(name, None)
-        else:
-            os.environ[name] = value
-    os.environ.pop(STATE, None)
-
-
 def _files(prepared: Sequence[PreparedProfile]) -> list[str]:
     """Return the files that the values come from."""
     found = [path for one in prepared for path in one.profile.files]
@@ -174,19 +171,32 @@ def _files(prepared: Sequence[PreparedProfile]) -> list[str]:
     return found
 
 
-def _stamp(pid: int) -> str:
-    """Return the path of the shell's stamp, with the time of now; remove those of ended shells."""
-    folder = os.path.join(os.path.realpath(state_folder(os.environ)), STAMPS)
-    os.makedirs(folder, mode=0o700, exist_ok=True)
-    for name in os.listdir(folder):
-        if name.isdecimal() and started_at(int(name)) is None:
-            os.unlink(os.path.join(folder, name))
-    path = os.path.join(folder, str(pid))
-    flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-    descriptor = os.open(path, flags, 0o600)
+def _entries(folder: str) -> list[str]:
     try:
-        then = time.time_ns() - EARLIER_NS
-        os.utime(descriptor, ns=(then, then))
-    finally:
-        os.close(descriptor)
+        return [os.path.join(folder, name) for name in os.listdir(folder)]
+    except OSError:  # it cannot be listed; its profiles may still be read
+        return []
+
+
+def _stamp(pid: int) -> str | None:
+    """Return the path of the shell's stamp, with the time of now; None if it cannot be written.
+
+    The stamps of shells that have ended are removed.
+    """
+    folder = os.path.join(os.path.realpath(state_folder(os.environ)), STAMPS)
+    path = os.path.join(folder, str(pid))
+    flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    try:
+        os.makedirs(folder, mode=0o700, exist_ok=True)
+        for name in os.listdir(folder):
+            if name.isdecimal() and started_at(int(name)) is None:
+                os.unlink(os.path.join(folder, name))
+        descriptor = os.open(path, flags, 0o600)
+        try:
+            then = time.time_ns() - EARLIER_NS
+            os.utime(descriptor, ns=(then, then))
+        finally:
+            os.close(descriptor)
+    except OSError:
+        return None
     return path
