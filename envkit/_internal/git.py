@@ -112,7 +112,7 @@ def run_git(
 
     try:
         done = subprocess.run(  # noqa: S603 - a fixed program, and no shell
-            ["git", *_HARMLESS, "-C", folder, *arguments],
+            git_command(folder, *arguments),
             input=stdin,
             capture_output=True,
             env={**environ, **_QUIET},
@@ -122,3 +122,8 @@ def run_git(
     except (OSError, subprocess.TimeoutExpired):
         return None
     return done.stdout if done.returncode == 0 else None
+
+
+def git_command(folder: str, *arguments: str) -> list[str]:
+    """Return the command line of git, without programs that a repository names."""
+    return ["git", *_HARMLESS, "-C", folder, *arguments]

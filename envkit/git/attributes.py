@@ -88,9 +88,7 @@ def _without_driver(repository: Repository, patterns: dict[str, str]) -> list[st
     listed = "\0".join(patterns.values())
     answer = repository.ask("check-attr", "-z", "--stdin", "diff", stdin=listed) or ""
     fields = answer.split("\0")
-    values = {
-        fields[at]: fields[at + 2] for at in range(0, len(fields) - _FIELDS + 1, _FIELDS)
-    }
+    values = {fields[at]: fields[at + 2] for at in range(0, len(fields) - _FIELDS + 1, _FIELDS)}
     missing = [pattern for pattern, name in patterns.items() if values.get(name) != DRIVER]
     usual = [pattern for pattern in missing if pattern in _USUAL]
     if usual:  # they cover most files

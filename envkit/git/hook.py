@@ -92,13 +92,13 @@ def install(repository: Repository, python: str) -> Installed:
                     hint="merge the two into one file, remove the other, and run it again",
                 )
             if _MARK in (_content(os.path.join(folder, _LEGACY)) or b""):
-                return Installed(path, False, None)  # this hook runs ours
+                return Installed(path, changed=False, kept=None)  # this hook runs ours
             kept = os.path.join(folder, KEPT)
             os.rename(path, kept)
         write_atomic(path, script, mode=0o755, follow=False)
     except OSError as error:
         raise write_failure(path, error) from None
-    return Installed(path, True, kept)
+    return Installed(path, changed=True, kept=kept)
 
 
 def _folder(repository: Repository) -> str:

@@ -162,9 +162,7 @@ def _add(
     return tuple(lines)
 
 
-def _question(
-    folder: str, content: str, environ: Mapping[str, str]
-) -> Callable[[str], bool]:
+def _question(folder: str, content: str, environ: Mapping[str, str]) -> Callable[[str], bool]:
     """Return a function that tells whether git ignores a file of a folder."""
     repository = find_repository(folder, environ)
     if repository is None:

@@ -6,11 +6,10 @@ its own. That environment is passed on.
 
 from __future__ import annotations
 
-import os
 import subprocess
 from typing import NamedTuple
 
-from envkit._internal.git import run_git
+from envkit._internal.git import git_command, run_git
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -75,8 +74,8 @@ def contents(
     small = [words[0] for words in sizes if words[1:2] == ["blob"] and int(words[2]) <= limit_bytes]
     if not small:
         return
-    with subprocess.Popen(
-        ["git", "-C", folder, "cat-file", "--batch"],  # noqa: S607 - the user's own git
+    with subprocess.Popen(  # noqa: S603 - a fixed program, and no shell
+        git_command(folder, "cat-file", "--batch"),
         env={**environ, "GIT_NO_LAZY_FETCH": "1"},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
