@@ -19,7 +19,6 @@ from envkit.dotenv.parser import OddLine, decode, split
 from envkit.encryption.keys import PUBLIC_KEY, parse_public_key
 from envkit.encryption.values import is_encrypted, parts, stays_plain
 from envkit.errors import DotenvError
-from envkit.git.ignore_rules import KEY_FILE
 from envkit.git.staged import contents, staged_files
 
 TYPE_CHECKING = False

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
     from envkit._internal.git import Repository
 
-KEY_FILE = ".env.keys"
 # files that envkit writes beside a `.env` file, and a name that each pattern must match
 PRIVATE = {
     KEY_FILE: KEY_FILE,
