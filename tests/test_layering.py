@@ -47,6 +47,10 @@ ALLOWED = {
         "rotation rotation_state sources trust"
     ),
     "scaffold": "_internal dotenv errors profile",
+    "git": "_internal dotenv encryption errors scaffold",
+    "env_files": (
+        "_internal dotenv encryption errors git profile rotation_state secret sources"
+    ),
     "api": "comparison errors resolution",
     "testing": "_internal errors profile rotation rotation_state secret sources",
     "cli": (
