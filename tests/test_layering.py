@@ -34,7 +34,7 @@ ALLOWED = {
     "resident": "_internal audit errors launch profile resolution secret sources",
     "integrations": "_internal errors resident secret",
     "comparison": "_internal detection dotenv errors profile resolution secret sources",
-    "editing": "_internal dotenv errors profile resolution rotation_state secret sources",
+    "editing": "_internal dotenv encryption errors profile resolution rotation_state secret sources",
     "promotion": (
         "_internal detection editing errors profile resolution rotation_state secret sources"
     ),

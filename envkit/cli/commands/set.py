@@ -100,7 +100,7 @@ def find_one(
         names = [name] if name is not None else []
         edit = prepare_edit(env or (), names, profiles=profiles, timeout_seconds=seconds)
     access.begin([edit.prepared])
-    editable = find(edit)
+    editable = find(edit, unread=True)
     for error in editable.refused.values():
         raise error
     return editable

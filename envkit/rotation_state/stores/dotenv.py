@@ -138,7 +138,8 @@ class DotenvRotationStore:
         values = {name: fields.get(name) for name in self.fields}
 
         def edit(text: str) -> bytes:
-            return change(text, values, path=self._file())[0]
+            decrypter = self._source.decrypter
+            return change(text, values, path=self._file(), decrypter=decrypter)[0]
 
         return seen._replace(current=fields, version=self._rewrite(seen, edit))
 
