@@ -15,19 +15,18 @@ from envkit._internal.files import read_own, read_real, version_of
 from envkit._internal.git import find_repository
 from envkit._internal.paths import display_path
 from envkit._internal.replaceable import check_own, check_replaceable
-from envkit.dotenv.editor import set_value as set_plain
 from envkit.dotenv.file import LIMIT_BYTES
-from envkit.dotenv.parser import Definition, decode, encode, split, stays_plain
+from envkit.dotenv.parser import Definition, decode, encode, split
 from envkit.encryption.env_file import (
     decrypt_all,
     encrypt_all,
     encrypt_edited,
     key_of,
-    set_encrypted,
     with_public_key,
 )
 from envkit.encryption.errors import KeyInvalidError
 from envkit.encryption.values import is_encrypted
+from envkit.encryption.writing import Encrypter, check_pair
 from envkit.env_files.contents import contents
 from envkit.env_files.status import decrypter_of
 from envkit.errors import ProfileError, RotationInProgressError
@@ -103,13 +102,15 @@ def encrypt(file: EnvFile, environ: Mapping[str, str], *, timeout_seconds: float
     ignored = list(keep_private(os.path.dirname(file.beside), environ))
     decrypter = decrypter_of(file, environ)
     try:
-        _check(file)
+        check_replaceable(file.path)
+        check_own(file.previous)
         with locked(file.path, timeout_seconds=timeout_seconds, follow=False):
             text = _read(file)
             key = require(file, text)
             assert text is not None  # noqa: S101 - it has a key
             _refuse_plain_records(file)
-            names = contents(text, path=file.name).plain
+            found = contents(text, path=file.name)
+            check_pair(decrypter, key, found.public_keys)
             new, frozen = encrypt_all(text, key.key, decrypter, path=file.name, environ=environ)
             copy = _encrypt_copy(file, key, environ)
             if new != text:
@@ -118,8 +119,10 @@ def encrypt(file: EnvFile, environ: Mapping[str, str], *, timeout_seconds: float
         raise failure("write", file.name, error) from None
     ignored += let_in(file.beside, environ)
     repository = find_repository(os.path.dirname(file.beside), environ)
-    committed = bool(names) and repository is not None and bool(repository.tracked([file.beside]))
-    return Encrypted(names, tuple(frozen), copy, tuple(ignored), committed)
+    committed = (
+        bool(found.plain) and repository is not None and bool(repository.tracked([file.beside]))
+    )
+    return Encrypted(found.plain, tuple(frozen), copy, tuple(ignored), committed)
 
 
 def decrypted(file: EnvFile, environ: Mapping[str, str]) -> tuple[str, str]:
@@ -157,7 +160,7 @@ def replace(file: EnvFile, text: str, *, expected: str, timeout_seconds: float) 
         ConflictError: the file has another version; nothing was written.
         SourceError: the file cannot be written.
     """
-    _rewrite(file, lambda _: encode(text), expected=expected, timeout_seconds=timeout_seconds)
+    rewrite_file(file, lambda _: encode(text), expected=expected, timeout_seconds=timeout_seconds)
 
 
 def write_edited(
@@ -192,30 +195,30 @@ def write_edited(
         changed[:] = _difference(text, new, file.name)
         return encode(new)
 
-    _rewrite(file, edit, expected=expected, timeout_seconds=timeout_seconds)
+    rewrite_file(file, edit, expected=expected, timeout_seconds=timeout_seconds)
     return changed
 
 
 def set_value(
     file: EnvFile, name: str, value: Secret, environ: Mapping[str, str], *, timeout_seconds: float
-) -> str:
+) -> list[str]:
     """Set one variable of a file to an encrypted value; needs only the public key.
 
     Returns:
-        the new version of the file.
+        warnings for the writer.
 
     Raises:
         NoPublicKeyError: the file has no public key.
         SourceError: the file cannot be written.
     """
+    encrypter = Encrypter(decrypter_of(file, environ))
 
     def edit(text: str) -> bytes:
-        key = require(file, text).key
-        if stays_plain(name):
-            return encode(set_plain(text, name, value.reveal(), path=file.name))
-        return encode(set_encrypted(text, name, value.reveal(), key, path=file.name))
+        require(file, text)
+        return encode(encrypter.set(text, name, value))
 
-    return _rewrite(file, edit, expected=version(file), timeout_seconds=timeout_seconds)
+    rewrite_file(file, edit, expected=version(file), timeout_seconds=timeout_seconds)
+    return encrypter.warnings
 
 
 def version(file: EnvFile) -> str | None:
@@ -232,9 +235,10 @@ def version(file: EnvFile) -> str | None:
         raise failure("read", file.name, error) from None
 
 
-def _rewrite(
+def rewrite_file(
     file: EnvFile, edit: Callable[[str], bytes], *, expected: str | None, timeout_seconds: float
 ) -> str:
+    """Change the text of a file under its lock, and save a copy; see `dotenv_write.rewrite`."""
     try:
         return rewrite(
             file.name,
@@ -246,11 +250,6 @@ def _rewrite(
         )
     except OSError as error:
         raise failure("write", file.name, error) from None
-
-
-def _check(file: EnvFile) -> None:
-    check_replaceable(file.path)
-    check_own(file.previous)
 
 
 def _read(file: EnvFile) -> str | None:

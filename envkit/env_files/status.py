@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 from envkit._internal.clock import Deadline
 from envkit._internal.paths import display_path
-from envkit.encryption.keys import PUBLIC_KEY
+from envkit.dotenv.parser import PUBLIC_KEY
+from envkit.encryption.key_lookup import KEY_FILE
 from envkit.encryption.reading import Decrypter
 from envkit.env_files.contents import contents, read_text
 from envkit.env_files.locate import DEFAULT_SECONDS, locate, of_path, of_profile

@@ -15,9 +15,10 @@ import shlex
 from typing import NamedTuple
 
 from envkit.dotenv.file import LIMIT_BYTES
-from envkit.dotenv.parser import OddLine, decode, split
-from envkit.encryption.keys import PUBLIC_KEY, parse_public_key
-from envkit.encryption.values import is_encrypted, parts, stays_plain
+from envkit.dotenv.parser import PUBLIC_KEY, OddLine, decode, split, stays_plain
+from envkit.encryption.key_lookup import KEY_FILE
+from envkit.encryption.keys import parse_public_key
+from envkit.encryption.values import is_encrypted, parts
 from envkit.errors import DotenvError
 from envkit.git.staged import contents, staged_files
 
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 
 _PRIVATE_KEY = re.compile(rb"""(DOTENV_PRIVATE_KEY\w*)["']?\s*[:=]\s*["']?[0-9a-fA-F]{64}\b""")
 _HAS_PUBLIC_KEY = re.compile(rb"(?m)^\s*(export\s+)?" + PUBLIC_KEY.encode() + rb"\w*\s*=")
-_CONFLICT = re.compile(r"(?m)^(<{7} |\|{7} |={7}\r?$|>{7} )")
 _DOTENV_NAME = re.compile(r"(^|\.)env(\.|$)")
 
 
@@ -99,26 +99,15 @@ def is_key_file(path: str) -> bool:
     return os.path.basename(path) == KEY_FILE
 
 
-def conflict_line(text: str) -> int | None:
-    """Return the line of the first marker of a merge conflict; None if there is none."""
-    match = _CONFLICT.search(text)
-    return None if match is None else text.count("\n", 0, match.start()) + 1
-
-
 def _check_values(path: str, data: bytes) -> Iterator[Problem]:
     quoted = shlex.quote(path)
     encrypt = f"run: envkit env encrypt --file {quoted} && git add {quoted}"
     try:
-        text = decode(data, path=path)
-        line = conflict_line(text)
-        if line is not None:
-            yield Problem(
-                f"{path}:{line}: the file has a merge conflict",
-                f"keep one line of each variable, remove the markers, then run: git add {quoted}",
-            )
-            return
-        for piece in split(text, path=path):
+        for piece in split(decode(data, path=path), path=path):
             if isinstance(piece, OddLine):
+                if piece.conflict:
+                    yield Problem(piece.error.message, piece.error.hint or encrypt)
+                    return
                 if not piece.declares:
                     yield Problem(
                         f"{piece.error.message}: it may be a value that is not encrypted",

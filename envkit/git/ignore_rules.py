@@ -16,6 +16,7 @@ from envkit._internal.git import find_repository
 from envkit._internal.leftovers import sweep_beside
 from envkit._internal.paths import display_path
 from envkit._internal.replaceable import check_replaceable
+from envkit.encryption.key_lookup import KEY_FILE
 from envkit.errors import WriteRefusedError
 from envkit.git.write_failure import write_failure
 from envkit.scaffold.gitignore import is_ignored

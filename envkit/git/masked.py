@@ -10,9 +10,9 @@ from __future__ import annotations
 import hashlib
 import re
 
-from envkit.dotenv.parser import OddLine, decode, split
-from envkit.encryption.keys import PRIVATE_KEY, PUBLIC_KEY
-from envkit.encryption.values import is_encrypted, stays_plain
+from envkit.dotenv.parser import PUBLIC_KEY, OddLine, decode, split, stays_plain
+from envkit.encryption.keys import PRIVATE_KEY
+from envkit.encryption.values import is_encrypted
 from envkit.errors import DotenvError
 
 TYPE_CHECKING = False

@@ -12,8 +12,9 @@ import pytest
 
 from envkit.encryption.keys import generate
 from support.checking import git
-from support.process import program
+from support.process import program, run_here
 from support.sessions import replay, sessions
+from support.vectors import DATA
 
 SECRET = "canary-7c1d"
 _ENVKIT = (str(Path(sys.executable).parent / "envkit"),)
@@ -39,8 +40,12 @@ def encrypted(shop):
     return shop
 
 
-def ran(project, *args, status=0, **more):
-    done = project.run(*args, **more)
+def ran(project, *args, status=0, env=None, input="", umask=0o022):  # noqa: A002 - as elsewhere
+    before = os.umask(umask)
+    try:
+        done = run_here(*args, env={**project.environ, **(env or {})}, input=input)
+    finally:
+        os.umask(before)
     assert done.returncode == status, done.stdout + done.stderr
     return done
 
@@ -69,15 +74,11 @@ def plain_files(project, secret=SECRET):
 
 @pytest.mark.parametrize("session", sessions("cli/env"))
 def test_env_transcripts_match(shop, session):
-    keys = {}
-    seen = replay(shop, session)
-    assert _without_keys(seen, keys) == session
-
-
-def _without_keys(text, _):
-    text = re.sub(r"\b0[23][0-9a-f]{64}\b", "PUBLIC", text)
-    text = re.sub(r"\b0[23][0-9a-f]{10}\.\.\.", "PUBLIC...", text)
-    return re.sub(r"(encrypted )[0-9a-f]{8}\b", r"\1MARK", text)
+    # a known key pair: the transcript shows its public key
+    key_file = (DATA / "dotenvx" / "dot-env.keys").read_text().replace("_PRODUCTION", "_PROD")
+    (shop.root / ".env.keys").write_text(key_file)
+    (shop.root / ".env.keys").chmod(0o600)
+    assert replay(shop, session) == session
 
 
 # ---------------------------------------------------------------- init
@@ -309,7 +310,7 @@ def test_a_value_is_encrypted_without_the_private_key_and_the_user_is_warned(enc
     keys = encrypted.root / ".env.keys"
     keys.rename(encrypted.root.parent / "keys")
     done = ran(encrypted, "env", "set", "NEW", "--env", "prod", input="another")
-    assert "the private key of .env.prod is not at hand" in done.stderr
+    assert "no private key for .env.prod was found, so you cannot read what you write" in done.stderr
     assert plain_files(encrypted, "another") == []
     (encrypted.root.parent / "keys").rename(keys)
     assert "NEW=another" in ran(encrypted, "env", "decrypt", "-e", "prod", "-o", "-").stdout
@@ -321,7 +322,9 @@ def test_set_tells_that_the_profile_lacks_the_variable(encrypted):
 
 
 def test_set_checks_the_value_against_the_profile(encrypted):
-    encrypted.profile("prod.toml", '[variables]\nPIN = { value = "{{ PIN }}", pattern = "^[0-9]+$" }\n')
+    encrypted.profile(
+        "prod.toml", '[variables]\nPIN = { value = "{{ PIN }}", pattern = "^[0-9]+$" }\n'
+    )
     before = text_of(encrypted)
     ran(encrypted, "env", "set", "PIN", "--env", "prod", input="x", status=3)
     assert text_of(encrypted) == before
@@ -345,7 +348,7 @@ def test_a_typed_value_is_hidden(encrypted):
 def edited(project, script, status=0):
     runtime = project.root.parent / "runtime"
     runtime.mkdir(mode=0o700, exist_ok=True)
-    editor = program(project.root.parent / "editor", f'#!/bin/sh\n{script}\n')
+    editor = program(project.root.parent / "editor", f"#!/bin/sh\n{script}\n")
     env = {"EDITOR": str(editor), "XDG_RUNTIME_DIR": str(runtime)}
     done = ran(project, "env", "edit", "--env", "prod", status=status, env=env)
     assert list(runtime.iterdir()) == [], "something was left behind"
@@ -396,7 +399,9 @@ def test_edit_notices_that_the_file_was_changed_meanwhile(encrypted):
 
 
 def keys_of(project, *args, **more):
-    return json.loads(ran(project, "env", "keys", "--format", "json", *args, **more).stdout)["files"]
+    return json.loads(ran(project, "env", "keys", "--format", "json", *args, **more).stdout)[
+        "files"
+    ]
 
 
 def test_keys_lists_the_files_of_profiles_and_others_and_shows_no_private_key(encrypted):

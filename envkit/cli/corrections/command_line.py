@@ -115,17 +115,22 @@ class _Correction:
         if name == "list" and any(self._is_environment(word.split("=")[-1]) for word in rest):
             name = "show"
         before, path = own[:at], [name]
+        rest = self._go_below(path, rest)
+        return self._behind(path, [*before, *rest] if name != "exec" else rest, tail, before)
+
+    def _go_below(self, path: list[str], rest: list[str]) -> list[str]:
+        """Add subcommands to the path, and return the words after them."""
         while rest and (known := below(path)):
             match = rest[0] if rest[0] in known else None
-            if match is None and name != "rotate":  # which also takes names of rotations
+            if match is None and path != ["rotate"]:  # which also takes names of rotations
                 match = closest(rest[0], known)
             if match is None:
                 break
             path.append(match)
             rest = rest[1:]
         if path == ["env"]:  # the name of `show` in other programs
-            path = ["show"]
-        return self._behind(path, [*before, *rest] if name != "exec" else rest, tail, before)
+            path[:] = ["show"]
+        return rest
 
     def _command(self, word: str) -> str | None:
         """Return the command that a word names or probably means."""

@@ -60,7 +60,7 @@ def test_a_file_in_which_every_value_is_encrypted_has_no_problem(text):
         ("B='canary", "it may be a value that is not encrypted"),
         ("canary", "it may be a value that is not encrypted"),
         ("DOTENV_PUBLIC_KEY_X=02canary", "DOTENV_PUBLIC_KEY_X is not a public key"),
-        (f"<<<<<<< HEAD\nB={VALUE}\n=======\nB=canary\n>>>>>>> x", "the file has a merge conflict"),
+        (f"<<<<<<< HEAD\nB={VALUE}\n=======\nB=canary\n>>>>>>> x", "an unresolved merge conflict"),
     ],
     ids=repr,
 )

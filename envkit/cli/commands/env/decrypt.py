@@ -39,17 +39,18 @@ def decrypt(
         audited(access, target)
         text, version = decrypted(target, os.environ)
         names = contents(text, path=target.name).plain
+        values = f"{len(names)} value{'' if len(names) == 1 else 's'}"
         if output is not None:
             access.record(names, {name: [version] for name in names})
             write_result(encode(text), output, mode=0o600)
             return 0
-        question = f"Replace {target.name} by its plain text? {len(names)} values will be readable."
+        question = f"Replace the encrypted text of {target.name}, {values}, by plain text?"
         if not confirm(question, yes=yes):
             print("nothing was changed")
             return 0
         access.record(names, {name: [version] for name in names})
         replace(target, text, expected=version, timeout_seconds=timeout_seconds(timeout))
-    print(f"decrypted {len(names)} values in {target.name}")
+    print(f"decrypted {values} in {target.name}")
     print_labelled("warning", f"do not commit {target.name} now: its values are plain")
     print_labelled("hint", f"when you are done, run: envkit env encrypt {target.option}")
     return 0

@@ -44,7 +44,8 @@ def encrypt(
         )
     if done.committed:
         print_labelled(
-            "warning", f"git tracks {target.name}: if its plain values were committed, they remain "
+            "warning",
+            f"git tracks {target.name}: if its plain values were committed, they remain "
             "in the history",
         )
         print_labelled("hint", "replace those values: see 'envkit rotate --help'")

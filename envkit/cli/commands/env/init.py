@@ -49,7 +49,9 @@ def init(
         print(f"wrote a copy of the private key to {recovery}: store it offline, then remove it")
     _print_next(target.option, target.name, done.contents.plain, key_file=done.new_key)
     if done.private_key.state is not PrivateKeyState.FOUND:
-        state = "is another one" if done.private_key.state is PrivateKeyState.WRONG else "is missing"
+        state = (
+            "is another one" if done.private_key.state is PrivateKeyState.WRONG else "is missing"
+        )
         print_labelled(
             "warning",
             f"the private key of {target.name} {state}: looked in {done.private_key.place}",

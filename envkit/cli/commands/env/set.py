@@ -17,12 +17,11 @@ from envkit.cli.interaction.prompt import ask_reason
 from envkit.cli.options import timeout_seconds
 from envkit.cli.parameters import OneEnv, Profiles, Reason, Timeout
 from envkit.cli.rotated import allow_change
-from envkit.cli.written import print_warnings
+from envkit.cli.written import print_each
 from envkit.editing.find import find, prepare_reference_edit
-from envkit.editing.write import write_one
+from envkit.editing.write import warnings_of, write_one
 from envkit.env_files.change import require, set_value
-from envkit.env_files.contents import contents, read_text
-from envkit.env_files.status import PrivateKeyState, private_key
+from envkit.env_files.contents import read_text
 from envkit.errors import UsageError
 
 if TYPE_CHECKING:
@@ -66,11 +65,12 @@ def set(  # noqa: A001 - the command's name
     if target.profile is None:
         new = new_value(name, from_file)
         seconds = timeout_seconds(timeout)
-        set_value(target, name, new, os.environ, timeout_seconds=seconds)
+        warnings = set_value(target, name, new, os.environ, timeout_seconds=seconds)
     else:
-        _set_in_profile(target, name, from_file, reason, timeout, profiles, force=force)
+        warnings = _set_in_profile(target, name, from_file, reason, timeout, profiles, force=force)
     print(f"set {name} in {target.name}", flush=True)
-    _warn(target, name)
+    print_each(warnings)
+    _warn_if_unused(target, name)
     return 0
 
 
@@ -83,7 +83,7 @@ def _set_in_profile(
     profiles: str | None,
     *,
     force: bool,
-) -> None:
+) -> list[str]:
     """Set the value as `envkit set --ref` does: audited, and not during a rotation."""
     assert target.profile is not None  # noqa: S101 - the caller has looked
     with Access("env set", reason=reason, ask=ask_reason) as access:
@@ -94,7 +94,7 @@ def _set_in_profile(
             timeout_seconds=timeout_seconds(timeout),
         )
         access.begin([edit.prepared])
-        editable = find(edit)
+        editable = find(edit, unread=True)
         for error in editable.refused.values():
             raise error
         [found] = editable.variables.values()
@@ -107,19 +107,10 @@ def _set_in_profile(
             variable._replace(declarations=(declared,)).check(new.reveal())
         version = write_one(variable.slot, new, variable.current, editable.deadline)
         access.changed([name], version)
-    print_warnings([variable.slot])
+    return list(warnings_of([variable.slot]))
 
 
-def _warn(target: EnvFile, name: str) -> None:
-    found = contents(read_text(target) or "", path=target.name)
-    if found.key is not None:
-        at_hand = private_key(target, found, os.environ)
-        if at_hand.state is not PrivateKeyState.FOUND:
-            print_labelled(
-                "warning",
-                f"the private key of {target.name} is not at hand, so you cannot read the value "
-                f"again: looked in {at_hand.place}",
-            )
+def _warn_if_unused(target: EnvFile, name: str) -> None:
     profile = target.profile
     if profile is not None and name not in profile.variables:
         print_labelled("warning", f"{profile.name} has no variable {name}, so no app gets it")
