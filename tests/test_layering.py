@@ -29,12 +29,14 @@ ALLOWED = {
     "audit": "_internal errors profile resolution",
     "detection": "",
     "notification": "_internal errors profile resolution",
-    "rotation_state": "_internal errors notification profile secret sources",
+    "rotation_state": "_internal encryption errors notification profile secret sources",
     "launch": "_internal detection dotenv errors resolution secret",
     "resident": "_internal audit errors launch profile resolution secret sources",
     "integrations": "_internal errors resident secret",
     "comparison": "_internal detection dotenv errors profile resolution secret sources",
-    "editing": "_internal dotenv encryption errors profile resolution rotation_state secret sources",
+    "editing": (
+        "_internal dotenv encryption errors profile resolution rotation_state secret sources"
+    ),
     "promotion": (
         "_internal detection editing errors profile resolution rotation_state secret sources"
     ),

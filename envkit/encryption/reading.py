@@ -6,6 +6,7 @@ in it is expanded or run.
 
 from __future__ import annotations
 
+from envkit.dotenv.parser import Definition
 from envkit.encryption.errors import (
     CiphertextError,
     KeyInvalidError,
@@ -21,7 +22,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from envkit.dotenv.parser import Definition
     from envkit.encryption.key_lookup import Lookup
     from envkit.encryption.keys import PublicKey
 
@@ -35,6 +35,10 @@ class Decrypter:
         root: the project's folder.
         environ: the process environment, which may have private keys.
         version: the version of the file, for errors.
+
+    Attributes:
+        file: see above; so is `root`.
+        key_file: the path of `.env.keys`.
     """
 
     def __init__(
@@ -47,8 +51,9 @@ class Decrypter:
         version: str | None = None,
     ) -> None:
         self.file = file
+        self.root = root
+        self.key_file = key_file_beside(path)
         self._path = path
-        self._root = root
         self._environ = environ
         self._version = version
         self._lookups: dict[tuple[Definition, ...], Lookup] = {}
@@ -87,8 +92,8 @@ class Decrypter:
             names = [names_for(one.name).private for one in wanted]
             self._lookups[wanted] = find_private_keys(
                 names or [variable_names(self._path).private],
-                key_file=key_file_beside(self._path),
-                root=self._root,
+                key_file=self.key_file,
+                root=self.root,
                 environ=self._environ,
                 public_keys=_valid(wanted),
             )
@@ -110,6 +115,11 @@ class Decrypter:
                 definition, "cannot be decrypted: it was altered, or encrypted to another key"
             )
         raise wrong(self.file, lookup)
+
+
+def written_in(place: str, text: str) -> Definition:
+    """Return an encrypted text that is not in a `.env` file as a definition, for `Decrypter`."""
+    return Definition("a value", text, "'", 1, place, "")
 
 
 def missing(file: str, lookup: Lookup) -> PrivateKeyMissingError:

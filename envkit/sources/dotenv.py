@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
     from typing import ClassVar
 
+    from envkit.dotenv.parser import Definition
     from envkit.encryption.reading import Decrypter
     from envkit.errors import EnvkitError
     from envkit.profile.placeholder import Reference
@@ -151,6 +152,10 @@ class DotenvSource:
             expected=expected,
             timeout_seconds=self._deadline.remaining_seconds(),
         )
+
+    def public_keys(self, ref: Reference) -> Sequence[Definition]:
+        """Return the public keys of the file that has a variable; usually one or none."""
+        return self._file_with(ref).content.public_keys
 
     def read_variables(
         self, ref: Reference, variables: Iterable[str]

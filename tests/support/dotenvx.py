@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from envkit.dotenv.parser import Definition, split
 from envkit.encryption.keys import PrivateKey, parse_private_keys
+from envkit.encryption.values import encrypt
 from envkit.secret import Secret
 from support.vectors import DATA
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
 
 FOLDER = DATA / "dotenvx"
 FILE = (FOLDER / "dot-env.production").read_text("utf-8")
@@ -31,10 +36,22 @@ def private_key() -> PrivateKey:
 
 def write_pair(folder: Path, *, file: str = ".env.production") -> Path:
     """Write the encrypted file and its key into a folder; return the path of the file."""
-    keys = folder / ".env.keys"
-    keys.write_text(KEY_FILE, "utf-8")
-    keys.chmod(0o600)
+    write_keys(folder, KEY_FILE)
     path = folder / file
     path.write_text(FILE, "utf-8")
     path.chmod(0o600)
     return path
+
+
+def write_keys(folder: Path, text: str) -> Path:
+    path = folder / ".env.keys"
+    path.write_text(text, "utf-8")
+    path.chmod(0o600)
+    return path
+
+
+def encrypted_text(values: Mapping[str, str], public_name: str = PUBLIC_NAME) -> str:
+    """Return a file in which values are encrypted to the recorded key."""
+    key = private_key().public_key()
+    lines = [f"{name}='{encrypt(value, key)}'\n" for name, value in values.items()]
+    return "".join([f'{public_name}="{key}"\n', *lines])
