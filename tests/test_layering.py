@@ -54,8 +54,8 @@ ALLOWED = {
     "api": "comparison errors resolution",
     "testing": "_internal errors profile rotation rotation_state secret sources",
     "cli": (
-        "_internal audit checks comparison detection dotenv editing encryption env_files errors git "
-        "launch profile promotion resident resolution rotation rotation_state scaffold secret "
+        "_internal audit checks comparison detection dotenv editing encryption env_files errors "
+        "git launch profile promotion resident resolution rotation rotation_state scaffold secret "
         "sources trust"
     ),
     "__main__": "cli",
