@@ -276,8 +276,18 @@ def encrypt_edited(
 
 
 def definitions(text: str, *, path: str) -> list[Definition]:
-    """Return all definitions of a file, also those of its public keys."""
-    return [piece for piece in _pieces(text, path=path) if isinstance(piece, Definition)]
+    """Return all definitions of a file, also those of its public keys.
+
+    Raises:
+        DotenvError: the file has an unresolved merge conflict.
+    """
+    found = []
+    for piece in _pieces(text, path=path):
+        if isinstance(piece, Definition):
+            found.append(piece)
+        elif isinstance(piece, OddLine) and piece.conflict:
+            raise piece.error
+    return found
 
 
 def _pieces(text: str, *, path: str) -> Iterator[Piece]:
