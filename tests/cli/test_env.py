@@ -347,6 +347,37 @@ def test_a_typed_value_is_hidden(encrypted):
     assert "NEW=typed-1" in ran(encrypted, "env", "decrypt", "-e", "prod", "-o", "-").stdout
 
 
+@pytest.mark.parametrize("profile", [True, False])
+def test_values_that_several_processes_set_at_once_are_all_in_the_file(encrypted, profile):
+    if not profile:
+        (encrypted.profiles / "prod.toml").unlink()
+    names = [f"VALUE_{number}" for number in range(6)]
+    env = {**os.environ, **encrypted.environ}
+    started = [
+        subprocess.Popen(
+            [*_ENVKIT, "env", "set", name, "--env", "prod"],
+            cwd=encrypted.root,
+            env=env,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+        )
+        for name in names
+    ]
+    for process, name in zip(started, names, strict=True):
+        _, stderr = process.communicate(f"of {name}".encode(), 60)
+        assert process.returncode == 0, stderr
+    text = ran(encrypted, "env", "decrypt", "--env", "prod", "-o", "-").stdout
+    assert [name for name in names if f"{name}='of {name}'" not in text] == []
+
+
+def test_a_file_with_an_odd_name_can_be_changed(project):
+    name = "a $b,*?%.env"
+    ran(project, "env", "init", "--file", name)
+    ran(project, "env", "set", "A", "--file", name, input="1")
+    assert "A=1" in ran(project, "env", "decrypt", "--file", name, "-o", "-").stdout
+
+
 def edited(project, script, status=0):
     runtime = project.root.parent / "runtime"
     runtime.mkdir(mode=0o700, exist_ok=True)
