@@ -12,6 +12,7 @@ import pytest
 
 from envkit.encryption.keys import generate
 from support.checking import git
+from support.permissions import as_nobody, folder_of_nobody
 from support.process import program, run_here
 from support.sessions import replay, sessions
 from support.vectors import DATA
@@ -689,3 +690,21 @@ def test_a_read_only_checkout_is_refused_before_a_key_is_made(shop):
     done = ran(shop, "env", "init", "--env", "prod", status=6)
     assert "cannot replace .env.prod: it is read-only" in done.stderr
     assert not (shop.root / ".env.keys").exists()
+
+
+def test_a_folder_that_the_user_cannot_write_is_refused_before_a_key_is_made():
+    with folder_of_nobody() as folder:
+        (folder / ".env.prod").write_text("A=1\n")
+        (folder / ".env.prod").chmod(0o644)
+        folder.chmod(0o555)
+        before = os.getcwd()
+        os.chdir(folder)
+        try:
+            with as_nobody():
+                done = run_here("env", "init", "--env", "prod")
+        finally:
+            os.chdir(before)
+            folder.chmod(0o755)
+        assert done.returncode == 6
+        assert "cannot write .env.prod: permission denied" in done.stderr
+        assert sorted(os.listdir(folder)) == [".env.prod"]
