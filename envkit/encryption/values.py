@@ -19,8 +19,6 @@ Reference: https://github.com/ecies/js, with its defaults
 from __future__ import annotations
 
 import binascii
-import hashlib
-import hmac
 import os
 
 from envkit._internal.named_tuple import NamedTuple
@@ -111,9 +109,9 @@ def decrypt(text: str, private_keys: Iterable[PrivateKey]) -> str | None:
     peer = ec.EllipticCurvePublicKey.from_encoded_point(curve, ephemeral.to_bytes())
     for private_key in private_keys:
         x = _number(private_key.load().exchange(ec.ECDH(), peer))
-        for odd in (False, True):
-            shared = decompress(x, odd=odd)
-            assert shared is not None  # noqa: S101 - x is that of a point
+        even = decompress(x, odd=False)
+        assert even is not None  # noqa: S101 - x is that of a point
+        for shared in (even, PublicKey(x, FIELD - even.y)):
             try:
                 data = AESGCM(_aes_key(ephemeral, shared)).decrypt(nonce, ciphertext + tag, None)
             except InvalidTag:
@@ -153,8 +151,18 @@ def _number(data: bytes) -> int:
 
 def _aes_key(ephemeral: PublicKey, shared: PublicKey) -> bytes:
     """Return the AES key: HKDF with an empty salt and info, of 32 bytes."""
-    secret = hmac.digest(bytes(32), ephemeral.to_bytes() + shared.to_bytes(), hashlib.sha256)
-    return hmac.digest(secret, b"\x01", hashlib.sha256)
+    secret = _hmac(bytes(32), ephemeral.to_bytes() + shared.to_bytes())
+    return _hmac(secret, b"\x01")
+
+
+def _hmac(key: bytes, data: bytes) -> bytes:
+    # the standard library's hashlib takes 4 ms to import, as it loads another OpenSSL
+    from cryptography.hazmat.primitives.hashes import SHA256
+    from cryptography.hazmat.primitives.hmac import HMAC
+
+    code = HMAC(key, SHA256())
+    code.update(data)
+    return code.finalize()
 
 
 def _shared_point(x: int, following_x: int, public_key: PublicKey) -> PublicKey:
