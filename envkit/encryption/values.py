@@ -30,6 +30,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
     from envkit.encryption.keys import PrivateKey
 
 PLAIN_SUFFIX = "_PLAIN"  # variables whose names end so are never encrypted
@@ -102,8 +104,8 @@ def decrypt(text: str, private_keys: Iterable[PrivateKey]) -> str | None:
     """
     from cryptography.exceptions import InvalidTag
     from cryptography.hazmat.primitives.asymmetric import ec
-    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+    aes_gcm = _aes_gcm()
     ephemeral, nonce, tag, ciphertext = parts(text)
     curve = ec.SECP256K1()
     peer = ec.EllipticCurvePublicKey.from_encoded_point(curve, ephemeral.to_bytes())
@@ -113,7 +115,7 @@ def decrypt(text: str, private_keys: Iterable[PrivateKey]) -> str | None:
         assert even is not None  # noqa: S101 - x is that of a point
         for shared in (even, PublicKey(x, FIELD - even.y)):
             try:
-                data = AESGCM(_aes_key(ephemeral, shared)).decrypt(nonce, ciphertext + tag, None)
+                data = aes_gcm(_aes_key(ephemeral, shared)).decrypt(nonce, ciphertext + tag, None)
             except InvalidTag:
                 continue
             return data.decode("utf-8", "surrogateescape")
@@ -153,6 +155,19 @@ def _aes_key(ephemeral: PublicKey, shared: PublicKey) -> bytes:
     """Return the AES key: HKDF with an empty salt and info, of 32 bytes."""
     secret = _hmac(bytes(32), ephemeral.to_bytes() + shared.to_bytes())
     return _hmac(secret, b"\x01")
+
+
+def _aes_gcm() -> type[AESGCM]:
+    """Return the class AESGCM, without the modules of other ciphers if that is possible."""
+    try:
+        from cryptography.hazmat.bindings._rust import openssl
+
+        found: type[AESGCM] = openssl.aead.AESGCM
+    except (ImportError, AttributeError):  # another version of cryptography
+        from cryptography.hazmat.primitives.ciphers import aead
+
+        found = aead.AESGCM
+    return found
 
 
 def _hmac(key: bytes, data: bytes) -> bytes:
