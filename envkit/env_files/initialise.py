@@ -82,7 +82,7 @@ def initialise(
     new_key = None
     wrote_file = False
     if before is None or before.key is None:
-        names = variable_names(file.path)
+        names = variable_names(file.beside)
         key = _known_key(file, names, keys_path, environ)
         if key is None:
             key, new_key = generate(), keys_path
@@ -111,7 +111,8 @@ def _check(file: EnvFile, keys_path: str, environ: Mapping[str, str]) -> None:
         shown = display_path(keys_path)
         raise WriteRefusedError(
             f"git tracks {shown}: anyone who has the repository can read the values",
-            hint=f"run: git rm --cached {shown}; then replace the keys: envkit env rotate-key",
+            hint=f"run: git rm --cached {shown}; then replace the key pair: envkit env rotate-key "
+            f"{file.option}",
         )
 
 

@@ -16,7 +16,7 @@ from envkit._internal.git import find_repository
 from envkit._internal.os_errors import reason_of
 from envkit._internal.paths import display_path
 from envkit.dotenv.editor import set_value
-from envkit.dotenv.file import LIMIT_BYTES
+from envkit.dotenv.file import LIMIT_BYTES, parse
 from envkit.dotenv.parser import decode, encode
 from envkit.encryption.key_lookup import KEY_FILE
 from envkit.errors import UsageError
@@ -36,7 +36,7 @@ _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 def add_key(path: str, name: str, key: PrivateKey, *, timeout_seconds: float) -> None:
-    """Add a private key to a file of keys; the caller knows that the name is not in it.
+    """Add a private key to a file of keys, before those that the name has already.
 
     Args:
         path: the absolute path of the file, in a folder without links.
@@ -55,8 +55,9 @@ def add_key(path: str, name: str, key: PrivateKey, *, timeout_seconds: float) ->
                 text = decode(read_own(path, LIMIT_BYTES)[0], path=shown)
             except FileNotFoundError:
                 text = _HEAD
-            changed = set_value(text, name, key.text.reveal(), path=shown)
-            write_own(path, encode(changed))
+            known = parse(text, path=shown, expand=False).get(name)
+            digits = [key.text.reveal(), *filter(None, [known.value if known else ""])]
+            write_own(path, encode(set_value(text, name, ",".join(digits), path=shown)))
     except OSError as error:
         raise write_failure(path, error) from None
 

@@ -367,24 +367,34 @@ def test_a_typed_value_is_hidden(encrypted):
     assert "NEW=typed-1" in ran(encrypted, "env", "decrypt", "-e", "prod", "-o", "-").stdout
 
 
-def test_values_that_several_processes_set_at_once_are_all_in_the_file(encrypted):
-    (encrypted.profiles / "prod.toml").unlink()
-    names = [f"VALUE_{number}" for number in range(4)]
-    env = {**os.environ, **encrypted.environ}
+def at_once(project, *commands):
+    """Run commands concurrently, each with its input."""
     started = [
         subprocess.Popen(
-            [*_ENVKIT, "env", "set", name, "--env", "prod"],
-            cwd=encrypted.root,
-            env=env,
+            [*_ENVKIT, "env", *arguments, "--env", "prod"],
+            cwd=project.root,
+            env={**os.environ, **project.environ},
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
         )
-        for name in names
+        for arguments, _ in commands
     ]
-    for process, name in zip(started, names, strict=True):
-        _, stderr = process.communicate(f"of {name}".encode(), 60)
+    for process, (_, typed) in zip(started, commands, strict=True):
+        _, stderr = process.communicate(typed.encode(), 60)
         assert process.returncode == 0, stderr
+
+
+def test_several_inits_at_once_leave_a_file_that_can_be_read(shop):
+    at_once(shop, *[(("init",), "")] * 4)
+    ran(shop, "env", "set", "DB_PASSWORD", "--env", "prod", input=SECRET)
+    assert value_of(shop) == SECRET
+
+
+def test_values_that_several_processes_set_at_once_are_all_in_the_file(encrypted):
+    (encrypted.profiles / "prod.toml").unlink()
+    names = [f"VALUE_{number}" for number in range(4)]
+    at_once(encrypted, *((("set", name), f"of {name}") for name in names))
     text = ran(encrypted, "env", "decrypt", "--env", "prod", "-o", "-").stdout
     assert [name for name in names if f"{name}='of {name}'" not in text] == []
 

@@ -28,7 +28,7 @@ def decrypt(
     timeout: Timeout = None,
     profiles: Profiles = None,
 ) -> int:
-    """Decrypt a whole file in place, after a question, or to --output."""
+    """Decrypt a whole file: in place, or to --output."""
     target = chosen(env, file, profiles, timeout)
     if output is None and not yes and not is_interactive():
         raise UsageError(

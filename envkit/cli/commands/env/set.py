@@ -56,7 +56,10 @@ def set(  # noqa: A001 - the command's name
     timeout: Timeout = None,
     profiles: Profiles = None,
 ) -> int:
-    """Add or change an encrypted value: type it, pipe it in, or read it from a file."""
+    """Add or change an encrypted value.
+
+    Type it, pipe it in, or read it from a file.
+    """
     if value or "=" in name:
         raise UsageError(
             "the value is on the command line, where other users can see it",
