@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 ROTATION_SUFFIX = ".envkit-rotation"  # ends the name of a rotation record beside the file
 
 _HEAD = """\
-# Private keys: whoever has one can read the values of its file.
+# Private keys: with one, anyone can read the values of its file.
 # Never commit this file. Keep a copy in a safe place: a lost key cannot be recovered.
 """
 _RECORD_BYTES = 4 * LIMIT_BYTES
