@@ -21,20 +21,25 @@ ALLOWED = {
     "secret": "errors",
     "_internal": "errors",
     "dotenv": "_internal errors",
+    "encryption": "_internal dotenv errors secret",
     "profile": "_internal dotenv errors",
     "trust": "_internal errors profile",
-    "sources": "_internal dotenv errors profile secret trust",
+    "sources": "_internal dotenv encryption errors profile secret trust",
     "resolution": "_internal errors profile secret sources trust",
     "audit": "_internal errors profile resolution",
     "detection": "",
     "notification": "_internal errors profile resolution",
-    "rotation_state": "_internal errors notification profile secret sources",
+    "rotation_state": "_internal encryption errors notification profile secret sources",
     "launch": "_internal detection dotenv errors resolution secret",
     "resident": "_internal audit errors launch profile resolution secret sources",
     "integrations": "_internal errors resident secret",
     "agent": "_internal audit errors launch profile resident resolution sources trust",
-    "comparison": "_internal detection dotenv errors profile resolution secret sources",
-    "editing": "_internal dotenv errors profile resolution rotation_state secret sources",
+    "comparison": (
+        "_internal detection dotenv encryption errors profile resolution secret sources"
+    ),
+    "editing": (
+        "_internal dotenv encryption errors profile resolution rotation_state secret sources"
+    ),
     "promotion": (
         "_internal detection editing errors profile resolution rotation_state secret sources"
     ),
@@ -43,18 +48,23 @@ ALLOWED = {
     ),
     "code": "_internal errors",
     "checks": (
-        "_internal audit code comparison detection dotenv errors profile resident resolution "
-        "rotation rotation_state sources trust"
+        "_internal audit code comparison detection dotenv encryption errors profile resident "
+        "resolution rotation rotation_state sources trust"
     ),
     "scan": (
         "_internal checks comparison detection errors profile resolution rotation secret sources"
     ),
     "scaffold": "_internal dotenv errors profile",
+    "git": "_internal dotenv encryption errors scaffold",
+    "env_files": (
+        "_internal dotenv editing encryption errors git profile rotation_state secret sources"
+    ),
     "api": "comparison errors resolution",
     "testing": "_internal errors profile rotation rotation_state secret sources",
     "cli": (
-        "_internal agent audit checks comparison detection dotenv editing errors launch profile "
-        "promotion resident resolution rotation rotation_state scaffold scan secret sources trust"
+        "_internal agent audit checks comparison detection dotenv editing encryption env_files "
+        "errors git launch profile promotion resident resolution rotation rotation_state scaffold "
+        "scan secret sources trust"
     ),
     "__main__": "cli launch",
 }

@@ -54,6 +54,10 @@ class Repository:
         found = _run(self.root, self._environ, "check-ignore", "-z", "--stdin", stdin=listed)
         return {inside[name[2:]] for name in _names(found) if name[2:] in inside}
 
+    def ask(self, *arguments: str, stdin: str = "") -> str | None:
+        """Return the output of a git command, run at the root; None if it fails."""
+        return _run(self.root, self._environ, *arguments, stdin=stdin)
+
     def contains(self, path: str) -> bool:
         """Return whether an absolute path is below the root."""
         return bool(self._inside([path]))
@@ -87,27 +91,42 @@ def _names(listed: str | None) -> list[str]:
 
 
 def git_command(
-    folder: str, environ: Mapping[str, str], *arguments: str
+    folder: str, environ: Mapping[str, str], *arguments: str, in_hook: bool = False
 ) -> tuple[list[str], dict[str, str]]:
-    """Return a query of git as words, and the environment to run it in."""
-    clean = {name: value for name, value in environ.items() if name not in _OF_HOOKS}
+    """Return a query of git as words, and the environment to run it in.
+
+    Args:
+        folder: where git runs.
+        environ: the process environment.
+        arguments: the command of git and its arguments.
+        in_hook: whether to query the commit in progress, which a hook's environment describes.
+    """
+    kept = () if in_hook else _OF_HOOKS
+    clean = {name: value for name, value in environ.items() if name not in kept}
     return ["git", *_HARMLESS, "-C", folder, *arguments], {**clean, **_QUIET}
 
 
 def _run(folder: str, environ: Mapping[str, str], *arguments: str, stdin: str = "") -> str | None:
     """Return the output of a git command; None if it fails or git is not installed."""
+    data = stdin.encode("utf-8", "surrogateescape")
+    found = output_of(git_command(folder, environ, *arguments), data)
+    return None if found is None else found.decode("utf-8", "surrogateescape")
+
+
+def output_of(command: tuple[list[str], dict[str, str]], stdin: bytes = b"") -> bytes | None:
+    """Return the output of a `git_command`; None if it fails or git is not installed."""
     import subprocess
 
-    command, clean = git_command(folder, environ, *arguments)
+    words, environ = command
     try:
         done = subprocess.run(  # noqa: S603 - a fixed program, and no shell
-            command,
-            input=stdin.encode("utf-8", "surrogateescape"),
+            words,
+            input=stdin,
             capture_output=True,
-            env=clean,
+            env=environ,
             timeout=_TIMEOUT_SECONDS,
             check=False,
         )
     except (OSError, subprocess.TimeoutExpired):
         return None
-    return done.stdout.decode("utf-8", "surrogateescape") if done.returncode == 0 else None
+    return done.stdout if done.returncode == 0 else None

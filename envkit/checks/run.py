@@ -59,7 +59,7 @@ FAMILIES = (
     Family(pins.find, ("stale-pin",)),
     Family(reuse.find, ("reused",)),
     Family(literals.find, ("literal-secret", "possible-secret")),
-    Family(files.find, ("file-exposed", "file-tracked", "file-not-ignored")),
+    Family(files.find, ("file-exposed", "file-tracked", "file-not-ignored", "file-half-plain")),
     Family(dotenv_text.find, dotenv_text.CODES),
     Family(rotations.find),
     Family(rotations.find_unused, ("rotation-unused",)),

@@ -53,7 +53,7 @@ VARIABLES = {
     "ENVKIT_TRUST": "What profiles may do without asking you: `1` for everything, or a list.",
     "ENVKIT_DEBUG": "Set to `1` to show where in the code an error was raised. Never shows values.",
     "NO_COLOR": "Set to any value to disable colors on a terminal.",
-    "VISUAL, EDITOR": "Editor of `envkit edit`.",
+    "VISUAL, EDITOR": "Editor of `envkit edit` and `envkit env edit`.",
 }
 
 
@@ -83,6 +83,7 @@ _INSPECTION = "docs/guides/inspect.md"
 _CHANGES = "docs/guides/changing-values.md"
 _AUDIT = "docs/guides/audit.md"
 _AGENT = "docs/guides/agent.md"
+_IN_GIT = "docs/guides/secrets-in-git.md"
 
 # by the words after `envkit`, in the order of the help
 NOTES = {
@@ -151,6 +152,20 @@ NOTES = {
         _AUDIT, (0, 1, 2, 6), {0: "The log is intact.", 1: "The log was modified."}
     ),
     "audit anchor": Notes(_AUDIT, (0, 2, 6)),
+    "env": Notes(_IN_GIT, ()),
+    "env init": Notes(_IN_GIT, (0, 2, 3, 6, 7)),
+    "env encrypt": Notes(_IN_GIT, (0, 2, 3, 6, 7)),
+    "env decrypt": Notes(_IN_GIT, (0, 2, 3, 6, 7)),
+    "env set": Notes(_IN_GIT, (0, 2, 3, 6, 7)),
+    "env edit": Notes(_IN_GIT, (0, 1, 2, 3, 6, 7), {1: "The editor failed."}),
+    "env keys": Notes(_IN_GIT, (0, 2, 3, 6)),
+    "env rotate-key": Notes(_IN_GIT, (0, 2, 3, 6, 7)),
+    "env textconv": Notes(_IN_GIT, (0, 2)),
+    "env hook": Notes(_IN_GIT, ()),
+    "env hook install": Notes(_IN_GIT, (0, 2, 6)),
+    "env hook run": Notes(
+        _IN_GIT, (0, 1, 2), {0: "The staged files may be committed.", 1: "They may not."}
+    ),
     "init": Notes("docs/guides/init.md", (0, 2, 3, 6)),
     "doctor": Notes(
         _INSPECTION, (0, 1, 2, 6), {0: "No errors were found.", 1: "Errors were found."}

@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
 # in the order of the help; each is a function with that name in envkit/cli/commands/NAME.py, or
 # a group of commands in envkit/cli/commands/NAME/group.py
-GROUPS = ("rotate",)
+GROUPS = ("env", "rotate")
 LAZY = (
     *("list", "show", "diff", "check", "scan"),
     *("set", "unset", "edit", "promote", "history", "rollback", "rotate", "audit"),
-    *("init", "doctor", "trust", "agent", "hook"),
+    *("env", "init", "doctor", "trust", "agent", "hook"),
 )
 
 

@@ -71,7 +71,7 @@ def complete(team, bin_folder, tmp_path, script):
 
 COMMANDS = (
     "exec get export list show diff check scan set unset edit promote history rollback rotate "
-    "audit init doctor trust agent hook"
+    "audit env init doctor trust agent hook"
 )
 # a typed line up to the cursor, and the completions for bash
 COMPLETIONS = [
@@ -87,6 +87,11 @@ COMPLETIONS = [
         ),
     ),
     ("envkit get --e", "--env"),
+    ("envkit env ", "init encrypt decrypt set edit keys rotate-key textconv hook"),
+    ("envkit env hook ", "install run"),
+    ("envkit env set --env ", "broken dev staging"),
+    ("envkit env set --env dev D", "DATABASE_URL"),
+    ("envkit env rotate-key --d", "--drop-old"),
     ("envkit export --format d", "dotenv docker"),
     ("envkit show --format ", "table json"),
     ("envkit exec --env dev -- ls --", ""),
