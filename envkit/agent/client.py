@@ -1,6 +1,6 @@
 """Ask the agent, on the hot path: needs neither `socket` nor `json`, which cost 10 ms.
 
-    answer = ask(socket_path(os.environ), question, os.environb)     # or raises Unusable
+    answer = ask(socket_path(os.environ), items, os.environb, 15.0)     # or raises Unusable
 
 The client checks the agent's user before it sends anything. It waits for at most 200 ms without
 a sign of life; while the agent reads a store, it says so ten times a second.
@@ -20,10 +20,13 @@ from envkit.agent.wire import (
     MAX_ANSWER_BYTES,
     NEED,
     OTHER_VERSION,
+    USUAL,
     VARIABLES,
     WAIT,
     WireError,
     frame,
+    frame_of,
+    packed_pairs,
     read_answer,
     read_header,
     selected,
@@ -35,7 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Any
 
-    from envkit.agent.wire import Answer, Question
+    from envkit.agent.wire import Answer
 
 SILENCE_SECONDS = 0.2
 ROUNDS = 4  # of variables that the agent asks for
@@ -43,20 +46,26 @@ _CREDENTIALS_BYTES = 12  # struct ucred: pid, uid, gid
 _PIECE_BYTES = 1 << 20
 
 
-def ask(path: str, question: Question, environ: Mapping[bytes, bytes]) -> Answer:
+def ask(
+    path: str,
+    question: Sequence[bytes],
+    environ: Mapping[bytes, bytes],
+    timeout_seconds: float,
+) -> Answer:
     """Return the agent's answer to a question.
 
     Args:
         path: of the agent's socket.
-        question: what to ask.
-        environ: of this process; only variables that the agent names are sent.
+        question: what `question_items` returns.
+        environ: of this process; only USUAL variables, and those that the agent names, are sent.
+        timeout_seconds: how long to wait while the agent reads a store.
 
     Raises:
         Unusable: there is no agent, it does not answer, or what it says makes no sense.
     """
-    end = monotonic() + question.timeout_seconds
+    end = monotonic() + timeout_seconds
     with Connection(path) as agent:
-        agent.send(frame(ASK, question.items()))
+        agent.send(frame(ASK, [*question, packed_pairs(selected(environ, USUAL))]))
         named: list[bytes] = []
         asked = 0
         while True:
@@ -71,8 +80,7 @@ def ask(path: str, question: Question, environ: Mapping[bytes, bytes]) -> Answer
             elif kind == NEED and asked < ROUNDS:
                 asked += 1
                 named += items
-                pairs = selected(environ, named)
-                agent.send(frame(VARIABLES, [one for pair in pairs.items() for one in pair]))
+                agent.send(frame_of(VARIABLES, packed_pairs(selected(environ, named))))
             elif kind == DECLINED:
                 reason = b"".join(items).decode("utf-8", "replace")
                 raise Unusable(f"the agent does not answer: {reason}", declined=True)

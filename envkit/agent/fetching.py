@@ -23,12 +23,11 @@ from envkit.agent.wire import (
     DECLINED,
     MAX_ANSWER_BYTES,
     Answer,
-    frame,
     os_decode,
     os_encode,
     pack,
 )
-from envkit.audit.log import versions_of
+from envkit.audit.log import used, versions_of
 from envkit.errors import EnvkitError
 from envkit.launch.loaders import loading_variables
 from envkit.resolution.fetch import ask
@@ -47,8 +46,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from typing import Any
 
+    from envkit.agent.question import Question
     from envkit.agent.recording import RecordingEnviron
-    from envkit.agent.wire import Question
     from envkit.profile.placeholder import Reference
     from envkit.resident.forked import Send
     from envkit.resolution.environment import Environment
@@ -57,7 +56,8 @@ if TYPE_CHECKING:
 # what a child sends: (kind, ...)
 NEEDS = "needs"  # patterns of variables, before any store is asked
 DECLINES = "declines"  # the reason
-FOUND = "found"  # the frame, the files, further variables, the environment, whether to keep it
+FOUND = "found"  # the reply, the files, further variables, the environment, whether to keep it
+ROOM_BYTES = 64  # for the heads of items
 # files whose creation changes what a client of such a store does
 _HOME_FILES = {
     "vault": (".vault", ".bao", ".vault-token", ".netrc", "_netrc"),
@@ -139,7 +139,7 @@ def _read(
     files.update(signatures(set(_files(question, prepared, own)) - files.keys()))
     name = joined([one.profile for one in prepared])
     if reason := _never_kept(prepared):
-        refusal = frame(DECLINED, [reason.encode()])
+        refusal = (DECLINED, pack([reason.encode()]))
         return (FOUND, refusal, files, _further(own, asked), name, were_old(files, began))
     _refuse_pipes(files)
     wanted, needless = _wanted(prepared)
@@ -154,24 +154,25 @@ def _read(
         raise _DeclineError("it depends on more than the agent knows")
     if question.names and question.names[0] not in environment:
         raise _DeclineError("value-absent")
-    data = frame(ANSWER, _of(environment, [one.profile.name for one in prepared]).items())
-    if len(data) > MAX_ANSWER_BYTES:
+    body, used_ = _of(environment, [one.profile.name for one in prepared])
+    if len(body) + len(used_) > MAX_ANSWER_BYTES - ROOM_BYTES:
         raise _DeclineError("the environment is too large")
     own.missing -= needless
     further = dict.fromkeys((*_further(own, asked), *_further(of_libraries, asked)))
-    return (FOUND, data, files, list(further), name, were_old(files, began))
+    return (FOUND, (ANSWER, body, used_), files, list(further), name, were_old(files, began))
 
 
-def _of(environment: Environment, profiles: Iterable[str]) -> Answer:
+def _of(environment: Environment, profiles: Sequence[str]) -> tuple[bytes, bytes]:
+    """Return the body of an answer, and what the audit log says of it."""
     variables = list(environment.variables())
-    versions = versions_of(variables)
-    return Answer(
-        [os_encode(name) for name in profiles],
+    names = [one.name for one in variables]
+    answer = Answer(
         [os_encode(name) for name in sorted(environment.bootstrap)],
-        [os_encode(one.name) for one in variables],
+        [os_encode(name) for name in names],
         [one.value.to_bytes() for one in variables],
-        [pack(map(os_encode, versions.get(one.name, ()))) for one in variables],
+        b"",
     )
+    return answer.body(), os_encode(used(profiles, names, versions_of(variables)))
 
 
 def _never_kept(prepared: Sequence[PreparedProfile]) -> str:

@@ -13,9 +13,7 @@ from time import monotonic
 from envkit import __version__
 from envkit.agent.client import ask
 from envkit.agent.folder import Unusable, socket_path
-from envkit.agent.wire import Question, unpack
-from envkit.audit import log
-from envkit.audit.log import Entry
+from envkit.agent.wire import question_items
 from envkit.cli.options import WATCHING, parse
 
 TYPE_CHECKING = False
@@ -25,6 +23,8 @@ if TYPE_CHECKING:
     from envkit.agent.wire import Answer
     from envkit.cli.options import Arguments
     from envkit.errors import AgentError, UsageError
+
+    Question = tuple[list[bytes], float]  # its items, and the timeout in seconds
 
 AUTO, REQUIRE = "auto", "require"
 INTERRUPTED = 130
@@ -65,7 +65,7 @@ def run(command: str, arguments: Sequence[str], mode: str) -> Outcome:
         end_on_signals()
     began = monotonic()
     try:
-        answer = _answer(asked, mode)
+        answer = _answer(*asked, mode)
     except Unusable as reason:
         if mode == REQUIRE and not reason.declined:
             return Outcome(_report(_unusable(reason), command, arguments))
@@ -85,27 +85,31 @@ def _question(command: str, arguments: Sequence[str]) -> tuple[Arguments, Questi
             return None
         if not given.rest or not given.rest[0] or (command == "get" and len(given.rest) > 1):
             return None
-        log.destination(os.environ)
         overrides = [word for pair in given.overrides.items() for word in pair]
-        return given, Question(
+        seconds = given.timeout_seconds
+        items = question_items(
             __version__,
             os.getcwd(),
-            given.one("profiles"),
-            given.many("env"),
-            given.many("only"),
-            given.many("except"),
-            given.rest if command == "get" else (),
-            overrides,
-            given.timeout_seconds,
+            (
+                *(given.many("profiles")[-1:], given.many("env")),
+                *(given.many("only"), given.many("except")),
+                *(given.rest if command == "get" else (), overrides),
+            ),
+            *(command, _reason(given) or "", str(seconds)),
         )
     except Exception:  # noqa: BLE001 - it is raised again without the agent
         return None
+    return given, (items, seconds)
 
 
-def _answer(question: Question, mode: str) -> Answer:
+def _reason(given: Arguments) -> str | None:
+    return (given.one("reason") or os.environ.get("ENVKIT_REASON", "")).strip() or None
+
+
+def _answer(question: Sequence[bytes], timeout_seconds: float, mode: str) -> Answer:
     """Ask the agent. If there is none, start one: for the next command, or if required for this."""
     try:
-        return ask(socket_path(os.environ), question, os.environb)
+        return ask(socket_path(os.environ), question, os.environb, timeout_seconds)
     except Unusable as reason:
         if not reason.absent or (mode == AUTO and os.getpid() == 1):
             raise
@@ -118,33 +122,30 @@ def _answer(question: Question, mode: str) -> Answer:
     from envkit.agent.control import start
 
     start(os.environ)
-    return ask(socket_path(os.environ), question, os.environb)
+    return ask(socket_path(os.environ), question, os.environb, timeout_seconds)
 
 
 def _finish(command: str, arguments: Sequence[str], given: Arguments, answer: Answer) -> int:
-    names = [name.decode("utf-8", "surrogateescape") for name in answer.names]
-    versions = {
-        name: [one.decode("utf-8", "surrogateescape") for one in unpack(all_)]
-        for name, all_ in zip(names, answer.versions, strict=True)
-        if all_
-    }
-    profiles = [name.decode("utf-8", "surrogateescape") for name in answer.profiles]
-    reason = (given.one("reason") or os.environ.get("ENVKIT_REASON", "")).strip() or None
     try:
-        log.record(Entry(command, profiles, names, versions, reason), os.environ)
-    except Exception as error:
-        from envkit.errors import AuditError
-
-        if not isinstance(error, AuditError):
-            raise
-        # only a protected profile requires the record, and the agent keeps none
-    try:
-        return _FINISH[command](given, answer, names)
+        if answer.unrecorded:
+            _record(command, answer.unrecorded.decode("utf-8", "surrogateescape"), given)
+        return _FINISH[command](given, answer)
     except Exception as error:  # noqa: BLE001 - `guarded` reports each kind of error
         return _report(error, command, arguments)
 
 
-def _exec(given: Arguments, answer: Answer, names: Sequence[str]) -> int:
+def _record(command: str, used: str, given: Arguments) -> None:
+    """Add what was read to the audit log, where the agent could not do that."""
+    from envkit.audit import log
+    from envkit.errors import AuditError
+
+    try:
+        log.record_line(log.line_of(command, used, _reason(given)), os.environ)
+    except AuditError:
+        return  # only a protected profile requires the record, and the agent keeps none
+
+
+def _exec(given: Arguments, answer: Answer) -> int:
     from envkit.launch.exec import merged, parent_environment, replace_process
 
     passed = merged(
@@ -156,11 +157,11 @@ def _exec(given: Arguments, answer: Answer, names: Sequence[str]) -> int:
     if sys.stderr.isatty() and any("$" in argument for argument in given.rest):
         from envkit.cli.exec.literal_arguments import warn
 
-        warn(given.rest, names)
+        warn(given.rest, [name.decode("utf-8", "surrogateescape") for name in answer.names])
     replace_process(given.rest, passed)
 
 
-def _get(given: Arguments, answer: Answer, names: Sequence[str]) -> int:  # noqa: ARG001
+def _get(_: Arguments, answer: Answer) -> int:
     from envkit.cli.boundary import guarded
 
     value = answer.values[0]
@@ -174,7 +175,7 @@ def _get(given: Arguments, answer: Answer, names: Sequence[str]) -> int:  # noqa
     return guarded(write)
 
 
-_FINISH: dict[str, Callable[[Arguments, Answer, Sequence[str]], int]] = {
+_FINISH: dict[str, Callable[[Arguments, Answer], int]] = {
     "exec": _exec,
     "get": _get,
 }
