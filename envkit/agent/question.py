@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from envkit._internal.clock import DEFAULT_TIMEOUT_SECONDS
 from envkit._internal.named_tuple import NamedTuple
 from envkit.agent.wire import (
     USUAL,
@@ -75,7 +76,7 @@ def read_question(items: Sequence[bytes]) -> Question:
     if len(of_profiles) > 1 or len(texts[4]) % 2:
         raise WireError("a question has other items")
     try:
-        seconds = float(timeout)
+        seconds = float(timeout or DEFAULT_TIMEOUT_SECONDS)
     except ValueError:
         raise WireError("a question has no timeout") from None
     if not 0 < seconds < 86_400:  # also not a NaN

@@ -11,10 +11,9 @@ import sys
 from time import monotonic
 
 from envkit import __version__
-from envkit.agent.client import ask
+from envkit.agent.client import Connection
 from envkit.agent.folder import Unusable, socket_path
 from envkit.agent.wire import question_items
-from envkit.cli.options import WATCHING, parse
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
     from envkit.cli.options import Arguments
     from envkit.errors import AgentError, UsageError
 
-    Question = tuple[list[bytes], float]  # its items, and the timeout in seconds
+    Question = tuple[list[bytes], float | None]  # its items, and the timeout in seconds
 
 AUTO, REQUIRE = "auto", "require"
 INTERRUPTED = 130
@@ -55,30 +54,34 @@ def run(command: str, arguments: Sequence[str], mode: str) -> Outcome:
     """
     if mode not in (AUTO, REQUIRE):
         return Outcome(_report(_wrong_mode(mode), command, arguments))
-    question = _question(command, arguments)
-    if question is None or None in (sys.stdin, sys.stdout, sys.stderr):
+    if command not in _FINISH or None in (sys.stdin, sys.stdout, sys.stderr):
         return Outcome(None)
-    given, asked = question
     if os.getpid() == 1:
         from envkit.launch.exec import end_on_signals
 
         end_on_signals()
     began = monotonic()
+    first = _First()  # the agent wakes up while the command line is parsed
+    question = _question(command, arguments)
+    if question is None:
+        first.close()
+        return Outcome(None)
+    given, asked = question
+    status: int | None = None
     try:
-        answer = _answer(*asked, mode)
+        status = _finish(command, arguments, given, _answer(first, *asked, mode))
     except Unusable as reason:
         if mode == REQUIRE and not reason.declined:
-            return Outcome(_report(_unusable(reason), command, arguments))
-        return Outcome(None, monotonic() - began)
+            status = _report(_unusable(reason), command, arguments)
     except KeyboardInterrupt:
-        return Outcome(INTERRUPTED)
-    return Outcome(_finish(command, arguments, given, answer))
+        status = INTERRUPTED
+    return Outcome(status, monotonic() - began)
 
 
 def _question(command: str, arguments: Sequence[str]) -> tuple[Arguments, Question] | None:
     """Return what to ask the agent; None if it does not answer such a command line."""
-    if command not in _FINISH:
-        return None
+    from envkit.cli.options import WATCHING, parse
+
     try:
         given = parse(command, arguments)
         if given.flag("dry-run") or any(given.flag(one.key) for one in WATCHING):
@@ -86,7 +89,7 @@ def _question(command: str, arguments: Sequence[str]) -> tuple[Arguments, Questi
         if not given.rest or not given.rest[0] or (command == "get" and len(given.rest) > 1):
             return None
         overrides = [word for pair in given.overrides.items() for word in pair]
-        seconds = given.timeout_seconds
+        seconds = None if given.one("timeout") is None else given.timeout_seconds
         items = question_items(
             __version__,
             os.getcwd(),
@@ -95,7 +98,7 @@ def _question(command: str, arguments: Sequence[str]) -> tuple[Arguments, Questi
                 *(given.many("only"), given.many("except")),
                 *(given.rest if command == "get" else (), overrides),
             ),
-            *(command, _reason(given) or "", str(seconds)),
+            *(command, _reason(given) or "", str(seconds or "")),
         )
     except Exception:  # noqa: BLE001 - it is raised again without the agent
         return None
@@ -106,10 +109,34 @@ def _reason(given: Arguments) -> str | None:
     return (given.one("reason") or os.environ.get("ENVKIT_REASON", "")).strip() or None
 
 
-def _answer(question: Sequence[bytes], timeout_seconds: float, mode: str) -> Answer:
+class _First:
+    """The connection to the agent, or the reason why there is none."""
+
+    __slots__ = ("_agent", "_reason")
+
+    def __init__(self) -> None:
+        self._agent: Connection | None = None
+        try:
+            self._agent = Connection(socket_path(os.environ))
+        except Unusable as reason:
+            self._reason = reason
+
+    def close(self) -> None:
+        if self._agent is not None:
+            self._agent.close()
+
+    def agent(self) -> Connection:
+        if self._agent is None:
+            raise self._reason
+        return self._agent
+
+
+def _answer(
+    first: _First, question: Sequence[bytes], timeout_seconds: float | None, mode: str
+) -> Answer:
     """Ask the agent. If there is none, start one: for the next command, or if required for this."""
     try:
-        return ask(socket_path(os.environ), question, os.environb, timeout_seconds)
+        agent = first.agent()
     except Unusable as reason:
         if not reason.absent or (mode == AUTO and os.getpid() == 1):
             raise
@@ -119,10 +146,14 @@ def _answer(question: Sequence[bytes], timeout_seconds: float, mode: str) -> Ans
 
             spawn(os.environ)
             raise
-    from envkit.agent.control import start
+        from envkit.agent.control import start
 
-    start(os.environ)
-    return ask(socket_path(os.environ), question, os.environb, timeout_seconds)
+        start(os.environ)
+        agent = Connection(socket_path(os.environ))
+    with agent:
+        agent.ask(question, os.environb)
+
+        return agent.answer(timeout_seconds)
 
 
 def _finish(command: str, arguments: Sequence[str], given: Arguments, answer: Answer) -> int:

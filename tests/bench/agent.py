@@ -19,7 +19,8 @@ from bench.measure import Bar, Group, measure
 from bench.projects import BARE, BIN, SMALL, Project, values
 from bench.vault import SOURCE
 from envkit import __version__
-from envkit.agent import client, control, wire
+from envkit.agent import client, control
+from envkit.agent.question import Question
 from support.openbao import OpenBao
 
 if TYPE_CHECKING:
@@ -114,20 +115,21 @@ def _many(project: Project, rounds: int) -> Group:
 
 def _server(project: Project, pid: int) -> Group:
     """Return the time of a request and the memory of the agent."""
-    question = wire.Question(
+    question = Question(
         __version__,
         os.getcwd(),
         str(project.folder / "profiles"),
         ["paths"],
         *((), (), (), ()),
-        15.0,
-    )
+        *("exec", "", 15.0),
+    ).items()
     environ = {name.encode(): value.encode() for name, value in project.environ.items()}
     path = control.socket_path(project.environ)
-    client.ask(path, question, environ)
     began = time.perf_counter()
     for _ in range(REQUESTS):
-        client.ask(path, question, environ)
+        with client.Connection(path) as agent:
+            agent.ask(question, environ)
+            agent.answer()
     each_us = (time.perf_counter() - began) / REQUESTS * 1e6
     status = Path(f"/proc/{pid}/status").read_text()
     memory = dict(line.split(":\t") for line in status.splitlines())
