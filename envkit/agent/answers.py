@@ -16,7 +16,7 @@ from envkit.agent.cache import Cache, Entry, Moment, Reply
 from envkit.agent.freshness import is_fresh
 from envkit.agent.key import ALWAYS, Keys
 from envkit.agent.question import unusual
-from envkit.agent.wire import ANSWER, DECLINED, NEED, frame, frame_of, pack, selected
+from envkit.agent.wire import ANSWER, DECLINED, NEED, frame, head_of, pack, selected
 from envkit.resident.forked import Job, JobState
 
 if TYPE_CHECKING:
@@ -228,11 +228,11 @@ def now() -> Moment:
 
 def _end(client: Client, reply: Reply) -> None:
     """Send an answer once it is in the audit log, or a refusal."""
-    body = reply.body
+    last = b""
     if reply.kind == ANSWER:
         assert client.question is not None  # noqa: S101 - `ask` has set it
-        body += pack([unrecorded(client.question, client.offered, client.pid, reply.used)])
-    client.end(frame_of(reply.kind, body))
+        last = pack([unrecorded(client.question, client.offered, client.pid, reply.used)])
+    client.end(head_of(reply.kind, len(reply.body) + len(last)), reply.body, last)
 
 
 def _decline(client: Client, reason: str) -> None:

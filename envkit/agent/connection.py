@@ -88,10 +88,11 @@ class Client:
         if not self._to_send:
             self.send(_WAIT)
 
-    def end(self, data: bytes) -> None:
-        """Send the last frame."""
+    def end(self, *parts: bytes) -> None:
+        """Send the parts of the last frame."""
         self.question = None
-        self.send(data)
+        for part in parts:
+            self.send(part)
         self._ends = True
 
     def write(self) -> None:

@@ -45,7 +45,12 @@ def frame(kind: int, items: Iterable[bytes] = ()) -> bytes:
 
 def frame_of(kind: int, body: bytes) -> bytes:
     """Return one frame with items that were packed before."""
-    return MAGIC + bytes((VERSION, kind)) + len(body).to_bytes(4, "big") + body
+    return head_of(kind, len(body)) + body
+
+
+def head_of(kind: int, length: int) -> bytes:
+    """Return the head of a frame whose body has so many bytes."""
+    return MAGIC + bytes((VERSION, kind)) + length.to_bytes(4, "big")
 
 
 def read_header(header: bytes, limit: int) -> tuple[int, int]:

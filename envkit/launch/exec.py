@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import os
 import sys
-from errno import ENOEXEC
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -129,6 +128,8 @@ def replace_process(command: Sequence[str], environ: Mapping[bytes, bytes]) -> N
     except OSError as error:
         if isinstance(error, NotADirectoryError) and os.sep not in command[0]:
             raise _not_found(command[0]) from None  # an entry of PATH is not a folder
+        from errno import ENOEXEC
+
         from envkit._internal.os_errors import reason_of
 
         reason = reason_of(error, "error")
