@@ -17,6 +17,7 @@ from envkit._internal.files import set_leaving
 from envkit._internal.paths import state_folder
 from envkit.agent.freshness import signatures, were_old
 from envkit.agent.key import OF_TYPES, unasked
+from envkit.agent.question import HOOK
 from envkit.agent.recording import StartsProgramError, record, take_over_environment
 from envkit.agent.wire import (
     ANSWER,
@@ -34,6 +35,7 @@ from envkit.resolution.fetch import ask
 from envkit.resolution.last_known_good.use import with_fallback
 from envkit.resolution.prepare import joined, prepare
 from envkit.resolution.resolve import resolve_prepared
+from envkit.resolution.value_files import value_files
 from envkit.sources.dotenv import PREVIOUS_SUFFIX
 from envkit.sources.model import Reading
 from envkit.sources.poke import FILE as POKE
@@ -138,7 +140,7 @@ def _read(
     )
     files.update(signatures(set(_files(question, prepared, own)) - files.keys()))
     name = joined([one.profile for one in prepared])
-    if reason := _never_kept(prepared):
+    if reason := _never_kept(prepared, lasting=question.command == HOOK):
         refusal = (DECLINED, pack([reason.encode()]))
         return (FOUND, refusal, files, _further(own, asked), name, were_old(files, began))
     _refuse_pipes(files)
@@ -154,7 +156,8 @@ def _read(
         raise _DeclineError("it depends on more than the agent knows")
     if question.names and question.names[0] not in environment:
         raise _DeclineError("value-absent")
-    body, used_ = _of(environment, [one.profile.name for one in prepared])
+    shown = value_files(prepared) if question.command == HOOK else ()
+    body, used_ = _of(environment, [one.profile.name for one in prepared], shown)
     if len(body) + len(used_) > MAX_ANSWER_BYTES - ROOM_BYTES:
         raise _DeclineError("the environment is too large")
     own.missing -= needless
@@ -162,7 +165,9 @@ def _read(
     return (FOUND, (ANSWER, body, used_), files, list(further), name, were_old(files, began))
 
 
-def _of(environment: Environment, profiles: Sequence[str]) -> tuple[bytes, bytes]:
+def _of(
+    environment: Environment, profiles: Sequence[str], shown: Iterable[str]
+) -> tuple[bytes, bytes]:
     """Return the body of an answer, and what the audit log says of it."""
     variables = list(environment.variables())
     names = [one.name for one in variables]
@@ -170,17 +175,18 @@ def _of(environment: Environment, profiles: Sequence[str]) -> tuple[bytes, bytes
         [os_encode(name) for name in sorted(environment.bootstrap)],
         [os_encode(name) for name in names],
         [one.value.to_bytes() for one in variables],
+        [os_encode(file) for file in shown],
         b"",
     )
     return answer.body(), os_encode(used(profiles, names, versions_of(variables)))
 
 
-def _never_kept(prepared: Sequence[PreparedProfile]) -> str:
+def _never_kept(prepared: Sequence[PreparedProfile], *, lasting: bool) -> str:
     """Return why the values of these profiles are never kept in memory; empty if they are."""
     for one in prepared:
         if one.profile.protected:
             return "a protected profile is never kept"
-        if loading_variables(one.plan.selected):
+        if loading_variables(one.plan.selected, lasting=lasting):
             return "a variable loads code into programs"
         if any(variable.declaration.file_mode is not None for variable in one.plan.order):
             return "a variable is passed as a file"

@@ -17,7 +17,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-COMMANDS = (b"exec", b"get")
+HOOK = "hook"
+COMMANDS = (b"exec", b"get", HOOK.encode())
 
 
 class Question(NamedTuple):
@@ -32,7 +33,7 @@ class Question(NamedTuple):
         exclude: the values of `--except`.
         names: the variable of `get`; empty for all.
         overrides: name and value of each `--set`, alternately.
-        command: `exec` or `get`, for the audit log.
+        command: `exec`, `get` or `hook`, for the audit log.
         reason: for the audit log, or empty.
         timeout_seconds: for all stores together.
     """
@@ -57,7 +58,8 @@ class Question(NamedTuple):
 
     def selection(self) -> list[bytes]:
         """Return the items that an answer depends on."""
-        return self.items()[:-3]
+        lasting = b"lasting" if self.command == HOOK else b""
+        return [*self.items()[:-3], lasting]
 
 
 def read_question(items: Sequence[bytes]) -> Question:

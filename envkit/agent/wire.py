@@ -106,21 +106,24 @@ class Answer:
         bootstrap: the variables that only envkit itself needs.
         names: its variables.
         values: theirs, in the same order.
+        files: those that the values come from, for the shell hook; else none.
         unrecorded: what the client has to add to the audit log; empty if the agent has done that.
     """
 
-    __slots__ = ("bootstrap", "names", "unrecorded", "values")
+    __slots__ = ("bootstrap", "files", "names", "unrecorded", "values")
 
     def __init__(
         self,
         bootstrap: Sequence[bytes],
         names: Sequence[bytes],
         values: Sequence[bytes],
+        files: Sequence[bytes],
         unrecorded: bytes,
     ) -> None:
         self.bootstrap = bootstrap
         self.names = names
         self.values = values
+        self.files = files
         self.unrecorded = unrecorded
 
     def __repr__(self) -> str:
@@ -128,7 +131,7 @@ class Answer:
 
     def body(self) -> bytes:
         """Return the body of a frame, without its last item, which differs between clients."""
-        return pack(map(pack, (self.bootstrap, self.names, self.values)))
+        return pack(map(pack, (self.bootstrap, self.names, self.values, self.files)))
 
 
 def read_answer(items: Sequence[bytes]) -> Answer:
@@ -139,8 +142,8 @@ def read_answer(items: Sequence[bytes]) -> Answer:
     """
     if len(items) != len(Answer.__slots__):
         raise WireError("an answer has other items")
-    bootstrap, names, values = map(unpack, items[:-1])
-    answer = Answer(bootstrap, names, values, items[-1])
+    bootstrap, names, values, files = map(unpack, items[:-1])
+    answer = Answer(bootstrap, names, values, files, items[-1])
     if len(answer.names) != len(answer.values):
         raise WireError("an answer has other items")
     return answer

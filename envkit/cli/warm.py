@@ -78,6 +78,23 @@ def run(command: str, arguments: Sequence[str], mode: str) -> Outcome:
     return Outcome(status, monotonic() - began)
 
 
+def answer_for_hook(profiles: str, environment: str, timeout_seconds: float) -> Answer:
+    """Return what the shell hook loads, once it is recorded.
+
+    Raises:
+        Unusable: the agent has no answer.
+        UsageError: `ENVKIT_AUDIT` does not name a log.
+    """
+    first = _First()
+    folder = os.path.dirname(profiles)
+    last = ("hook", _reason() or "", str(timeout_seconds))
+    items = question_items(__version__, folder, ((profiles,), (environment,), *[()] * 4), *last)
+    answer = _answer(first, items, timeout_seconds, AUTO)
+    if answer.unrecorded:
+        _record("hook", answer, _reason())
+    return answer
+
+
 def _question(command: str, arguments: Sequence[str]) -> tuple[Arguments, Question] | None:
     """Return what to ask the agent; None if it does not answer such a command line."""
     from envkit.cli.options import WATCHING, parse
@@ -98,15 +115,15 @@ def _question(command: str, arguments: Sequence[str]) -> tuple[Arguments, Questi
                 *(given.many("only"), given.many("except")),
                 *(given.rest if command == "get" else (), overrides),
             ),
-            *(command, _reason(given) or "", str(seconds or "")),
+            *(command, _reason(given.one("reason")) or "", str(seconds or "")),
         )
     except Exception:  # noqa: BLE001 - it is raised again without the agent
         return None
     return given, (items, seconds)
 
 
-def _reason(given: Arguments) -> str | None:
-    return (given.one("reason") or os.environ.get("ENVKIT_REASON", "")).strip() or None
+def _reason(given: str | None = None) -> str | None:
+    return (given or os.environ.get("ENVKIT_REASON", "")).strip() or None
 
 
 class _First:
@@ -159,19 +176,20 @@ def _answer(
 def _finish(command: str, arguments: Sequence[str], given: Arguments, answer: Answer) -> int:
     try:
         if answer.unrecorded:
-            _record(command, answer.unrecorded.decode("utf-8", "surrogateescape"), given)
+            _record(command, answer, _reason(given.one("reason")))
         return _FINISH[command](given, answer)
     except Exception as error:  # noqa: BLE001 - `guarded` reports each kind of error
         return _report(error, command, arguments)
 
 
-def _record(command: str, used: str, given: Arguments) -> None:
+def _record(command: str, answer: Answer, reason: str | None) -> None:
     """Add what was read to the audit log, where the agent could not do that."""
     from envkit.audit import log
     from envkit.errors import AuditError
 
     try:
-        log.record_line(log.line_of(command, used, _reason(given)), os.environ)
+        used = answer.unrecorded.decode("utf-8", "surrogateescape")
+        log.record_line(log.line_of(command, used, reason), os.environ)
     except AuditError:
         return  # only a protected profile requires the record, and the agent keeps none
 

@@ -8,13 +8,14 @@ inside a project can also unload.
 
 from __future__ import annotations
 
-import json
-from typing import TYPE_CHECKING, NamedTuple
+from envkit._internal.named_tuple import NamedTuple
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 STATE = "ENVKIT_HOOK_STATE"
+_ESCAPES = (("%", "%25"), (";", "%3B"), ("\n", "%0A"))
 SHELLS = ("bash", "zsh", "fish")
 
 # `project` says whether a folder `profiles` is here or above; `changed`, whether a file changed
@@ -135,16 +136,28 @@ def hook(shell: str) -> str:
 
 def decoded(text: str | None) -> Loaded | None:
     """Return what STATE says; None if nothing is loaded, or if it says nothing."""
-    try:
-        profiles, environment, before = json.loads(text or "")
-        return Loaded(str(profiles), str(environment), dict(before))
-    except (ValueError, TypeError):
+    profiles, mark, rest = (text or "").partition(";")
+    if not mark:
         return None
+    environment, *pairs = [_unescaped(item) for item in rest.split(";")]
+    split = [pair.partition("=") for pair in pairs]
+    before = {name: value if equals else None for name, equals, value in split}
+    return Loaded(_unescaped(profiles), environment, before)
 
 
 def encoded(loaded: Loaded) -> str:
-    """Return the value of STATE."""
-    return json.dumps(list(loaded))
+    """Return the value of STATE: no JSON, because importing it takes as long as a prompt may."""
+    pairs = [name if value is None else f"{name}={value}" for name, value in loaded.before.items()]
+    items = [loaded.profiles, loaded.environment, *pairs]
+    for char, code in _ESCAPES:
+        items = [item.replace(char, code) for item in items]
+    return ";".join(items)
+
+
+def _unescaped(item: str) -> str:
+    for char, code in reversed(_ESCAPES):
+        item = item.replace(code, char)
+    return item
 
 
 def restoring(shell: str, loaded: Loaded) -> str:

@@ -29,7 +29,7 @@ def report(*ratios):
 
 def test_bars_are_sorted_and_in_proportion():
     picture = ET.fromstring(drawn(report(4.0, 1.0, 16.0)).stdout)
-    bars = [one for one in picture.iter("{*}rect") if one.get("class") != "page"]
+    bars = [one for one in picture.findall(".//{*}rect") if one.get("class") != "page"]
     widths = [float(bar.get("width")) for bar in bars]
     assert [width / widths[0] for width in widths] == pytest.approx([1, 4, 16], rel=0.02)
     spoken = picture.find("{*}desc").text

@@ -12,7 +12,7 @@ from envkit.agent.folder import Unusable
 from envkit.agent.question import Question
 
 QUESTION = Question("1", "/x", None, ["dev"], (), (), (), (), "exec", "", 15.0)
-ANSWER = (wire.pack([]), wire.pack([b"A"]), wire.pack([b"1"]), b"")
+ANSWER = (wire.pack([]), wire.pack([b"A"]), wire.pack([b"1"]), b"", b"")
 
 
 def ask(path, environ, timeout_seconds=15.0):

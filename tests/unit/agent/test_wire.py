@@ -53,7 +53,7 @@ def test_a_header_that_is_not_ours_is_refused(header, told):
 
 @given(ITEMS, ITEMS, st.binary(max_size=9))
 def test_an_answer_survives_the_wire_and_its_repr_shows_no_value(bootstrap, names, unrecorded):
-    answer = Answer(bootstrap, names, [b"hunter2" for _ in names], unrecorded)
+    answer = Answer(bootstrap, names, [b"hunter2" for _ in names], [b"f"], unrecorded)
     read = read_answer(unpack(answer.body() + pack([unrecorded])))
     assert [getattr(read, one) for one in Answer.__slots__] == [
         getattr(answer, one) for one in Answer.__slots__
@@ -63,7 +63,7 @@ def test_an_answer_survives_the_wire_and_its_repr_shows_no_value(bootstrap, name
 
 def test_an_answer_with_fewer_values_than_names_is_refused():
     with pytest.raises(WireError):
-        read_answer(unpack(Answer([], [b"A"], [], b"").body() + pack([b""])))
+        read_answer(unpack(Answer([], [b"A"], [], [], b"").body() + pack([b""])))
     with pytest.raises(WireError):
         read_answer([b""])
 
