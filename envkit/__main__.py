@@ -38,7 +38,7 @@ def main() -> None:
             sys.exit(run(arguments[0], arguments[1:], spent_seconds=spent_seconds))
         arguments = [arguments[0], "--help"]
     if len(arguments) == 4 and arguments[::2] == ["hook", "--step"] and arguments[3].isdecimal():
-        from envkit.cli.hook_step import run as run_step
+        from envkit.cli.exec.hook_step import run as run_step
 
         sys.exit(run_step(arguments[1], int(arguments[3]), _agent_mode()))
     from envkit.cli.app import run_app

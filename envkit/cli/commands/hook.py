@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from envkit._internal.paths import state_folder
-from envkit.cli import hook_step
-from envkit.cli.hook_step import real_folder
+from envkit.cli.exec import hook_step
+from envkit.cli.exec.hook_step import real_folder
 from envkit.errors import UntrustedError, UsageError
 from envkit.launch import shell_hook
 from envkit.profile.discovery import profiles_folder
