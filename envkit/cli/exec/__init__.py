@@ -1,1 +1,1 @@
-"""What `envkit exec` and the shell hook need beyond `hot`: warnings, staying the parent of an app."""
+"""What `envkit exec` and the shell hook need beyond `hot`: warnings, and staying the parent."""
