@@ -28,7 +28,7 @@ def main() -> None:
     if arguments and arguments[0] in HOT:
         gc.disable()  # saves a tenth of the run time; the process ends before there is garbage
         spent_seconds = 0.0
-        mode = os.environ.get("ENVKIT_AGENT") or _configured_mode()
+        mode = _agent_mode()
         if mode != "off":
             from envkit.cli import warm
 
@@ -41,9 +41,20 @@ def main() -> None:
         if not asks_for_help(arguments[0], arguments[1:]):
             sys.exit(run(arguments[0], arguments[1:], spent_seconds=spent_seconds))
         arguments = [arguments[0], "--help"]
+    if len(arguments) == 4 and arguments[0] == "hook" and arguments[3].isdecimal():
+        from envkit.cli.exec.hook_step import run as run_step
+
+        step = arguments[2]
+        if step in ("--step", "--unload"):
+            load = step == "--step"
+            sys.exit(run_step(arguments[1], int(arguments[3]), _agent_mode(), load=load))
     from envkit.cli.app import run_app
 
     sys.exit(run_app(arguments))
+
+
+def _agent_mode() -> str:
+    return os.environ.get("ENVKIT_AGENT") or _configured_mode()
 
 
 def _configured_mode() -> str:

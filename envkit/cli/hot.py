@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from typing import NoReturn
 
     from envkit.cli.options import Arguments
-    from envkit.launch.exec import FileContent
+    from envkit.launch.overlay import FileContent
     from envkit.resolution.environment import Environment
     from envkit.resolution.prepare import PreparedProfile
 
@@ -152,7 +152,8 @@ def _command_of(given: Arguments) -> list[str]:
 
 def _run_app(given: Arguments) -> NoReturn:
     command = _command_of(given)
-    from envkit.launch.exec import end_on_signals, overlay, parent_environment, replace_process
+    from envkit.launch.exec import end_on_signals, parent_environment, replace_process
+    from envkit.launch.overlay import overlay
 
     if os.getpid() == 1:
         end_on_signals()

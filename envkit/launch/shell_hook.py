@@ -10,8 +10,6 @@ A load that Ctrl-C ends is not repeated: at the next prompt, the hook only unloa
 
 from __future__ import annotations
 
-import json
-
 from envkit._internal.named_tuple import NamedTuple
 
 TYPE_CHECKING = False
@@ -19,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, MutableMapping
 
 STATE = "ENVKIT_HOOK_STATE"
+_ESCAPES = (("%", "%25"), (";", "%3B"), ("\n", "%0A"))
 SHELLS = ("bash", "zsh", "fish")
 
 # `find` finds the folder of the project, with a slash; `changed` says whether a file has changed.
@@ -139,14 +138,13 @@ def hook(shell: str) -> str:
 
 def decoded(text: str | None) -> Loaded | None:
     """Return what STATE says; None if nothing is loaded, or if it says nothing."""
-    try:
-        profiles, environment, before = json.loads(text or "")
-        values = {str(name): value for name, value in before.items()}
-    except (ValueError, TypeError, AttributeError, RecursionError):
+    profiles, mark, rest = (text or "").partition(";")
+    if not mark:
         return None
-    if all(value is None or isinstance(value, str) for value in values.values()):
-        return Loaded(str(profiles), str(environment), values)
-    return None
+    environment, *pairs = [_unescaped(item) for item in rest.split(";")]
+    split = [pair.partition("=") for pair in pairs]
+    before = {name: value if equals else None for name, equals, value in split}
+    return Loaded(_unescaped(profiles), environment, before)
 
 
 def take_out(environ: MutableMapping[str, str]) -> Loaded | None:
@@ -164,8 +162,18 @@ def take_out(environ: MutableMapping[str, str]) -> Loaded | None:
 
 
 def encoded(loaded: Loaded) -> str:
-    """Return the value of STATE."""
-    return json.dumps(list(loaded))
+    """Return the value of STATE: no JSON, because importing it takes as long as a prompt may."""
+    pairs = [name if value is None else f"{name}={value}" for name, value in loaded.before.items()]
+    items = [loaded.profiles, loaded.environment, *pairs]
+    for char, code in _ESCAPES:
+        items = [item.replace(char, code) for item in items]
+    return ";".join(items)
+
+
+def _unescaped(item: str) -> str:
+    for char, code in reversed(_ESCAPES):
+        item = item.replace(code, char)
+    return item
 
 
 def restoring(shell: str, loaded: Loaded) -> str:

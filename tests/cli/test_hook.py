@@ -1,13 +1,19 @@
 """`envkit hook`: a shell loads and unloads the environment of a project that its user allowed."""
 
+import json
 import os
 import subprocess
 import sys
+import time
+from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from envkit.launch.shell_hook import SHELLS
-from support.process import program
+from envkit.launch.shell_hook import SHELLS, Loaded, decoded, encoded
+from envkit.trust.hooks import HookStore
+from support.process import program, run_python
 from support.supervised import wait_until
 from support.terminal_session import CTRL_C, PROMPT, TerminalSession
 
@@ -17,6 +23,15 @@ PROFILE = '[variables]\nKEY = "{{ KEY }}"\nMODE = "it\'s \\\\ a $mode"\n'
 @pytest.fixture
 def shop(project, tmp_path):
     """A project with an environment, outside of which the shell starts."""
+    write = project.profile
+
+    def profile(*written):
+        """Write a profile as it was some time ago: the hook loads a new one a second time."""
+        path = write(*written)
+        os.utime(path, (1, 1))
+        return path
+
+    project.profile = profile
     project.profile("dev.toml", PROFILE)
     project.dotenv("dev", "KEY=one\n")
     project.logged()
@@ -35,6 +50,8 @@ def shop(project, tmp_path):
 def allowed(shop, *options):
     done = shop.run("trust", "--hook", *(options or ("--env", "dev")))
     assert done.returncode == 0, done.stderr
+    if "--revoke" not in options:
+        os.utime(shop.root / "state" / "envkit" / "hooks.json", (1, 1))  # see `shop`
     return done.stdout
 
 
@@ -329,3 +346,98 @@ def test_the_hook_of_each_shell_names_envkit(shop, shell_name):
     assert (done.returncode, f"envkit hook {shell_name} $envkit_how" in done.stdout) == (0, True)
     refused = shop.run("hook", "bsh")
     assert (refused.returncode, "did you mean 'bash'" in refused.stderr) == (2, True)
+
+
+def step(shop, **env):
+    """Return what a shell that has entered the project evaluates."""
+    done = shop.run("hook", "bash", "--step", str(os.getpid()), env=env)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_the_agent_answers_the_hook_with_the_same_code_and_record(shop, agent):
+    allowed(shop)
+    shop.environ.update(agent.environ)
+    time.sleep(0.1)  # a tick of the kernel's clock
+    cold = step(shop, ENVKIT_AGENT="off")
+    agent.start()
+    assert [step(shop, ENVKIT_AGENT="auto") for _ in range(3)] == [cold] * 3
+    assert agent.hits() == 2
+    records = shop.records()
+    assert {record["command"] for record in records} == {"hook"}
+    assert len({json.dumps([record["names"], record["profiles"]]) for record in records}) == 1
+    (shop.root / "profiles").rename(shop.root / "gone")
+    assert "KEY" not in step(shop, ENVKIT_AGENT="auto")
+
+
+@pytest.mark.parametrize(
+    ("profile", "said"),
+    [
+        ("protected = true\n" + PROFILE, "dev is protected"),
+        (PROFILE + 'BASH_ENV = "/tmp/x"\n', "dev is not trusted"),
+        ("not TOML", "profiles/dev.toml:1:"),
+    ],
+)
+def test_the_agent_does_not_load_what_the_hook_refuses(shop, agent, profile, said):
+    allowed(shop)
+    shop.environ.update(agent.environ)
+    shop.profile("dev.toml", profile)
+    agent.start()
+    for _ in range(2):
+        done = shop.run("hook", "bash", "--step", str(os.getpid()), env={"ENVKIT_AGENT": "auto"})
+        assert (done.returncode, said in done.stderr) == (0, True), done.stderr
+        assert "KEY" not in done.stdout
+
+
+def test_a_step_with_an_answer_of_the_agent_imports_neither_typer_nor_json(shop, agent):
+    allowed(shop)
+    shop.environ.update(agent.environ)
+    time.sleep(0.1)
+    agent.start()
+    step(shop, ENVKIT_AGENT="auto")
+    code = (
+        "import sys; from envkit.__main__ import main\n"
+        "sys.argv = ['envkit', 'hook', 'bash', '--step', '1']\n"
+        "try: main()\n"
+        "finally: print(sorted({'json', 'typer', 'typing', 're'} & set(sys.modules)))"
+    )
+    done = run_python(
+        code,
+        options=["-I"],
+        cwd=shop.root,
+        env={**os.environ, **shop.environ, "ENVKIT_AGENT": "auto"},
+    )
+    assert done.stdout.endswith("[]\n"), done.stdout
+
+
+TEXTS = st.text(st.characters(exclude_characters="\0"), max_size=9)
+
+
+@given(
+    TEXTS, TEXTS, st.dictionaries(st.from_regex("[A-Z_]{1,4}", fullmatch=True), st.none() | TEXTS)
+)
+def test_what_was_loaded_survives_the_environment(profiles, environment, before):
+    loaded = Loaded(profiles, environment, before)
+    assert decoded(encoded(loaded)) == loaded
+    assert "\n" not in encoded(loaded)
+
+
+@pytest.mark.parametrize("text", [None, "", "nonsense", '["/x", "dev", {}]'])
+def test_a_state_that_says_nothing_unloads_nothing(text):
+    assert decoded(text) is None
+
+
+@pytest.mark.parametrize(
+    "folder", ["/home/me/shop", "/home/m\u00e9", '/a "b": c', "/a\\b", "/a\nb", '/a",\n  "b']
+)
+def test_the_projects_are_read_as_they_were_written(tmp_path, folder):
+    store = HookStore(str(tmp_path))
+    store.allow("/first", "one")
+    store.allow(folder, "dev")
+    assert (store.environment(folder), store.environment("/first")) == ("dev", "one")
+    compact = json.dumps(json.loads(Path(store.path).read_text()))
+    Path(store.path).write_text(compact)
+    assert (store.environment(folder), store.environment("/first")) == ("dev", "one")
+    store.revoke(folder)
+    store.revoke("/first")
+    assert store.environment("/first") is None

@@ -10,8 +10,8 @@ import threading
 import pytest
 
 from envkit.launch.app_files import AppFiles
-from envkit.launch.exec import FileContent
 from envkit.launch.memory_folder import FileVariableError, files_folder
+from envkit.launch.overlay import FileContent
 from support.small_disk import SmallDisk
 
 CANARY = b"\x00\xff canary \n"
@@ -126,7 +126,7 @@ def test_remove_leaves_nothing_and_the_child_of_a_fork_removes_nothing(base, mad
 LEAVES = """
 import sys
 from envkit.launch.app_files import AppFiles
-from envkit.launch.exec import FileContent
+from envkit.launch.overlay import FileContent
 from envkit.launch.memory_folder import FileVariableError, files_folder
 AppFiles(*files_folder(sys.argv[1], {})).write({b"X": FileContent(b"canary", 0o400)})
 print(flush=True)
