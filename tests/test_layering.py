@@ -37,6 +37,10 @@ ALLOWED = {
     "promotion": (
         "_internal detection editing errors profile resolution rotation_state secret sources"
     ),
+    "importing": (
+        "_internal detection dotenv editing errors profile promotion resolution rotation_state "
+        "secret sources"
+    ),
     "rotation": (
         "_internal audit errors notification profile resolution rotation_state secret sources"
     ),
@@ -49,8 +53,8 @@ ALLOWED = {
     "api": "comparison errors resolution",
     "testing": "_internal errors profile rotation rotation_state secret sources",
     "cli": (
-        "_internal audit checks comparison detection dotenv editing errors launch profile "
-        "promotion resident resolution rotation rotation_state scaffold secret sources trust"
+        "_internal audit checks comparison detection dotenv editing errors importing launch "
+        "profile promotion resident resolution rotation rotation_state scaffold secret sources trust"
     ),
     "__main__": "cli",
 }

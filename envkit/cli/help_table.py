@@ -81,6 +81,10 @@ _ROTATION = "docs/reference/rotation.md"
 _INSPECTION = "docs/guides/inspect.md"
 _CHANGES = "docs/guides/changing-values.md"
 _AUDIT = "docs/guides/audit.md"
+IMPORT = {
+    0: "Everything was imported.",
+    1: "Something was not imported; with --plan: there are changes to make.",
+}
 
 # by the words after `envkit`, in the order of the help
 NOTES = {
@@ -139,6 +143,7 @@ NOTES = {
     ),
     "audit anchor": Notes(_AUDIT, (0, 2, 6)),
     "init": Notes("docs/guides/init.md", (0, 2, 3, 6)),
+    "import": Notes("docs/guides/import.md", (0, 1, *_CHANGING[1:]), IMPORT),
     "doctor": Notes(
         _INSPECTION, (0, 1, 2, 6), {0: "No errors were found.", 1: "Errors were found."}
     ),
