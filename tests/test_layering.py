@@ -49,7 +49,7 @@ ALLOWED = {
         "_internal audit code comparison detection dotenv errors profile resident resolution "
         "rotation rotation_state sources trust"
     ),
-    "scaffold": "_internal dotenv errors profile",
+    "scaffold": "_internal detection dotenv errors profile",
     "api": "comparison errors resolution",
     "testing": "_internal errors profile rotation rotation_state secret sources",
     "cli": (

@@ -58,7 +58,10 @@ def read_input(path: str, *, services: Sequence[str] = (), stdin: bytes | None =
         ImportFileError: its content cannot be imported.
     """
     if path == STDIN:
-        return Input(path, read_contents(stdin or b"", path="stdin", services=services), None)
+        data = stdin or b""
+        if len(data) > LIMIT_BYTES:
+            raise UsageError(f"stdin is larger than {LIMIT_BYTES:,} bytes")
+        return Input(path, read_contents(data, path="stdin", services=services), None)
     try:
         data, state = read_with_stat(path, LIMIT_BYTES)
     except OSError as error:

@@ -39,8 +39,8 @@ def import_(  # noqa: PLR0917 - typer names them
         list[str],
         typer.Argument(
             metavar="FILE...",
-            help="Files to import: .env, JSON, YAML or Compose. If several files set a variable, the "
-            "last one counts. Use - for stdin.",
+            help="Files to import: .env, JSON, YAML or Compose. If several files set a variable, "
+            "the last one counts. Use - for stdin.",
             show_default=False,
         ),
     ],
@@ -101,6 +101,8 @@ def _remove(inputs: Sequence[Input], prepared: PreparedImport, *, complete: bool
     """Delete the files, and return the exit status: 1 if one of them is kept."""
     status = 0
     for one in inputs:
+        if one.path == STDIN:
+            continue
         why = remove_input(one, prepared) if complete else "not everything was imported"
         if why is None:
             print_labelled("note", f"deleted {printable(one.path)}")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from envkit.cli.output import printable
 from envkit.scaffold.init_project import initialise
 
 if TYPE_CHECKING:
@@ -42,9 +43,15 @@ def init(
         )
     for lookup in done.lookups:
         print(f"  {lookup.environment}: {_files(lookup)}")
+    if done.without_plain:
+        print(f"Not read by {', '.join(done.without_plain)}: .env, which is not in git and may be")
+        print("your machine's. To share it, commit it without secrets, or add it to 'path'.")
+    if done.settings:
+        print(f"\nNot secret, so not masked: {', '.join(done.settings)}")
     if done.unused:
-        print(f"\nUnused: {', '.join(done.unused)}")
-        print("To use one, add it to 'path' in [sources.dotenv] of a profile.")
+        print("\nNot used; to use one, add it to 'path' in [sources.dotenv] of a profile:")
+    for file, why in done.unused.items():
+        print(f"  {printable(file)}: {why}")
     if done.environments:
         print("\nNext:")
         print(f"  envkit exec --env {_runnable(done)} -- env")
