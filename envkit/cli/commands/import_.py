@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from envkit.audit.session import Access
+from envkit.cli.changing.importing import Format, Formatted, Plan, Replace, Yes, carry_out
 from envkit.cli.error_text import print_labelled
-from envkit.cli.importing import Format, Formatted, Plan, Replace, Yes, carry_out
 from envkit.cli.interaction.prompt import ask_reason
 from envkit.cli.options import timeout_seconds
 from envkit.cli.output import printable

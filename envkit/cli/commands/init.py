@@ -37,26 +37,30 @@ def init(
         print(f"skipped '{name}': it already has a profile")
     if done.ignored:
         print(f"added to .gitignore: {', '.join(done.ignored)}")
+    _show_files(done)
+    if done.environments:
+        print("\nNext:")
+        print(f"  envkit exec --env {_runnable(done)} -- env")
+        print("  envkit doctor")
+    return 0
+
+
+def _show_files(done: Initialised) -> None:
+    """Print which files each environment reads, which are not used, and what is no secret."""
     if done.lookups:
         print(
             "\nNo values were copied. The profiles name variables; the values stay in these files:"
         )
     for lookup in done.lookups:
         print(f"  {lookup.environment}: {_files(lookup)}")
+    if done.lookups and done.settings:
+        print(f"\nSettings, which are not masked: {', '.join(done.settings)}")
     if done.without_plain:
-        print(f"Not read by {', '.join(done.without_plain)}: .env, which is not in git and may be")
-        print("your machine's. To share it, commit it without secrets, or add it to 'path'.")
-    if done.settings:
-        print(f"\nNot secret, so not masked: {', '.join(done.settings)}")
+        print(f"\n.env is not in git, so only dev reads it, not {', '.join(done.without_plain)}.")
     if done.unused:
         print("\nNot used; to use one, add it to 'path' in [sources.dotenv] of a profile:")
     for file, why in done.unused.items():
         print(f"  {printable(file)}: {why}")
-    if done.environments:
-        print("\nNext:")
-        print(f"  envkit exec --env {_runnable(done)} -- env")
-        print("  envkit doctor")
-    return 0
 
 
 def _files(lookup: Lookup) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from envkit.audit.session import Access
-from envkit.cli.applying import (
+from envkit.cli.changing.applying import (
     HEADERS,
     Progress,
     answer,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
-from envkit.cli.applying import (
+from envkit.cli.changing.applying import (
     HEADERS,
     Progress,
     answer,

@@ -1,0 +1,40 @@
+"""`envkit env`: share encrypted `.env` files in git."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from envkit.cli.command_help import HELP_FLAGS, ShownCommand, ShownGroup
+from envkit.cli.commands.env import migrate
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+EXAMPLE = "envkit env init --env prod"
+_COMMANDS: dict[str, ModuleType] = {
+    "migrate": migrate,
+}
+
+
+def _group(text: str, example: str) -> Any:
+    return typer.Typer(
+        cls=ShownGroup,
+        add_completion=False,
+        rich_markup_mode=None,
+        context_settings=HELP_FLAGS,
+        epilog=example,
+        help=text,
+    )
+
+
+env = _group("Share secrets in git, in encrypted .env files.", EXAMPLE)
+for _name, _module in _COMMANDS.items():
+    _function = getattr(_module, _name.replace("-", "_"))
+    env.command(_name, cls=ShownCommand, epilog=_module.EXAMPLE)(_function)
+
+
+@env.callback()
+def _env() -> None:
+    """A group, even with one command."""
