@@ -54,7 +54,8 @@ ALLOWED = {
     "testing": "_internal errors profile rotation rotation_state secret sources",
     "cli": (
         "_internal audit checks comparison detection dotenv editing errors importing launch "
-        "profile promotion resident resolution rotation rotation_state scaffold secret sources trust"
+        "profile promotion resident resolution rotation rotation_state scaffold secret sources "
+        "trust"
     ),
     "__main__": "cli",
 }

@@ -6,6 +6,8 @@ Each place of a store gets one value, and each variable one line.
 from __future__ import annotations
 
 from envkit._internal.paths import display_path
+from envkit.detection.secret_literal import PLACEHOLDER, suspect
+from envkit.detection.settings import is_setting
 from envkit.editing.find import EditableVariable
 from envkit.editing.slots import StoreSlot, current_value
 from envkit.errors import UnchangeableError, VariableFailure
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
     from envkit.errors import EnvkitError
     from envkit.importing.model import Destination, Why
     from envkit.profile.declaration import Declaration
-    from envkit.profile.placeholder import Reference
+    from envkit.profile.placeholder import Reference, Template
     from envkit.resolution.prepare import PreparedProfile
     from envkit.rotation_state.rotated import FindRotation
     from envkit.secret import Secret
@@ -112,17 +114,17 @@ class Changes:
                 hint="change the rotation's table in the profile first",
             )
 
-    def line(self, name: str, text: str, *, before: str | None) -> None:
+    def line(self, name: str, value: Template, *, before: Template | None) -> None:
         """Write a line of the profile.
 
         Args:
             name: the variable.
-            text: its value in the profile, with placeholders.
-            before: the present text, if it may be shown; None if the file has no such line.
+            value: its value in the profile.
+            before: its present value there; None if the file has no such line.
         """
         action = ChangeAction.ADD if before is None else ChangeAction.CHANGE
-        where = display_path(self.profile.path)
-        change = Change(name, action, where, text, before)
+        where, text = display_path(self.profile.path), str(value)
+        change = Change(name, action, where, _shown(name, value), before and _shown(name, before))
         self._lines[name] = Line(name, {"value": text}), change
 
     def leave(self, name: str, why: Why, where: str, reason: str, hint: str | None = None) -> None:
@@ -152,6 +154,16 @@ class Changes:
 
     def _current(self, reference: Reference) -> CurrentValue:
         return current_value(self._outcomes[reference])
+
+
+def _shown(name: str, value: Template) -> str | None:
+    """Return a value of the profile as the plan shows it; None if it may contain a secret."""
+    if not value.placeholders:
+        text = "".join(map(str, value.parts))
+        return str(value) if is_setting(name, text) else None
+    whole = "".join(part if isinstance(part, str) else PLACEHOLDER for part in value.parts)
+    texts = (whole, *(placeholder.fallback or "" for placeholder in value.placeholders))
+    return None if any(suspect(name, text) for text in texts) else str(value)
 
 
 def first_reading(

@@ -159,13 +159,13 @@ def _add(one: Wanted, here: Here, changes: Changes) -> None:
     """Add a variable that the profile lacks."""
     profile, source = here.prepared.profile, here.destination.source
     if one.setting:
-        changes.line(one.name, str(Template((one.value.reveal(),))), before=None)
+        changes.line(one.name, Template((one.value.reveal(),)), before=None)
         return
     reference = Reference(source, "", one.name)
     changes.write(one.name, one.value, reference, None)
     bare = [*profile.lookup][:1] == [source]
     operand = Name(one.name) if bare else reference
-    changes.line(one.name, str(Placeholder(operand)), before=None)
+    changes.line(one.name, Template((Placeholder(operand),)), before=None)
 
 
 def _fill_literal(one: Wanted, variable: PlannedVariable, here: Here, changes: Changes) -> None:
@@ -189,7 +189,7 @@ def _fill_literal(one: Wanted, variable: PlannedVariable, here: Here, changes: C
             f"is a literal in {place}, and the value may be a secret",
             hint=f'write {one.name} = "{{{{ {one.name} }}}}" into {file}, and import it again',
         )
-    changes.line(one.name, str(Template((value,))), before=before)
+    changes.line(one.name, Template((value,)), before=declaration.template)
 
 
 def _fill(one: Wanted, variable: PlannedVariable, here: Here, changes: Changes) -> None:
@@ -277,8 +277,7 @@ def _point(variable: PlannedVariable, template: Template, here: Here, changes: C
     """Change the value of a variable in the profile, or override what the profile extends."""
     declaration = variable.declaration
     own = declaration.location.path == here.prepared.profile.path
-    before = str(declaration.template) if own else None
-    changes.line(variable.name, str(template), before=before)
+    changes.line(variable.name, template, before=declaration.template if own else None)
 
 
 def _earlier(

@@ -19,11 +19,12 @@ import os
 from typing import NamedTuple
 
 from envkit._internal.clock import Deadline
+from envkit._internal.paths import display_path
 from envkit._internal.suggestions import did_you_mean
 from envkit.detection.settings import is_setting
 from envkit.editing.profile_change import ProfileChange
 from envkit.editing.slots import ProfileFile
-from envkit.errors import ConflictError, UsageError
+from envkit.errors import ConflictError, InvalidReferenceError, UsageError
 from envkit.importing.changes import Changes
 from envkit.importing.errors import ImportRefusedError
 from envkit.importing.model import NotImported, Wanted, Why
@@ -289,6 +290,13 @@ def _opened(
             f"the source '{name}' cannot be written", hint="use --to dotenv, vault or aws"
         )
     for reference in references:
-        source.check(reference)
+        try:
+            source.check(reference)
+        except InvalidReferenceError as error:
+            if reference.path:
+                raise
+            place = display_path(profile.path)
+            error.hint = f"add a prefix to [sources.{name}] in {place}: the path of the secret"
+            raise
     plan = Plan(profile.name, (), (), {name: references} if references else {})
     return PreparedProfile(profile, plan, {name: source})

@@ -98,13 +98,15 @@ def carry_out(
         if aloud:
             _show(planned)
         if plan:
-            return Carried(planned, answer(planned.changes))
+            return Carried(planned, answer(planned.changes) or int(not planned.is_complete))
         changes = planned.changes.plan.changes
         if not _agreed(planned, yes=yes):
             access.unchanged(prepared.names)
             if aloud:
                 print("nothing was changed")
             return Carried(planned, 0)
+        if aloud and planned.not_imported:
+            print()
         if changes:
             progress.apply(access, aloud=aloud)
         else:
@@ -144,8 +146,6 @@ def _show(planned: PlannedImport) -> None:
             print(f"  {one.name} ({printable(one.where)}): {printable(one.reason)}")
             if one.hint:
                 print(f"    {printable(one.hint)}")
-    if planned.not_imported:
-        print()
     sys.stdout.flush()
 
 

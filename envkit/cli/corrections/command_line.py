@@ -20,6 +20,7 @@ from envkit.cli.corrections.vocabulary import (
     GROUPS_OF_COMMANDS,
     SIDES,
     SYNONYMS,
+    WITH_SIDES,
     Flag,
     below,
     declared,
@@ -164,9 +165,10 @@ class _Correction:
         self.named_folder = next(iter(line.values("--profiles")), None)
         if path == ["set"] and line.alone and not self._leave_out_value(line):
             return None
-        sides = [line.values(side) for side in (*SIDES[::2], *SIDES[1::2])]
-        line.alone[:0] = [word for words in sides for word in words]
-        line.options[:] = [one for one in line.options if one[0] not in SIDES]
+        if path[0] in WITH_SIDES:
+            sides = [line.values(side) for side in (*SIDES[::2], *SIDES[1::2])]
+            line.alone[:0] = [word for words in sides for word in words]
+            line.options[:] = [one for one in line.options if one[0] not in SIDES]
         if path == ["diff"]:
             self._complete_comparison(line)
         elif "--env" in flags:

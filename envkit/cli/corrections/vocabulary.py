@@ -35,6 +35,7 @@ _OPTION_SYNONYMS = {
     **dict.fromkeys(("--pure", "--clean", "--isolated"), "--pristine"),
 }
 SIDES = ("--from", "--to", "--source", "--target")  # options in other programs
+WITH_SIDES = ("diff", "promote")
 GROUPS_OF_COMMANDS = ("rotate", "audit")
 ANY = 1_000  # the number of positional words is not limited
 
@@ -81,7 +82,7 @@ def declared(path: Sequence[str]) -> tuple[dict[str, Flag], int]:
             room += parameter.nargs if parameter.nargs > 0 else ANY
     if path[0] == "diff":  # pretend that it takes environments like other commands
         flags |= {"--env": Flag(True), "-e": Flag(True)}
-    if path[0] in ("diff", "promote"):
+    if path[0] in WITH_SIDES:
         flags |= dict.fromkeys(SIDES, Flag(True))
     return flags, room
 

@@ -63,6 +63,10 @@ def read_compose(entries: Sequence[Item], *, path: str, services: Sequence[str])
     for service in services or known:
         for key, value, place in _environment(known[service], path, found):
             other, before = seen.setdefault(key, (service, value))
+            if before != value and other == service:
+                raise ImportFileError(
+                    f"{place}: {shown_key(key)} is set twice", hint="remove one of them"
+                )
             if before != value:
                 raise ImportFileError(
                     f"{place}: {shown_key(key)} differs between the services {other} and {service}",
