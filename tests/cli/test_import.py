@@ -115,10 +115,20 @@ def test_import_into_a_dotenv_profile_adds_lines_to_it(shop):
 
 
 def test_a_variable_that_the_profile_extends_is_overridden_not_edited(shop):
-    shop.profile("base.toml", '[variables]\nAPI_KEY = "{{ vault:x#API_KEY ?? \\"\\" }}"\n')
+    shop.profile(
+        "base.toml",
+        '[sources.shared]\ntype = "dotenv"\npath = ".env.shared"\n'
+        '[variables]\nAPI_KEY = { value = "{{ shared:API_KEY }}", pattern = "^made" }\n',
+    )
     before = (shop.profiles / "base.toml").read_text()
     shop.profile("dev.toml", 'extends = "base"\n')
     (shop.root / "a.env").write_text("API_KEY=made-up\n")
-    done = shop.run("import", "a.env", "--env", "dev", "--yes")
-    assert (done.returncode, "is read from vault:x#API_KEY" in done.stdout) == (1, True)
+    command = ("import", "a.env", "--env", "dev", "--yes")
+    done = shop.run(*command)
+    assert (done.returncode, "to store it there, add --to shared" in done.stdout) == (1, True)
+    assert shop.run(*command, "--to", "dotenv").returncode == 0
     assert (shop.profiles / "base.toml").read_text() == before
+    assert (shop.profiles / "dev.toml").read_text() == (
+        'extends = "base"\n\n[variables]\nAPI_KEY = "{{ dotenv:#API_KEY }}"\n'
+    )
+    assert (shop.root / ".env.dev").read_text() == "API_KEY=made-up\n"
