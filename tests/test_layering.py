@@ -21,25 +21,28 @@ ALLOWED = {
     "secret": "errors",
     "_internal": "errors",
     "dotenv": "_internal errors",
+    "encryption": "_internal dotenv errors secret",
     "profile": "_internal dotenv errors",
     "trust": "_internal errors profile",
-    "sources": "_internal dotenv errors profile secret trust",
+    "sources": "_internal dotenv encryption errors profile secret trust",
     "resolution": "_internal errors profile secret sources trust",
     "audit": "_internal errors profile resolution",
     "detection": "",
     "notification": "_internal errors profile resolution",
-    "rotation_state": "_internal errors notification profile secret sources",
+    "rotation_state": "_internal encryption errors notification profile secret sources",
     "launch": "_internal detection dotenv errors resolution secret",
     "resident": "_internal audit errors launch profile resolution secret sources",
     "integrations": "_internal errors resident secret",
     "comparison": "_internal detection dotenv errors profile resolution secret sources",
-    "editing": "_internal dotenv errors profile resolution rotation_state secret sources",
+    "editing": (
+        "_internal dotenv encryption errors profile resolution rotation_state secret sources"
+    ),
     "promotion": (
         "_internal detection editing errors profile resolution rotation_state secret sources"
     ),
     "importing": (
-        "_internal detection dotenv editing errors profile promotion resolution rotation_state "
-        "secret sources"
+        "_internal detection dotenv editing encryption errors profile promotion resolution "
+        "rotation_state secret sources"
     ),
     "rotation": (
         "_internal audit errors notification profile resolution rotation_state secret sources"
@@ -50,12 +53,14 @@ ALLOWED = {
         "rotation rotation_state sources trust"
     ),
     "scaffold": "_internal detection dotenv errors profile",
+    "git": "_internal dotenv encryption errors scaffold",
+    "env_files": ("_internal dotenv encryption errors git profile rotation_state secret sources"),
     "api": "comparison errors resolution",
     "testing": "_internal errors profile rotation rotation_state secret sources",
     "cli": (
-        "_internal audit checks comparison detection dotenv editing errors importing launch "
-        "profile promotion resident resolution rotation rotation_state scaffold secret sources "
-        "trust"
+        "_internal audit checks comparison detection dotenv editing encryption env_files errors "
+        "git importing launch profile promotion resident resolution rotation rotation_state "
+        "scaffold secret sources trust"
     ),
     "__main__": "cli",
 }

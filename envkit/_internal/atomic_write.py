@@ -109,7 +109,12 @@ def write_with_copy(
 
 
 def write_own(
-    path: str, data: bytes, *, owner: os.stat_result | None = None, alone: bool = False
+    path: str,
+    data: bytes,
+    *,
+    owner: os.stat_result | None = None,
+    modified_ns: int | None = None,
+    alone: bool = False,
 ) -> os.stat_result:
     """Write `data` to a file whose name envkit chose: mode 0600, never through a link.
 
@@ -117,6 +122,7 @@ def write_own(
         path: the file; absolute, in an existing folder without links.
         data: the complete new content.
         owner: the uid that owns the new file, even if root writes it.
+        modified_ns: the modification time; None for now.
         alone: whether the caller has a lock that lists the file in `written`.
 
     Returns:
@@ -127,7 +133,7 @@ def write_own(
         WriteRefusedError: the file cannot be given to the owner; nothing was changed.
         OSError: nothing was changed.
     """
-    with _Place(path) as place, _own(place, data, owner, None, alone=alone) as new:
+    with _Place(path) as place, _own(place, data, owner, modified_ns, alone=alone) as new:
         return new.put()
 
 

@@ -54,6 +54,10 @@ class Repository:
         found = _run(self.root, self._environ, "check-ignore", "-z", "--stdin", stdin=listed)
         return {inside[name[2:]] for name in _names(found) if name[2:] in inside}
 
+    def ask(self, *arguments: str, stdin: str = "") -> str | None:
+        """Return the output of a git command, run at the root; None if it fails."""
+        return _run(self.root, self._environ, *arguments, stdin=stdin)
+
     def contains(self, path: str) -> bool:
         """Return whether an absolute path is below the root."""
         return bool(self._inside([path]))
@@ -88,19 +92,38 @@ def _names(listed: str | None) -> list[str]:
 
 def _run(folder: str, environ: Mapping[str, str], *arguments: str, stdin: str = "") -> str | None:
     """Return the output of a git command; None if it fails or git is not installed."""
+    clean = {name: value for name, value in environ.items() if name not in _OF_HOOKS}
+    found = run_git(folder, clean, *arguments, stdin=stdin.encode("utf-8", "surrogateescape"))
+    return None if found is None else found.decode("utf-8", "surrogateescape")
+
+
+def run_git(
+    folder: str, environ: Mapping[str, str], *arguments: str, stdin: bytes = b""
+) -> bytes | None:
+    """Return the output of a git command; None if it fails or git is not installed.
+
+    Args:
+        folder: where git runs.
+        environ: the process environment. In a hook, it describes the commit in progress.
+        arguments: the command and its arguments.
+        stdin: the input of the command.
+    """
     import subprocess
 
-    clean = {name: value for name, value in environ.items() if name not in _OF_HOOKS}
-    command = ["git", *_HARMLESS, "-C", folder]
     try:
         done = subprocess.run(  # noqa: S603 - a fixed program, and no shell
-            [*command, *arguments],
-            input=stdin.encode("utf-8", "surrogateescape"),
+            git_command(folder, *arguments),
+            input=stdin,
             capture_output=True,
-            env={**clean, **_QUIET},
+            env={**environ, **_QUIET},
             timeout=_TIMEOUT_SECONDS,
             check=False,
         )
     except (OSError, subprocess.TimeoutExpired):
         return None
-    return done.stdout.decode("utf-8", "surrogateescape") if done.returncode == 0 else None
+    return done.stdout if done.returncode == 0 else None
+
+
+def git_command(folder: str, *arguments: str) -> list[str]:
+    """Return the command line of git, without programs that a repository names."""
+    return ["git", *_HARMLESS, "-C", folder, *arguments]

@@ -81,6 +81,7 @@ _ROTATION = "docs/reference/rotation.md"
 _INSPECTION = "docs/guides/inspect.md"
 _CHANGES = "docs/guides/changing-values.md"
 _AUDIT = "docs/guides/audit.md"
+_IN_GIT = "docs/guides/secrets-in-git.md"
 IMPORT = {
     0: "Everything was imported.",
     1: "Something was not imported; with --plan: there are changes to make.",
@@ -142,6 +143,20 @@ NOTES = {
         _AUDIT, (0, 1, 2, 6), {0: "The log is intact.", 1: "The log was modified."}
     ),
     "audit anchor": Notes(_AUDIT, (0, 2, 6)),
+    "env": Notes(_IN_GIT, ()),
+    "env init": Notes(_IN_GIT, (0, 2, 3, 6, 7)),
+    "env encrypt": Notes(_IN_GIT, (0, 2, 3, 6, 7)),
+    "env decrypt": Notes(_IN_GIT, (0, 2, 3, 6, 7)),
+    "env set": Notes(_IN_GIT, (0, 2, 3, 6, 7)),
+    "env edit": Notes(_IN_GIT, (0, 1, 2, 3, 6, 7), {1: "The editor failed."}),
+    "env keys": Notes(_IN_GIT, (0, 2, 3, 6)),
+    "env rotate-key": Notes(_IN_GIT, (0, 2, 3, 6, 7)),
+    "env textconv": Notes(_IN_GIT, (0, 2)),
+    "env hook": Notes(_IN_GIT, ()),
+    "env hook install": Notes(_IN_GIT, (0, 2, 6)),
+    "env hook run": Notes(
+        _IN_GIT, (0, 1, 2), {0: "The staged files may be committed.", 1: "They may not."}
+    ),
     "init": Notes("docs/guides/init.md", (0, 2, 3, 6)),
     "import": Notes("docs/guides/import.md", (0, 1, *_CHANGING[1:]), IMPORT),
     "doctor": Notes(

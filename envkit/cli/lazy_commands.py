@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
 # in the order of the help; each is a function with that name in envkit/cli/commands/NAME.py, or
 # a group of commands in envkit/cli/commands/NAME/group.py; a keyword has `_` after it in Python
-GROUPS = ("rotate", "env")
+GROUPS = ("env", "rotate")
 LAZY = (
     *("list", "show", "diff", "check"),
     *("set", "unset", "edit", "promote", "history", "rollback", "rotate", "audit"),
-    *("init", "import", "env", "doctor", "trust"),
+    *("env", "init", "import", "doctor", "trust"),
 )
 
 

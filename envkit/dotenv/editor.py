@@ -30,6 +30,22 @@ _BLANKS = re.compile(r"[^\S\r\n]*")
 
 
 def set_value(text: str, name: str, value: str, *, path: str) -> str:
+    """Return a file's text with one variable set; see `set_written`.
+
+    Args:
+        text: the file's content.
+        name: the name of the variable.
+        value: the value that `parse` will return.
+        path: the file's path for messages.
+
+    Raises:
+        DotenvError: see `set_written`.
+        InvalidValueError: a `.env` file cannot contain the value or the name.
+    """
+    return set_written(text, name, quote(value, name=name), path=path)
+
+
+def set_written(text: str, name: str, written: str, *, path: str) -> str:
     """Return a file's text with one variable set.
 
     Only the value of the variable is replaced. `export`, blanks and comments stay. If the file
@@ -39,15 +55,15 @@ def set_value(text: str, name: str, value: str, *, path: str) -> str:
     Args:
         text: the file's content.
         name: the name of the variable.
-        value: the value that `parse` will return.
+        written: the value in the syntax of the file, as `quote` returns it.
         path: the file's path for messages.
 
     Raises:
         DotenvError: an unreadable line may set the variable, or a quotation mark is never closed.
-        InvalidValueError: a `.env` file cannot contain the value or the name.
+        InvalidValueError: a `.env` file cannot contain the name.
     """
     newline = "\r\n" if "\r\n" in text else "\n"
-    written = quote(value, name=name).replace("\n", newline)
+    written = written.replace("\n", newline)
     sources: list[str] = []
     last: tuple[int, Definition] | None = None
     spoilt: DotenvError | None = None
@@ -65,7 +81,7 @@ def set_value(text: str, name: str, value: str, *, path: str) -> str:
         raise spoilt
     if last is not None:
         index, definition = last
-        sources[index] = _replaced(definition, written)
+        sources[index] = replaced(definition, written)
     else:
         if sources and not sources[-1].endswith(("\n", "\r")):
             sources.append(newline)
@@ -126,7 +142,7 @@ def quote(value: str, *, name: str) -> str:
     Raises:
         InvalidValueError: a `.env` file cannot contain the value; the message uses `name`.
     """
-    _check(value, name)
+    check_value(value, name=name)
     if _PLAIN.fullmatch(value):
         return value
     literal = "'" not in value and "\\\\" not in value and not value.endswith("\\")
@@ -145,7 +161,12 @@ def _marked(before: str, after: str) -> str:
     return "\ufeff" + after if before.startswith("\ufeff") else after
 
 
-def _check(value: str, name: str) -> None:
+def check_value(value: str, *, name: str) -> None:
+    """Refuse a value that a `.env` file cannot contain.
+
+    Raises:
+        InvalidValueError: the message uses `name`.
+    """
     if "\0" in value:
         raise InvalidValueError(
             f"{name} contains a NUL character, which no environment variable can contain"
@@ -160,7 +181,7 @@ def _check(value: str, name: str) -> None:
         ) from None
 
 
-def _replaced(definition: Definition, written: str) -> str:
+def replaced(definition: Definition, written: str) -> str:
     """Return the definition's text with its value replaced."""
     name, _, rest = definition.source.partition("=")
     old = _BLANKS.sub("", rest, count=1)

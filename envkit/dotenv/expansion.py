@@ -16,7 +16,8 @@ from __future__ import annotations
 import re
 
 from envkit._internal.named_tuple import NamedTuple
-from envkit.errors import DotenvError
+from envkit.dotenv.parser import ENCRYPTED
+from envkit.errors import DotenvError, SourceError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -52,16 +53,19 @@ class Expander:
     Args:
         definitions: all definitions of each name, in file order; the last one wins.
         outside: returns the value of a name that the file does not set, or None.
+        clear_value: returns the value of a definition, decrypted but not expanded.
     """
 
     def __init__(
         self,
         definitions: Mapping[str, Sequence[Definition]],
         outside: Callable[[str], str | None],
+        clear_value: Callable[[Definition], str],
     ) -> None:
         self._definitions = definitions
         self._outside = outside
-        self._values: dict[tuple[str, int], str | DotenvError] = {}
+        self._clear_value = clear_value
+        self._values: dict[tuple[str, int], str | SourceError] = {}
         self._open: list[tuple[str, int]] = []
         self._characters = 0
 
@@ -71,6 +75,7 @@ class Expander:
         Raises:
             DotenvError: a name is not set, references form a cycle, or a required value is
                 encrypted.
+            SourceError: there is no private key for a required value.
         """
         return self._value(name, len(self._definitions[name]) - 1)
 
@@ -81,12 +86,12 @@ class Expander:
             self._enter(key, definition)
             try:
                 self._values[key] = self._expanded(definition, index)
-            except DotenvError as error:
+            except SourceError as error:
                 self._values[key] = error
             finally:
                 self._open.pop()
         known = self._values[key]
-        if isinstance(known, DotenvError):
+        if isinstance(known, SourceError):
             raise known
         return known
 
@@ -102,8 +107,9 @@ class Expander:
         self._open.append(key)
 
     def _expanded(self, definition: Definition, index: int) -> str:
-        text = definition.clear_value()
-        if definition.quote == "'" or "${" not in text:
+        text = self._clear_value(definition)
+        encrypted = definition.value.startswith(ENCRYPTED)
+        if encrypted or definition.quote == "'" or "${" not in text:
             return text
         return self._text(_parse(definition), definition, index)
 

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from typing import IO, Any
 
 ENCRYPTED = "encrypted:"
+PUBLIC_KEY = "DOTENV_PUBLIC_KEY"  # begins the name of the key to which values are encrypted
+_PLAIN = "_PLAIN"  # ends the name of a variable that is never encrypted
 _BYTE_ORDER_MARK = "\ufeff"
 # how an unquoted value starts that may need several lines; see `recovery`
 _OPENINGS = ("`", "-----BEGIN ")
@@ -53,10 +55,15 @@ class Definition(NamedTuple):
             raise self.error
         if self.value.startswith(ENCRYPTED):
             raise DotenvError(
-                f"{self.place}: {self.name} is encrypted, but envkit cannot decrypt it",
-                hint="run 'dotenvx decrypt', or store the value elsewhere",
+                f"{self.place}: {self.name} is encrypted, which only the files of a source may be",
+                hint="write the value in plain text here, or store it in a .env file of the source",
             )
         return self.value
+
+
+def stays_plain(name: str) -> bool:
+    """Return whether a variable is never encrypted, such as `LOG_LEVEL_PLAIN` and a public key."""
+    return name.endswith(_PLAIN) or name.startswith(PUBLIC_KEY)
 
 
 class OddLine(NamedTuple):
@@ -70,6 +77,7 @@ class OddLine(NamedTuple):
     declares: bool = False  # `export NAME`, which sets nothing
     unclear: bool = False  # whether it may also set any other variable
     open: bool = False  # whether text appended after it would become part of it
+    conflict: bool = False  # whether it is a mark of an unresolved merge
 
     def __repr__(self) -> str:
         return f"OddLine({self.line})"

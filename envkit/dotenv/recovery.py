@@ -7,6 +7,7 @@ One unreadable line must neither invalidate the file nor be silently ignored:
     export FOO         nothing, if the file sets FOO; otherwise FOO cannot be read
     FOO='open          FOO and everything after it cannot be read: the end of the value
                        is unknown
+    <<<<<<< HEAD       no variable of the file can be read: the merge is not finished
     FOO=-----BEGIN...  without quotes: FOO cannot be read; its lines set no variables
 
 The names that a line may set can be looked up but are never listed, because the line
@@ -24,8 +25,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import TypeAlias
 
-    # the fields of `OddLine`: names, error, line, source, listed, declares, unclear, open
-    Fields: TypeAlias = tuple[tuple[str, ...], DotenvError, int, str, bool, bool, bool, bool]
+    # those of `OddLine`: names, error, line, source, listed, declares, unclear, open, conflict
+    Fields: TypeAlias = tuple[tuple[str, ...], DotenvError, int, str, bool, bool, bool, bool, bool]
 
 # characters that editors do not show, and marks around a name in other formats
 _AROUND_A_NAME = "\ufeff\u200b\u200c\u200d\u2060\"'`:,;+$@&?!"
@@ -37,6 +38,7 @@ _FORM = "write NAME=value or NAME='value'"
 _UTF8 = "save the file as UTF-8"
 _HEADER = "-----BEGIN "
 _FOOTER = re.compile(r"-----END [^\r\n]*(?:\r\n|\r|\n|$)")
+_CONFLICT = re.compile(r"\s*(?:<{7}|>{7}|\|{7})(?: |\r|\n|$)|\s*={7}\s*$")
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n|$)")
 _SET = re.compile(r"\s*(?:export[^\S\r\n]+)?['\"]?([^\s=#'\":]+)['\"]?[^\S\r\n]*=[^\S\r\n]*")
 _SET_LATER = re.compile(
@@ -82,8 +84,7 @@ def odd_line(text: str, start: int, source: str, key: str | None, line: int, pat
         error = DotenvError(f"{place}: not UTF-8", hint=_UTF8)
         return _fields(found, error, line, source, listed=listed)
     if key is None:
-        names = found or tuple(dict.fromkeys((*_FIRST_WORD.findall(source)[:1], *_names(source))))
-        return _fields(names, _unparsable(place), line, source, listed=listed)
+        return _failed(source, found, listed=listed, line=line, path=path)
     if setting is None:
         declares = source.lstrip().startswith("export") and key != "export"
         return _fields(
@@ -110,8 +111,22 @@ def _fields(
     declares: bool = False,
     unclear: bool = False,
     open: bool = False,  # noqa: A002 - the field's name
+    conflict: bool = False,
 ) -> Fields:
-    return names, error, line, source, listed, declares, unclear, open
+    return names, error, line, source, listed, declares, unclear, open, conflict
+
+
+def _failed(source: str, found: tuple[str, ...], *, listed: bool, line: int, path: str) -> Fields:
+    """Return the odd line for text that the parser did not accept."""
+    place = f"{path}:{line}"
+    if _CONFLICT.match(source):
+        error = DotenvError(
+            f"{place}: an unresolved merge conflict",
+            hint=f"choose the lines to keep in {path}, and remove the marks of git",
+        )
+        return _fields((), error, line, source, unclear=True, conflict=True)
+    names = found or tuple(dict.fromkeys((*_FIRST_WORD.findall(source)[:1], *_names(source))))
+    return _fields(names, _unparsable(place), line, source, listed=listed)
 
 
 def _unparsable(place: str) -> DotenvError:

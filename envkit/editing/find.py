@@ -227,8 +227,12 @@ def prepare_reference_edit(
     return PreparedEdit(PreparedProfile(profile, plan, {name: source}), routes, {}, deadline)
 
 
-def find(edit: PreparedEdit) -> Editable:
+def find(edit: PreparedEdit, *, unread: bool = False) -> Editable:
     """Find where variables are stored, and read their current values.
+
+    Args:
+        edit: the variables.
+        unread: whether a variable may be changed whose current value cannot be decrypted.
 
     Returns:
         the variables with their slots. If a store fails, its variables are in `refused`.
@@ -244,7 +248,12 @@ def find(edit: PreparedEdit) -> Editable:
                 variables[name] = EditableVariable(name, way.declarations, line, line.read())
             else:
                 variables[name] = editable_in_store(
-                    name, way.declarations, way.references, prepared.sources, outcomes
+                    name,
+                    way.declarations,
+                    way.references,
+                    prepared.sources,
+                    outcomes,
+                    unread=unread,
                 )
         except EnvkitError as error:
             refused[name] = error
@@ -275,6 +284,8 @@ def editable_in_store(
     references: Sequence[Reference],
     sources: Mapping[str, Source],
     outcomes: Mapping[Reference, Outcome],
+    *,
+    unread: bool = False,
 ) -> EditableVariable:
     """Decide which of several references to write, given the answers of the stores.
 
@@ -284,6 +295,7 @@ def editable_in_store(
         references: where the variable is looked up; the first one with a value counts.
         sources: the sources of the references.
         outcomes: the answers of the stores.
+        unread: as for `find`.
 
     Raises:
         UnchangeableError: no reference can be written in such a way that the variable changes.
@@ -293,7 +305,7 @@ def editable_in_store(
     places = []
     for reference in references:
         source = sources[reference.source]
-        current = current_value(outcomes[reference])
+        current = current_value(outcomes[reference], unread=unread)
         places.append(source.locate(reference))
         if isinstance(source, WritableSource):
             slot = StoreSlot(source, reference)

@@ -17,6 +17,7 @@ from envkit._internal.os_errors import reason_of
 from envkit._internal.paths import display_path
 from envkit._internal.replaceable import check_replaceable, lasting_failure
 from envkit.editing.profile_text import literal, remove_variable, repeated, set_literal
+from envkit.encryption.errors import UnreadableValueError
 from envkit.errors import ConflictError, DeniedError, ProfileError, SourceError, UnchangeableError
 from envkit.profile.toml_file import MAX_BYTES
 from envkit.resolution.fetch import ask
@@ -213,6 +214,8 @@ class ProfileFile:
 def read_all(slots: Iterable[ValueSlot]) -> dict[ValueSlot, CurrentValue]:
     """Return the current content of slots, with one request per source.
 
+    Only for comparison: a value that cannot be decrypted is returned as it is stored.
+
     Raises:
         EnvkitError: a slot cannot be read.
     """
@@ -225,16 +228,23 @@ def read_all(slots: Iterable[ValueSlot]) -> dict[ValueSlot, CurrentValue]:
             found[slot] = slot.read()
     for same in stored.values():
         outcomes = ask(same[0].source, [slot.reference for slot in same])
-        found |= {slot: current_value(outcomes[slot.reference]) for slot in same}
+        found |= {slot: current_value(outcomes[slot.reference], unread=True) for slot in same}
     return found
 
 
-def current_value(outcome: Outcome) -> CurrentValue:
+def current_value(outcome: Outcome, *, unread: bool = False) -> CurrentValue:
     """Return the content of a slot, given the answer of its store.
+
+    Args:
+        outcome: the answer.
+        unread: whether a value that cannot be decrypted is returned as it is stored, only to
+            replace it or to notice a change; else it is an error.
 
     Raises:
         EnvkitError: the store could not be read.
     """
+    if unread and isinstance(outcome, UnreadableValueError):
+        return CurrentValue(Secret(outcome.written), outcome.version)
     if isinstance(outcome, Exception):
         raise outcome.with_traceback(None)
     return CurrentValue(outcome.value if isinstance(outcome, Reading) else None, outcome.version)

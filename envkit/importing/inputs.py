@@ -13,6 +13,7 @@ from typing import NamedTuple
 from envkit._internal.files import read_with_stat, version_of
 from envkit._internal.os_errors import reason_of
 from envkit.dotenv.file import LIMIT_BYTES
+from envkit.encryption.reading import Decrypter
 from envkit.errors import EnvkitError, UsageError
 from envkit.importing.readers.choose import read_contents
 from envkit.profile.discovery import profile_names
@@ -24,7 +25,7 @@ from envkit.resolution.prepare import prepare_profile
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from envkit.importing.contents import FileContents
     from envkit.importing.run import PreparedImport
@@ -45,17 +46,25 @@ class Input(NamedTuple):
     version: str | None
 
 
-def read_input(path: str, *, services: Sequence[str] = (), stdin: bytes | None = None) -> Input:
+def read_input(
+    path: str,
+    *,
+    environ: Mapping[str, str],
+    services: Sequence[str] = (),
+    stdin: bytes | None = None,
+) -> Input:
     """Read a file that the user named.
 
     Args:
         path: the file; `-` for the standard input.
+        environ: the process environment, which may have the private key of an encrypted file.
         services: of a Compose file, the services to read; default: all of them.
         stdin: the content of the standard input, for `-`.
 
     Raises:
         UsageError: the file cannot be read.
         ImportFileError: its content cannot be imported.
+        SourceError: its values cannot be decrypted.
     """
     if path == STDIN:
         data = stdin or b""
@@ -66,7 +75,10 @@ def read_input(path: str, *, services: Sequence[str] = (), stdin: bytes | None =
         data, state = read_with_stat(path, LIMIT_BYTES)
     except OSError as error:
         raise UsageError(f"cannot read {path}: {reason_of(error, 'unreadable')}") from None
-    return Input(path, read_contents(data, path=path, services=services), version_of(state))
+    beside = os.path.abspath(path)
+    decrypter = Decrypter(path, path=beside, root=os.path.dirname(beside), environ=environ)
+    contents = read_contents(data, path=path, services=services, decrypt=decrypter.value)
+    return Input(path, contents, version_of(state))
 
 
 def remove_input(one: Input, prepared: PreparedImport) -> str | None:

@@ -17,6 +17,9 @@ file beside it (`.env.staging.envkit-previous`, 0600), where it can be read:
 
     dotenv:?version=previous#NAME
 
+A file with a public key is encrypted, see `envkit.encryption`. A value is decrypted when it is
+needed, and one that is written is encrypted. So is the saved copy.
+
 A file may be a link to another file in the project. A link that leads out of the project is
 followed only if the user trusts that. The saved copy is never a link.
 """
@@ -31,24 +34,21 @@ from envkit._internal.named_tuple import NamedTuple
 from envkit._internal.names import is_name
 from envkit._internal.paths import has_loose_link
 from envkit.dotenv.file import LIMIT_BYTES, DotenvFile, parse
-from envkit.dotenv.parser import decode
-from envkit.errors import (
-    InvalidReferenceError,
-    NoVersionError,
-    ProfileError,
-    SourceError,
-)
+from envkit.dotenv.parser import ENCRYPTED, decode
+from envkit.errors import ProfileError, SourceError
 from envkit.secret import Secret
-from envkit.sources.model import WHOLE, Absent, Reading, Version, values_of
+from envkit.sources.model import WHOLE, Absent, Reading, values_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
     from typing import ClassVar
 
+    from envkit.dotenv.parser import Definition
+    from envkit.encryption.reading import Decrypter
     from envkit.errors import EnvkitError
     from envkit.profile.placeholder import Reference
-    from envkit.sources.model import Outcome, SourceContext
+    from envkit.sources.model import Outcome, SourceContext, Version
 
 PREVIOUS = "previous"  # the name of the saved copy
 PREVIOUS_SUFFIX = ".envkit-previous"
@@ -140,37 +140,22 @@ class DotenvSource:
         self, values: Mapping[Reference, Secret | None], *, expected: str | None
     ) -> str:
         """Set or remove variables of one file in one write."""
-        variables = {}
-        for ref, value in values.items():
-            self.check(ref)
-            if ref.version is not None:
-                raise InvalidReferenceError(f"{ref} is a version, which cannot be written")
-            if _variable(ref) == WHOLE:
-                raise InvalidReferenceError(f"{ref} is a whole file: write one variable at a time")
-            variables[_variable(ref)] = value
-        return self.write_several(next(iter(values)), variables, expected=expected)
+        from envkit.sources.dotenv_write import variables_of, write_variables
 
-    def write_several(
-        self, ref: Reference, values: Mapping[str, Secret | None], *, expected: str | None
-    ) -> str:
-        """Set or remove variables in the file that has the variable of `ref`; see `write`."""
-        from envkit.sources.dotenv_errors import failure
-        from envkit.sources.dotenv_write import change, rewrite
+        variables = variables_of(values, self.check)
+        return write_variables(
+            self.file_with(next(iter(values))),
+            variables,
+            places=self.places,
+            decrypter=self.decrypter,
+            warnings=self.write_warnings,
+            expected=expected,
+            timeout_seconds=self._deadline.remaining_seconds(),
+        )
 
-        name = self.file_with(ref)
-
-        def edit(text: str) -> bytes:
-            data, found = change(text, values, path=name)
-            self.write_warnings += found
-            return data
-
-        timeout_seconds = self._deadline.remaining_seconds()
-        try:
-            return rewrite(
-                name, *self.places(name), edit, expected=expected, timeout_seconds=timeout_seconds
-            )
-        except OSError as error:
-            raise failure("write", name, error) from None
+    def public_keys(self, ref: Reference) -> Sequence[Definition]:
+        """Return the public keys of the file that has a variable; usually one or none."""
+        return self._file_with(ref).content.public_keys
 
     def read_variables(
         self, ref: Reference, variables: Iterable[str]
@@ -203,26 +188,20 @@ class DotenvSource:
 
     def history(self, ref: Reference) -> Sequence[Version]:
         """Return the current version and the copy that the last write saved."""
+        from envkit.sources.dotenv_history import history
+
         self.check(ref)
         current = self._file_with(ref)
         copy = self._load(current.name, previous=True)
-        return [
-            Version(version, read.modified_ns / 1e9, None, state)
-            for read, version, state in (
-                (current, current.version, "current"),
-                (copy, copy.version and PREVIOUS, PREVIOUS),
-            )
-            if version is not None
-        ]
+        return history(current.version, current.modified_ns, copy.version, copy.modified_ns)
 
     def restore(self, ref: Reference, version: str, *, expected: str | None) -> str:
         """Set one variable to its value before the last write to its file."""
+        from envkit.sources.dotenv_history import earlier_value
+
         outcome = self._outcome(ref._replace(version=version), {})
-        if isinstance(outcome, SourceError):
-            raise outcome
-        if not isinstance(outcome, Reading):
-            raise NoVersionError(f"{self.locate(ref)} has no value in version {version}")
-        return self.write(ref, outcome.value, expected=expected)
+        value = earlier_value(outcome, self.locate(ref), version)
+        return self.write(ref, value, expected=expected)
 
     def _file_with(self, ref: Reference) -> Read:
         """Return the file that has a variable, or the one that a write would add it to."""
@@ -283,14 +262,32 @@ class DotenvSource:
                 key = "\0".join(each.name for each in (*found, read))
                 again = known.get(key)
                 if not isinstance(again, Read) or again.version != read.version:
-                    content = self._parsed(read.text, read.name, [each.content for each in found])
+                    before = [each.content for each in found]
+                    content = self._parsed(read.text, read.name, read.version, before)
                     again = known[key] = read._replace(content=content)
                 read = again  # noqa: PLW2901 - the same file
             found.append(read)
         return found
 
-    def _parsed(self, text: str, name: str, earlier: Sequence[DotenvFile] = ()) -> DotenvFile:
-        return parse(text, path=name, expand=True, environ=self._environ, earlier=earlier)
+    def _parsed(
+        self, text: str, name: str, version: str | None, earlier: Sequence[DotenvFile] = ()
+    ) -> DotenvFile:
+        encrypted = ENCRYPTED in text or any(file.public_keys for file in earlier)
+        return parse(
+            text,
+            path=name,
+            expand=True,
+            environ=self._environ,
+            earlier=earlier,
+            decrypt=self.decrypter(name, version).value if encrypted else None,
+        )
+
+    def decrypter(self, name: str, version: str | None = None) -> Decrypter:
+        """Return what decrypts the values of a file or of its saved copy."""
+        from envkit.encryption.reading import Decrypter
+
+        path, environ = self._path(name), self._environ
+        return Decrypter(name, path=path, root=self.root, environ=environ, version=version)
 
     def _read(
         self, name: str, known: dict[str, Read | SourceError], *, previous: bool = False
@@ -323,12 +320,13 @@ class DotenvSource:
 
             raise failure("read", name, error) from None
         text = decode(data, path=name)
-        content = self._parsed(text, name)
-        if state.st_mode & (stat.S_IRGRP | stat.S_IROTH):
+        version = version_of(state)
+        content = self._parsed(text, name, version)
+        if state.st_mode & (stat.S_IRGRP | stat.S_IROTH) and not content.sealed:
             self._warn(f"{name} can be read by other users: run 'chmod 600 {name}'")
         for warning in content.warnings:
             self._warn(f"{name}: {warning}")
-        return Read(name, text, version_of(state), content, state.st_mtime_ns)
+        return Read(name, text, version, content, state.st_mtime_ns)
 
     def places(self, name: str) -> tuple[str, str]:
         """Return the paths of a file, with its link resolved, and of its saved copy.

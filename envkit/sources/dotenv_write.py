@@ -11,32 +11,104 @@ from envkit._internal.leftovers import LOCK, sweep_beside
 from envkit._internal.replaceable import check_own, check_replaceable
 from envkit.dotenv.editor import remove_value, repeated_note, set_value
 from envkit.dotenv.file import LIMIT_BYTES
-from envkit.dotenv.parser import decode, encode
-from envkit.errors import ConflictError, InvalidValueError, SourceError
+from envkit.dotenv.parser import PUBLIC_KEY, decode, encode
+from envkit.errors import ConflictError, InvalidReferenceError, InvalidValueError, SourceError
 from envkit.sources.dotenv_errors import failure
+from envkit.sources.model import WHOLE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
 
+    from envkit.encryption.reading import Decrypter
     from envkit.errors import EnvkitError
     from envkit.profile.placeholder import Reference
     from envkit.secret import Secret
 
 
-def change(text: str, values: Mapping[str, Secret | None], *, path: str) -> tuple[bytes, list[str]]:
+def variables_of(
+    values: Mapping[Reference, Secret | None], check: Callable[[Reference], None]
+) -> dict[str, Secret | None]:
+    """Return the values to write by the names of their variables.
+
+    Raises:
+        InvalidReferenceError: a reference does not name one variable that can be written.
+    """
+    variables = {}
+    for ref, value in values.items():
+        check(ref)
+        variable = ref.path if ref.field is None else ref.field
+        if ref.version is not None:
+            raise InvalidReferenceError(f"{ref} is a version, which cannot be written")
+        if variable == WHOLE:
+            raise InvalidReferenceError(f"{ref} is a whole file: write one variable at a time")
+        variables[variable] = value
+    return variables
+
+
+def write_variables(
+    name: str,
+    values: Mapping[str, Secret | None],
+    *,
+    places: Callable[[str], tuple[str, str]],
+    decrypter: Callable[[str], Decrypter],
+    warnings: list[str],
+    expected: str | None,
+    timeout_seconds: float,
+) -> str:
+    """Set or remove variables of one file in one write; see `GroupWrite`.
+
+    Args:
+        name: the name of the file.
+        values: the new value of each variable; None to remove it.
+        places: returns the paths of a file and its copy.
+        decrypter: as for `change`.
+        warnings: warnings for the owner of the file are added to it.
+        expected: as for `rewrite`.
+        timeout_seconds: as for `rewrite`.
+    """
+
+    def edit(text: str) -> bytes:
+        data, found = change(text, values, path=name, decrypter=decrypter)
+        warnings.extend(found)
+        return data
+
+    try:
+        return rewrite(
+            name, *places(name), edit, expected=expected, timeout_seconds=timeout_seconds
+        )
+    except OSError as error:
+        raise failure("write", name, error) from None
+
+
+def change(
+    text: str,
+    values: Mapping[str, Secret | None],
+    *,
+    path: str,
+    decrypter: Callable[[str], Decrypter],
+) -> tuple[bytes, list[str]]:
     """Return the new content of a file and warnings for its owner; usually none.
+
+    In a file with a public key, values are encrypted.
 
     Args:
         text: the current content.
         values: the new value of each variable; None to remove it.
         path: the file's path for messages.
+        decrypter: returns what decrypts the values of the file.
 
     Raises:
         DotenvError: the file cannot be read in its current form.
+        KeyInvalidError: its public key is not that of the private key at hand.
         InvalidValueError: a `.env` file cannot contain the value.
     """
     warnings = []
+    encrypter = None
+    if PUBLIC_KEY in text:
+        from envkit.encryption.writing import Encrypter
+
+        encrypter = Encrypter(decrypter(path))
     for variable, value in values.items():
         note = repeated_note(text, variable, path=path, removed=value is None)
         if note is not None:
@@ -44,9 +116,14 @@ def change(text: str, values: Mapping[str, Secret | None], *, path: str) -> tupl
         if value is None:
             text = remove_value(text, variable, path=path)
             continue
-        text = set_value(text, variable, value.reveal(), path=path)
+        if encrypter is None:
+            text = set_value(text, variable, value.reveal(), path=path)
+        else:
+            text = encrypter.set(text, variable, value)
         if len(encode(text)) > LIMIT_BYTES:
             raise InvalidValueError(f"{variable} makes {path} too large for envkit to read")
+    if encrypter is not None:
+        warnings += encrypter.warnings
     return encode(text), warnings
 
 

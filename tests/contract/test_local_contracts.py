@@ -12,6 +12,7 @@ from envkit.sources.env import EnvSource
 from envkit.sources.memory import MemorySource
 from envkit.sources.model import SourceContext
 from envkit.testing import SourceContract
+from support import dotenvx
 from support.permissions import as_nobody, folder_of_nobody
 
 NO_NETWORK = frozenset({"unavailable", "silent"})
@@ -116,6 +117,20 @@ class DotenvHarness:
         return source, ref
 
 
+class EncryptedHarness(DotenvHarness):
+    """Files in which every value is encrypted."""
+
+    def put(self, path, fields):
+        dotenvx.write_keys(self._root, dotenvx.KEY_FILE)
+        file = self._root / path
+        file.write_text(dotenvx.encrypted_text(fields), encoding="utf-8")
+        file.chmod(0o600)
+
+    def reads(self):
+        keys = f"{self._root}/.env.keys"
+        return super().reads() - sum(path == keys for path in self.opened)
+
+
 def note_opened(event, args):
     if event == "open" and isinstance(args[0], str):
         DotenvHarness.opened.append(args[0])
@@ -131,4 +146,14 @@ class TestDotenv(SourceContract):
     def harness(self):
         with folder_of_nobody() as root, ExitStack() as stack:
             yield DotenvHarness(root, stack)
+        DotenvHarness.opened.clear()
+
+
+class TestEncrypted(SourceContract):
+    lacks = TestDotenv.lacks | {"denied"}  # another user cannot read the private key
+
+    @pytest.fixture
+    def harness(self):
+        with folder_of_nobody() as root, ExitStack() as stack:
+            yield EncryptedHarness(root, stack)
         DotenvHarness.opened.clear()

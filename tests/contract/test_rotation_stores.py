@@ -3,6 +3,7 @@
 import json
 import multiprocessing
 import os
+import re
 import resource
 import secrets
 import sys
@@ -17,6 +18,9 @@ from contract.rotation_store_contract import (
     shown,
 )
 from envkit._internal.clock import Deadline
+from envkit.encryption.errors import CiphertextError
+from envkit.encryption.keys import generate
+from envkit.encryption.values import encrypt
 from envkit.errors import (
     AuthError,
     DeniedError,
@@ -41,6 +45,7 @@ from support.permissions import as_nobody, folder_of_nobody
 from support.rotation_stores import (
     AwsHarness,
     DotenvHarness,
+    EncryptedHarness,
     MemoryHarness,
     VaultHarness,
     aws_store,
@@ -614,6 +619,27 @@ class TestDotenv(RotationStoreContract):
         with pytest.raises(WriteRefusedError, match="hard links"):
             store.rehearse(seen)
         assert harness.store().read() == seen
+
+
+class TestEncrypted(RotationStoreContract):
+    @pytest.fixture
+    def harness(self, tmp_path):
+        return EncryptedHarness(tmp_path)
+
+    def test_no_file_beside_an_encrypted_one_has_a_plain_value(self, harness, old, new):
+        store = harness.store()
+        seen = store.save(store.read(), record(), VALUES)
+        store.publish(seen, new)
+        assert len(list(harness.root.iterdir())) == 4  # the file, its copy, the record, the keys
+        assert not [path for path in harness.root.iterdir() if CANARY in path.read_text()]
+
+    def test_record_of_another_key_is_an_error_that_names_its_file(self, harness, old):
+        store = harness.store()
+        store.save(store.read(), record(), VALUES)
+        other = encrypt("x", generate().public_key())
+        harness.put_text(re.sub('encrypted:[^"]+', other, harness.beside.read_text()))
+        with pytest.raises(CiphertextError, match=r"^\.env\.prod\.PASSWORD\.envkit-rotation: "):
+            store.read()
 
 
 class TestOpenStore:

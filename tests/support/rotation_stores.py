@@ -8,17 +8,21 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import secrets
 from typing import TYPE_CHECKING, ClassVar
 
 from envkit._internal.clock import Deadline
+from envkit.encryption.values import decrypt, is_encrypted
 from envkit.profile.placeholder import Reference
+from envkit.rotation_state.stores.encrypted import opened
 from envkit.rotation_state.stores.memory import MemoryRotationStore, MemoryShelf
 from envkit.rotation_state.stores.registry import open_store
 from envkit.sources.aws.source import AwsSecretsManagerSource
 from envkit.sources.dotenv import DotenvSource
 from envkit.sources.model import SourceContext
 from envkit.sources.vault.source import VaultSource
+from support import dotenvx
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -254,8 +258,33 @@ class DotenvHarness:
         self.beside.write_text(text)
 
     def left(self):
-        """Every file except the `.env` file and its previous copy."""
-        mine = {self.path, self.path.with_name(f"{self.file}.envkit-previous")}
+        """Every file except the `.env` file, its previous copy and the private key."""
+        names = (self.file, f"{self.file}.envkit-previous", ".env.keys")
+        mine = {self.path.with_name(name) for name in names}
         return "\n".join(
             f"{path.name}: {path.read_text()}" for path in self.root.iterdir() if path not in mine
         )
+
+
+class EncryptedHarness(DotenvHarness):
+    """An encrypted file, whose records are encrypted too."""
+
+    def put(self, values):
+        dotenvx.write_keys(self.root, dotenvx.KEY_FILE)
+        self.path.write_text(dotenvx.encrypted_text(values))
+        self.path.chmod(0o600)
+
+    def stored(self):
+        key = dotenvx.private_key()
+        written = dotenvx.written(self.path.read_text())
+        return {name: decrypt(text, [key]) for name, text in written.items() if is_encrypted(text)}
+
+    def envelope(self):
+        return opened(super().envelope(), lambda text: decrypt(text, [dotenvx.private_key()]))
+
+    whole = envelope
+
+    def left(self):
+        """The files with decrypted values."""
+        keys = [dotenvx.private_key()]
+        return re.sub('encrypted:[^"]+', lambda found: decrypt(found[0], keys), super().left())

@@ -60,6 +60,8 @@ PROMISED = {
     "reference-invalid": 3,
     "value-invalid": 3,
     "dotenv-invalid": 3,
+    "ciphertext-invalid": 3,
+    "key-invalid": 3,
     "wrong-type": 3,
     "value-absent": 4,
     "store-error": 5,
@@ -70,6 +72,9 @@ PROMISED = {
     "no-such-version": 5,
     "access-denied": 6,
     "not-logged-in": 6,
+    "private-key-missing": 6,
+    "private-key-wrong": 6,
+    "key-file-exposed": 6,
     "conflict": 7,
     "locked": 7,
     "environment-too-large": 126,
@@ -100,7 +105,7 @@ def test_every_error_has_its_own_code(kind: type[EnvkitError]) -> None:
 
 
 def test_errors_have_the_documented_exit_statuses() -> None:
-    statuses = {kind.code: kind.exit_status for kind in KINDS}
+    statuses = {kind.code: kind.exit_status for kind in (*EVERYWHERE, *KINDS)}
     assert {code: statuses.get(code) for code in PROMISED} == PROMISED
 
 

@@ -20,6 +20,8 @@ ELSEWHERE = {
     "__main__": "cli",
     "cli": "cli",
     "sources.dotenv_errors": "unit/sources/test_dotenv.py",
+    "sources.dotenv_history": "unit/sources/test_dotenv.py",
+    "encryption.errors": "unit/test_errors.py",
     "dotenv.settle": "unit/dotenv/test_recovery.py",
     "audit.session": "cli/test_audit.py",
     "importing": "cli/test_import.py",

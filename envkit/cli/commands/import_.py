@@ -79,7 +79,10 @@ def import_(  # noqa: PLR0917 - typer names them
             raise UsageError("variables are imported into one environment", hint="use --env once")
         [name] = named(env or (), os.environ)
         stdin = sys.stdin.buffer.read(LIMIT_BYTES + 1) if STDIN in files else None
-        inputs = [read_input(path, services=service or (), stdin=stdin) for path in files]
+        inputs = [
+            read_input(path, environ=os.environ, services=service or (), stdin=stdin)
+            for path in files
+        ]
         for one in inputs:
             for note in one.contents.notes:
                 print_labelled("note", printable(note))

@@ -60,7 +60,7 @@ def set(  # noqa: A001 - the command's name
         [variable] = editable.variables.values()
         if not skip_unchanged:
             allow_change(editable, [variable], force=force)  # before the person types the value
-        new = _value(variable.name, from_file)
+        new = new_value(variable.name, from_file)
         editable.deadline.restart()
         variable.check(new.reveal())
         if skip_unchanged and variable.current.value == new:
@@ -100,7 +100,7 @@ def find_one(
         names = [name] if name is not None else []
         edit = prepare_edit(env or (), names, profiles=profiles, timeout_seconds=seconds)
     access.begin([edit.prepared])
-    editable = find(edit)
+    editable = find(edit, unread=True)
     for error in editable.refused.values():
         raise error
     return editable
@@ -111,7 +111,7 @@ def in_version(version: str | None) -> str:
     return f" (version {version})" if version else ""
 
 
-def _value(name: str, from_file: str | None) -> Secret:
+def new_value(name: str, from_file: str | None) -> Secret:
     """Return the new value: from a file, a person, or stdin."""
     if from_file is not None:
         return Secret.from_bytes(_read(from_file))

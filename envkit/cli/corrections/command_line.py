@@ -17,16 +17,14 @@ from typing import TYPE_CHECKING, NamedTuple
 from envkit._internal.suggestions import Meant, closest
 from envkit.cli.corrections.vocabulary import (
     ANY,
-    GROUPS_OF_COMMANDS,
-    SIDES,
     SYNONYMS,
-    WITH_SIDES,
     Flag,
     below,
     declared,
     flag_of,
+    sides_of,
 )
-from envkit.cli.lazy_commands import GROUPS, LAZY
+from envkit.cli.lazy_commands import LAZY
 from envkit.cli.options import COMMANDS
 from envkit.detection.secret_literal import suspect
 from envkit.detection.token_shapes import find_tokens
@@ -117,15 +115,22 @@ class _Correction:
         if name == "list" and any(self._is_environment(word.split("=")[-1]) for word in rest):
             name = "show"
         before, path = own[:at], [name]
-        if name in GROUPS_OF_COMMANDS and rest:
-            known = below(name)
-            match = rest[0] if rest[0] in known else None
-            if match is None and name not in GROUPS:  # `rotate` also takes names of rotations
-                match = closest(rest[0], known)
-            if match is not None:
-                path.append(match)
-                rest = rest[1:]
+        rest = self._go_below(path, rest)
         return self._behind(path, [*before, *rest] if name != "exec" else rest, tail, before)
+
+    def _go_below(self, path: list[str], rest: list[str]) -> list[str]:
+        """Add subcommands to the path, and return the words after them."""
+        while rest and (known := below(path)):
+            match = rest[0] if rest[0] in known else None
+            if match is None and path != ["rotate"]:  # which also takes names of rotations
+                match = closest(rest[0], known)
+            if match is None:
+                break
+            path.append(match)
+            rest = rest[1:]
+        if path == ["env"]:  # the name of `show` in other programs
+            path[:] = ["show"]
+        return rest
 
     def _command(self, word: str) -> str | None:
         """Return the command that a word names or probably means."""
@@ -163,12 +168,11 @@ class _Correction:
             line.options[:0] = moved.options
             line.alone[:0] = moved.alone
         self.named_folder = next(iter(line.values("--profiles")), None)
-        if path == ["set"] and line.alone and not self._leave_out_value(line):
+        if path[-1] == "set" and line.alone and not self._leave_out_value(line):
             return None
-        if path[0] in WITH_SIDES:
-            sides = [line.values(side) for side in (*SIDES[::2], *SIDES[1::2])]
-            line.alone[:0] = [word for words in sides for word in words]
-            line.options[:] = [one for one in line.options if one[0] not in SIDES]
+        sides = sides_of(path)
+        line.alone[:0] = [word for side in sides for word in line.values(side)]
+        line.options[:] = [one for one in line.options if one[0] not in sides]
         if path == ["diff"]:
             self._complete_comparison(line)
         elif "--env" in flags:
@@ -248,7 +252,7 @@ class _Correction:
             chosen = [
                 word
                 for word in line.alone
-                if self._is_environment(word) or (path == ["init"] and is_profile_name(word))
+                if self._is_environment(word) or (path[-1] == "init" and is_profile_name(word))
             ]
             if room and room < ANY:
                 chosen = chosen[:surplus] if surplus > 0 else []

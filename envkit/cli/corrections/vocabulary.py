@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from envkit._internal.suggestions import closest
 from envkit.cli.lazy_commands import lazy_command
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 SYNONYMS = {
     **dict.fromkeys(("run", "start", "launch", "execute"), "exec"),
     **dict.fromkeys(("ls", "envs", "environments", "profiles"), "list"),
-    **dict.fromkeys(("env", "vars", "variables", "printenv", "describe"), "show"),
+    **dict.fromkeys(("vars", "variables", "printenv", "describe"), "show"),
     **dict.fromkeys(("print", "read", "cat", "echo"), "get"),
     **dict.fromkeys(("dump", "download"), "export"),
     **dict.fromkeys(("delete", "del", "rm", "remove"), "unset"),
@@ -34,9 +34,8 @@ _OPTION_SYNONYMS = {
     **dict.fromkeys(("--out", "--file", "--to"), "--output"),
     **dict.fromkeys(("--pure", "--clean", "--isolated"), "--pristine"),
 }
-SIDES = ("--from", "--to", "--source", "--target")  # options in other programs
-WITH_SIDES = ("diff", "promote")
-GROUPS_OF_COMMANDS = ("rotate", "audit")
+SIDES = ("--from", "--source", "--to", "--target")  # options in other programs
+GROUPS_OF_COMMANDS = ("env", "rotate", "audit")
 ANY = 1_000  # the number of positional words is not limited
 
 
@@ -48,9 +47,19 @@ class Flag(NamedTuple):
     optional: bool = False
 
 
-def below(name: str) -> list[str]:
-    """Return the subcommands of a group of commands."""
-    return [one for one, command in lazy_command(name).commands.items() if not command.hidden]
+def below(path: Sequence[str]) -> list[str]:
+    """Return the subcommands of a command; none if it is not a group of commands."""
+    if path[0] not in GROUPS_OF_COMMANDS:
+        return []
+    commands = getattr(_command(path), "commands", {})
+    return [one for one, command in commands.items() if not command.hidden]
+
+
+def _command(path: Sequence[str]) -> Any:
+    command = lazy_command(path[0])
+    for name in path[1:]:
+        command = command.commands[name]
+    return command
 
 
 def declared(path: Sequence[str]) -> tuple[dict[str, Flag], int]:
@@ -67,10 +76,8 @@ def declared(path: Sequence[str]) -> tuple[dict[str, Flag], int]:
             for flag in o.flags
         }
         return hot, {"command": ANY, "name": 1}.get(spec.positional, 0)
-    command = lazy_command(path[0])
-    if path[0] in GROUPS_OF_COMMANDS:
-        named = path[1] if len(path) > 1 else "now"
-        command = command.commands.get(named, command)
+    command = _command(path)
+    command = getattr(command, "commands", {}).get("now", command)  # `rotate` alone
     flags: dict[str, Flag] = {}
     room = 0
     for parameter in command.params:
@@ -82,9 +89,13 @@ def declared(path: Sequence[str]) -> tuple[dict[str, Flag], int]:
             room += parameter.nargs if parameter.nargs > 0 else ANY
     if path[0] == "diff":  # pretend that it takes environments like other commands
         flags |= {"--env": Flag(True), "-e": Flag(True)}
-    if path[0] in WITH_SIDES:
-        flags |= dict.fromkeys(SIDES, Flag(True))
+    flags |= dict.fromkeys(sides_of(path), Flag(True))
     return flags, room
+
+
+def sides_of(path: Sequence[str]) -> tuple[str, ...]:
+    """Return the options of other programs that name what a command takes as two words."""
+    return SIDES if path[0] in ("diff", "promote") else ()
 
 
 def flag_of(word: str, flags: Mapping[str, Flag]) -> tuple[str | None, str, str]:

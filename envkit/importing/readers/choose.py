@@ -11,16 +11,20 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from envkit.dotenv.file import Decrypt
     from envkit.importing.contents import FileContents
 
 
-def read_contents(data: bytes, *, path: str, services: Sequence[str] = ()) -> FileContents:
+def read_contents(
+    data: bytes, *, path: str, services: Sequence[str] = (), decrypt: Decrypt | None = None
+) -> FileContents:
     """Return the variables of a file: YAML by its name, JSON also by its text, else a `.env` file.
 
     Args:
         data: its bytes.
         path: the file as the user named it.
         services: of a Compose file, the services to read; default: all of them.
+        decrypt: decrypts a value of a `.env` file; None to refuse encrypted values.
 
     Raises:
         UsageError: `services` are given, and the file is no Compose file.
@@ -34,7 +38,7 @@ def read_contents(data: bytes, *, path: str, services: Sequence[str] = ()) -> Fi
     elif path.endswith(".json") or text.lstrip()[:1] in ("{", "["):
         contents = read_json(text, path=path)
     else:
-        contents = read_dotenv(text, path=path)
+        contents = read_dotenv(text, path=path, decrypt=decrypt)
     if services and contents.format != "Compose":
         raise UsageError(f"{path} is not a Compose file", hint="leave out --service")
     return contents

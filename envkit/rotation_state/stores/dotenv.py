@@ -3,6 +3,8 @@
     .env.prod
     .env.prod.DB_PASSWORD.envkit-rotation       its record and the pending values; 0600
 
+If values of the file are encrypted, so are those of the record.
+
 Both are changed under the lock of the `.env` file, each in one step. The names of temporary files
 are known: if a writer is killed, the next one removes its files without listing the folder. At
 rest the record has no value. A link in place of the record is refused.
@@ -20,9 +22,12 @@ from envkit._internal.file_lock import locked
 from envkit._internal.files import read_own, version_of
 from envkit._internal.paths import display_path
 from envkit._internal.replaceable import check_own
+from envkit.encryption.env_file import file_key
+from envkit.encryption.reading import written_in
 from envkit.errors import ConflictError
 from envkit.rotation_state.record import Phase
 from envkit.rotation_state.store import Snapshot
+from envkit.rotation_state.stores.encrypted import opened, sealed
 from envkit.rotation_state.stores.envelope import RecordPlace, checked_pack, parse, unpack
 from envkit.rotation_state.stores.naming import FILE_SUFFIX, identity, record_name
 from envkit.sources.dotenv_errors import failure
@@ -94,7 +99,8 @@ class DotenvRotationStore:
         data, record_version = _load(beside)
         if data is None:
             return Snapshot(current, version, None, None, {})
-        record, pending = unpack(parse(data), self.fields[0], self._place(beside))
+        packed = opened(parse(data), self._decrypt)
+        record, pending = unpack(packed, self.fields[0], self._place(beside))
         return Snapshot(current, version, record, record_version, pending)
 
     def record_version(self) -> str | None:
@@ -111,6 +117,8 @@ class DotenvRotationStore:
         """Replace the record's file if it is still the one of the snapshot."""
         path, previous, beside = self._paths()
         packed = checked_pack(record, pending, self.fields[0], self._place(beside))
+        if pending:
+            packed = sealed(packed, file_key(self._source.public_keys(self._ref)))
         data = json.dumps(packed).encode()
         try:
             with locked(
@@ -138,9 +146,16 @@ class DotenvRotationStore:
         values = {name: fields.get(name) for name in self.fields}
 
         def edit(text: str) -> bytes:
-            return change(text, values, path=self._file())[0]
+            decrypter = self._source.decrypter
+            return change(text, values, path=self._file(), decrypter=decrypter)[0]
 
         return seen._replace(current=fields, version=self._rewrite(seen, edit))
+
+    def _decrypt(self, text: str) -> str:
+        """Return a value of the record."""
+        beside = os.path.basename(self._paths()[2])
+        decrypter = self._source.decrypter(self._file())
+        return decrypter.value(written_in(beside, text), self._source.public_keys(self._ref))
 
     def _rehearse(self, path: str, previous: str, more_bytes: int) -> None:
         """Check that there is room for the file, before the target has the new value."""

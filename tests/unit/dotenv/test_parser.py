@@ -75,7 +75,7 @@ def test_plain_entries_match_the_entries_of_the_parser(text, end):
     if plain is not None:
         pieces = dotenv_syntax._parsed(text + end, ".env")
         found = [piece for piece in pieces if isinstance(piece, Definition)]
-        wanted = [(one.name, (one.clear_value(), one.line, None)) for one in found]
+        wanted = [(one.name, (one.clear_value(), one.line, None, None)) for one in found]
         assert list(plain.items()) == wanted
 
 

@@ -320,7 +320,7 @@ class TestRead:
         refs = {name: Reference("dotenv", "", name) for name in "ABC"}
         outcomes = asked.fetch(refs.values())
         assert outcomes[refs["A"]].value.reveal() == "1"
-        assert outcomes[refs["B"]].message.startswith(".env.staging:2: B is encrypted")
+        assert outcomes[refs["B"]].message.startswith(".env.staging:2: B is cut off")
         assert outcomes[refs["C"]].message.startswith(".env.staging:3: ${NOPE} is not set")
 
     def test_a_folder_in_place_of_a_file_is_an_error(self, tmp_path):

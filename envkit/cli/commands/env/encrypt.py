@@ -1,0 +1,52 @@
+"""`envkit env encrypt`: encrypt every plain value of a `.env` file."""
+
+from __future__ import annotations
+
+import os
+
+from envkit.audit.session import Access
+from envkit.cli.commands.env.selection import File, audited, chosen
+from envkit.cli.error_text import print_labelled
+from envkit.cli.interaction.prompt import ask_reason
+from envkit.cli.options import timeout_seconds
+from envkit.cli.parameters import OneEnv, Profiles, Reason, Timeout
+from envkit.env_files.change import encrypt as encrypt_file
+from envkit.env_files.change import version
+
+EXAMPLE = "envkit env encrypt --env prod"
+
+
+def encrypt(
+    env: OneEnv = None,
+    file: File = None,
+    reason: Reason = None,
+    timeout: Timeout = None,
+    profiles: Profiles = None,
+) -> int:
+    """Encrypt the values of a file that are not encrypted yet."""
+    target = chosen(env, file, profiles, timeout)
+    with Access("env encrypt", reason=reason, ask=ask_reason) as access:
+        audited(access, target)
+        done = encrypt_file(target, os.environ, timeout_seconds=timeout_seconds(timeout))
+        access.record(done.names, {name: [version(target) or ""] for name in done.names})
+    count = len(done.names)
+    if count:
+        print(f"encrypted {count} value{'' if count == 1 else 's'} in {target.name}")
+    else:
+        print(f"every value in {target.name} is encrypted already")
+    if done.copy:
+        print("the copy of the previous version was encrypted as well")
+    if done.ignored:
+        print(f"added to .gitignore: {', '.join(done.ignored)}")
+    for name in done.frozen:
+        print_labelled(
+            "warning", f"{name} referred to other variables, and now has their current values"
+        )
+    if done.committed:
+        print_labelled(
+            "warning",
+            f"git tracks {target.name}: if its plain values were committed, they remain "
+            "in the history",
+        )
+        print_labelled("hint", "replace those values: see 'envkit rotate --help'")
+    return 0

@@ -1,0 +1,46 @@
+"""The options that say which `.env` file a command of `envkit env` uses."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from envkit.cli.options import timeout_seconds
+from envkit.env_files.locate import locate
+
+if TYPE_CHECKING:
+    from envkit.audit.session import Access
+    from envkit.env_files.locate import EnvFile
+
+File = Annotated[
+    str | None,
+    typer.Option(
+        "--file", metavar="FILE", help="Use this .env file in place of that of an environment."
+    ),
+]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Answer yes to the question.")]
+
+
+def audited(access: Access, target: EnvFile) -> None:
+    """Ask for a reason if the profile of a file is protected, before its values are read."""
+    if target.profile is not None:
+        access.allow([target.profile], [])
+
+
+def chosen(
+    env: list[str] | None, file: str | None, profiles: str | None, timeout: str | None = None
+) -> EnvFile:
+    """Return the file that the options name.
+
+    Raises:
+        EnvkitError: see `locate`.
+    """
+    return locate(
+        env or (),
+        file,
+        profiles=profiles,
+        environ=os.environ,
+        timeout_seconds=timeout_seconds(timeout),
+    )

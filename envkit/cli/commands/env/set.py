@@ -1,0 +1,119 @@
+"""`envkit env set`: add or change one value of an encrypted file."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from envkit._internal.names import is_name
+from envkit._internal.paths import display_path
+from envkit.audit.session import Access
+from envkit.cli.commands.env.selection import File, chosen
+from envkit.cli.commands.set import new_value
+from envkit.cli.error_text import print_labelled
+from envkit.cli.interaction.prompt import ask_reason
+from envkit.cli.options import timeout_seconds
+from envkit.cli.parameters import OneEnv, Profiles, Reason, Timeout
+from envkit.cli.rotated import allow_change
+from envkit.cli.written import print_each
+from envkit.editing.find import find, prepare_reference_edit
+from envkit.editing.write import warnings_of, write_one
+from envkit.env_files.change import require, set_value
+from envkit.env_files.contents import read_text
+from envkit.errors import UsageError
+
+if TYPE_CHECKING:
+    from envkit.env_files.locate import EnvFile
+
+EXAMPLE = "envkit env set STRIPE_KEY --env prod"
+
+
+def set(  # noqa: A001 - the command's name
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the variable.")],
+    value: Annotated[list[str] | None, typer.Argument(metavar="", hidden=True)] = None,
+    env: OneEnv = None,
+    file: File = None,
+    from_file: Annotated[
+        str | None,
+        typer.Option(
+            "--from-file",
+            metavar="FILE",
+            help="Read the value from FILE, byte for byte. Use - for stdin.",
+        ),
+    ] = None,
+    force: Annotated[
+        bool,
+        typer.Option("--force", help="Change the value even if a rotation of it is in progress."),
+    ] = False,
+    reason: Reason = None,
+    timeout: Timeout = None,
+    profiles: Profiles = None,
+) -> int:
+    """Add or change an encrypted value: type it, pipe it in, or read it from a file."""
+    if value or "=" in name:
+        raise UsageError(
+            "the value is on the command line, where other users can see it",
+            hint="run 'envkit env set NAME', and type the value or pipe it in",
+        )
+    if not is_name(name):
+        raise UsageError(f"'{name}' is not a variable name", hint="use letters, digits and '_'")
+    target = chosen(env, file, profiles, timeout)
+    text = read_text(target)
+    require(target, text)
+    if target.profile is None:
+        new = new_value(name, from_file)
+        seconds = timeout_seconds(timeout)
+        warnings = set_value(target, name, new, os.environ, timeout_seconds=seconds)
+    else:
+        warnings = _set_in_profile(target, name, from_file, reason, timeout, profiles, force=force)
+    print(f"set {name} in {target.name}", flush=True)
+    print_each(warnings)
+    _warn_if_unused(target, name)
+    return 0
+
+
+def _set_in_profile(
+    target: EnvFile,
+    name: str,
+    from_file: str | None,
+    reason: str | None,
+    timeout: str | None,
+    profiles: str | None,
+    *,
+    force: bool,
+) -> list[str]:
+    """Set the value as `envkit set --ref` does: audited, and not during a rotation."""
+    assert target.profile is not None  # noqa: S101 - the caller has looked
+    with Access("env set", reason=reason, ask=ask_reason) as access:
+        edit = prepare_reference_edit(
+            [target.profile.name],
+            str(target.reference(name)),
+            profiles=profiles,
+            timeout_seconds=timeout_seconds(timeout),
+        )
+        access.begin([edit.prepared])
+        editable = find(edit, unread=True)
+        for error in editable.refused.values():
+            raise error
+        [found] = editable.variables.values()
+        variable = found._replace(name=name)
+        allow_change(editable, [variable], force=force)
+        new = new_value(name, from_file)
+        editable.deadline.restart()
+        declared = target.profile.variables.get(name)
+        if declared is not None:
+            variable._replace(declarations=(declared,)).check(new.reveal())
+        version = write_one(variable.slot, new, variable.current, editable.deadline)
+        access.changed([name], version)
+    return list(warnings_of([variable.slot]))
+
+
+def _warn_if_unused(target: EnvFile, name: str) -> None:
+    profile = target.profile
+    if profile is not None and name not in profile.variables:
+        print_labelled("warning", f"{profile.name} has no variable {name}, so no app gets it")
+        print_labelled(
+            "hint", f'write: {name} = "{{{{ {name} }}}}" into {display_path(profile.path)}'
+        )

@@ -1,0 +1,245 @@
+"""Replace the key pair of an encrypted `.env` file.
+
+    1. The new private key is added to `.env.keys`, before the old one.
+    2. The file is replaced: it has the new public key, and every value is encrypted to it.
+    3. Later, `drop_old_keys` encrypts what is stored beside the file anew, and removes old keys.
+
+Both happen under the lock of the file. A process that is killed anywhere leaves a file that can
+be read, because every private key in `.env.keys` is tried. The values do not change: if another
+person had the old key, the secrets themselves must be rotated.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+
+from envkit._internal.atomic_write import write_own
+from envkit._internal.file_lock import locked
+from envkit._internal.files import read_own, read_real
+from envkit._internal.named_tuple import NamedTuple
+from envkit._internal.paths import display_path
+from envkit.dotenv.editor import set_value
+from envkit.dotenv.file import LIMIT_BYTES
+from envkit.dotenv.parser import decode, encode
+from envkit.encryption.env_file import definitions, encrypt_anew, file_key, public_keys
+from envkit.encryption.errors import KeyInvalidError
+from envkit.encryption.key_lookup import read_key_file
+from envkit.encryption.keys import generate, names_for, parse_private_keys
+from envkit.encryption.reading import missing, written_in
+from envkit.encryption.values import decrypt, encrypt, is_encrypted
+from envkit.secret import Secret
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from envkit.encryption.env_file import FileKey
+    from envkit.encryption.keys import PrivateKey, PublicKey
+    from envkit.encryption.reading import Decrypter
+
+ROTATION_SUFFIX = ".envkit-rotation"  # ends the name of a rotation record beside the file
+
+_HEAD = """\
+# Private keys: whoever has one can read the values of its file.
+# Never commit this file. Keep a copy in a safe place: a lost key cannot be recovered.
+"""
+_RECORD_BYTES = 4 * LIMIT_BYTES
+_IN_RECORD = re.compile(rb'"(encrypted:[A-Za-z0-9+/=]+)"')
+
+
+class RotatedKey(NamedTuple):
+    """The result of `rotate_key`.
+
+    Attributes:
+        name: the name of the public key in the file.
+        old: the replaced public key.
+        new: the current public key.
+        values: how many values were encrypted anew.
+    """
+
+    name: str
+    old: PublicKey
+    new: PublicKey
+    values: int
+
+
+def rotate_key(
+    decrypter: Decrypter,
+    rewrite: Callable[[Callable[[str], bytes]], object],
+    *,
+    timeout_seconds: float,
+) -> RotatedKey:
+    """Give a file a new key pair. The old private key stays in `.env.keys`.
+
+    Args:
+        decrypter: of the file.
+        rewrite: replaces the content of the file under its lock, by a function of its text.
+        timeout_seconds: how long to wait for another process that writes `.env.keys`.
+
+    Raises:
+        KeyInvalidError: the file has no public key, or it is not that of the private key.
+        UnreadableValueError: a value cannot be decrypted; nothing was changed.
+        SourceError: a file cannot be written.
+    """
+    done: list[RotatedKey] = []
+
+    def edit(text: str) -> bytes:
+        key = _key(text, decrypter)
+        old = _matching(decrypter, text, key)
+        new = generate()
+        public = new.public_key()
+        changed = encrypt_anew(text, decrypter, key.name, public, path=decrypter.file)
+        count = _verify(decrypter, text, changed, new)
+        name = names_for(key.name).private
+        _write_keys(decrypter, name, lambda known: [new, *known, *old], timeout_seconds)
+        done.append(RotatedKey(key.name, key.key, public, count))
+        return encode(changed)
+
+    rewrite(edit)
+    return done[-1]
+
+
+def drop_old_keys(decrypter: Decrypter, path: str, previous: str, *, timeout_seconds: float) -> int:
+    """Remove from `.env.keys` all private keys of a file but the current one.
+
+    The saved copy and the rotation records beside the file are encrypted anew first.
+
+    Args:
+        decrypter: of the file.
+        path: the path of the file; absolute, without links.
+        previous: the path of its saved copy.
+        timeout_seconds: how long to wait for another process.
+
+    Returns:
+        how many keys were removed.
+
+    Raises:
+        KeyInvalidError: none of the private keys is that of the file; nothing was changed.
+        UnreadableValueError: a value is encrypted to another key; nothing was removed.
+        SourceError: a file cannot be read or written.
+    """
+    with locked(path, timeout_seconds=timeout_seconds, follow=False):
+        text = decode(read_real(path, LIMIT_BYTES)[0], path=decrypter.file)
+        key = _key(text, decrypter)
+        [current, *_] = _matching(decrypter, text, key)
+        _verify(decrypter, text, text, current)
+        _renew_copy(decrypter, previous, key, current)
+        _renew_records(decrypter, path, text, current)
+        removed: list[PrivateKey] = []
+
+        def kept(known: list[PrivateKey]) -> list[PrivateKey]:
+            removed.extend(one for one in known if one != current)
+            return [one for one in known if one == current]
+
+        _write_keys(decrypter, names_for(key.name).private, kept, timeout_seconds)
+        return len(removed)
+
+
+def _key(text: str, decrypter: Decrypter) -> FileKey:
+    key = file_key(public_keys(text, path=decrypter.file))
+    if key is None:
+        raise KeyInvalidError(
+            f"{decrypter.file} has no public key", hint="encrypt it first: envkit env encrypt"
+        )
+    return key
+
+
+def _matching(decrypter: Decrypter, text: str, key: FileKey) -> list[PrivateKey]:
+    """Return the private keys at hand, that of the public key first.
+
+    Raises:
+        PrivateKeyMissingError: there are none.
+        KeyInvalidError: none is that of the public key.
+    """
+    lookup = decrypter.lookup(public_keys(text, path=decrypter.file))
+    if not lookup.found:
+        raise missing(decrypter.file, lookup)
+    fitting = [one for one in lookup.keys if one.public_key() == key.key]
+    if not fitting:
+        raise KeyInvalidError(
+            f"{key.place}: {key.name} does not belong to a private key at hand; nothing was "
+            "changed",
+            hint="restore the line from git, or get the current private key",
+        )
+    return [*fitting, *(one for one in lookup.keys if one not in fitting)]
+
+
+def _verify(decrypter: Decrypter, before: str, after: str, key: PrivateKey) -> int:
+    """Check that one key decrypts every value of a text to what it was; return their number."""
+    keys = public_keys(before, path=decrypter.file)
+    old = [one for one in definitions(before, path=decrypter.file) if is_encrypted(one.value)]
+    new = [one for one in definitions(after, path=decrypter.file) if is_encrypted(one.value)]
+    for one, other in zip(old, new, strict=True):
+        if decrypt(other.value, [key]) != decrypter.value(one, keys):
+            raise KeyInvalidError(
+                f"{one.place}: {one.name} is not encrypted to the current public key; nothing was "
+                "changed",
+                hint="run: envkit env rotate-key",
+            )
+    return len(old)
+
+
+def _renew_copy(decrypter: Decrypter, previous: str, key: FileKey, current: PrivateKey) -> None:
+    """Encrypt the saved copy to the current key, unless it is already."""
+    shown = display_path(previous)
+    try:
+        data, state = read_own(previous, LIMIT_BYTES)
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    text = decode(data, path=shown)
+    if _opens_all((one.value for one in definitions(text, path=shown)), current):
+        return
+    changed = encrypt_anew(text, decrypter, key.name, key.key, path=shown)
+    write_own(previous, encode(changed), owner=state, modified_ns=state.st_mtime_ns)
+
+
+def _renew_records(decrypter: Decrypter, path: str, text: str, current: PrivateKey) -> None:
+    """Encrypt the values in rotation records to the current key, unless they are already."""
+    folder, name = os.path.split(path)
+    keys = public_keys(text, path=decrypter.file)
+    public = current.public_key()
+    for other in sorted(os.listdir(folder)):
+        if not (other.startswith(f"{name}.") and other.endswith(ROTATION_SUFFIX)):
+            continue
+        beside = os.path.join(folder, other)
+        data, state = read_own(beside, _RECORD_BYTES)
+        if _opens_all((found.decode() for found in _IN_RECORD.findall(data)), current):
+            continue
+
+        def renewed(found: re.Match[bytes], place: str = other) -> bytes:
+            value = decrypter.value(written_in(place, found[1].decode()), keys)
+            return b'"' + encrypt(value, public).encode() + b'"'
+
+        write_own(beside, _IN_RECORD.sub(renewed, data), owner=state)
+
+
+def _opens_all(texts: Iterable[str], key: PrivateKey) -> bool:
+    return all(decrypt(text, [key]) is not None for text in texts if is_encrypted(text))
+
+
+def _write_keys(
+    decrypter: Decrypter,
+    name: str,
+    change: Callable[[list[PrivateKey]], list[PrivateKey]],
+    timeout_seconds: float,
+) -> None:
+    """Change the private keys of one name in `.env.keys`; it is created if it does not exist.
+
+    Args:
+        decrypter: of the file.
+        name: the name of the private key.
+        change: returns the new keys for those in the file; equal ones are written once.
+        timeout_seconds: how long to wait for another process.
+    """
+    path = decrypter.key_file
+    shown = display_path(path)
+    with locked(path, timeout_seconds=timeout_seconds, follow=False):
+        file = read_key_file(path, decrypter.root)  # refuses one that others can read
+        entry = None if file is None else file.get(name)
+        known = []
+        if entry is not None and entry.value:
+            known = parse_private_keys(Secret(entry.value), where=f"{shown}:{entry.line}: {name}")
+        text = _HEAD if file is None else decode(read_own(path, LIMIT_BYTES)[0], path=shown)
+        digits = dict.fromkeys(one.text.reveal() for one in change(known))
+        write_own(path, encode(set_value(text, name, ",".join(digits), path=shown)))

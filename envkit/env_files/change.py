@@ -1,0 +1,313 @@
+"""Change a whole `.env` file under its lock: encrypt it, decrypt it, or write an edited text.
+
+`encrypt` leaves no plain value behind: the copy of the previous version is encrypted as well, and
+a rotation whose record has plain values must be finished first.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import NamedTuple
+
+from envkit._internal.atomic_write import write_atomic, write_own
+from envkit._internal.file_lock import locked
+from envkit._internal.files import read_own, read_real, version_of
+from envkit._internal.git import find_repository
+from envkit._internal.paths import display_path
+from envkit._internal.replaceable import check_own, check_replaceable
+from envkit.dotenv.file import LIMIT_BYTES
+from envkit.dotenv.parser import Definition, decode, encode, split
+from envkit.encryption.env_file import (
+    decrypt_all,
+    encrypt_all,
+    encrypt_edited,
+    key_of,
+    with_public_key,
+)
+from envkit.encryption.errors import KeyInvalidError
+from envkit.encryption.values import is_encrypted
+from envkit.encryption.writing import Encrypter, check_pair
+from envkit.env_files.contents import contents
+from envkit.env_files.status import decrypter_of
+from envkit.errors import ProfileError, RotationInProgressError
+from envkit.git.ignore_rules import keep_private, let_in
+from envkit.rotation_state.stores.envelope import parse
+from envkit.rotation_state.stores.naming import FILE_SUFFIX
+from envkit.sources.dotenv_errors import failure
+from envkit.sources.dotenv_write import rewrite
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from envkit.encryption.env_file import FileKey
+    from envkit.env_files.locate import EnvFile
+    from envkit.secret import Secret
+
+_RECORD_LIMIT_BYTES = 4 * LIMIT_BYTES
+
+
+class NoPublicKeyError(ProfileError):
+    """A `.env` file does not exist or has no public key, so nothing can be encrypted to it."""
+
+    code = "not-encrypted"
+
+
+class Encrypted(NamedTuple):
+    """The result of `encrypt`.
+
+    Attributes:
+        names: the variables whose values were encrypted.
+        frozen: those that referred to other variables with `${NAME}`, and no longer do.
+        copy: whether the copy of the previous version was encrypted as well.
+        ignored: the lines that were added to `.gitignore`.
+        committed: whether git tracks the file, so that its history may have the plain values.
+    """
+
+    names: tuple[str, ...]
+    frozen: tuple[str, ...]
+    copy: bool
+    ignored: tuple[str, ...]
+    committed: bool
+
+
+def require(file: EnvFile, text: str | None) -> FileKey:
+    """Return the public key of a file.
+
+    Raises:
+        NoPublicKeyError: the file does not exist, or has no public key.
+    """
+    hint = f"run: envkit env init {file.option}"
+    if text is None:
+        raise NoPublicKeyError(f"there is no file {file.name}", hint=hint)
+    key = key_of(text, path=file.name)
+    if key is None:
+        raise NoPublicKeyError(f"{file.name} has no public key", hint=hint)
+    return key
+
+
+def encrypt(file: EnvFile, environ: Mapping[str, str], *, timeout_seconds: float) -> Encrypted:
+    """Encrypt every value of a file that is plain and should not be.
+
+    Args:
+        file: a file with a public key.
+        environ: the process environment, for `${NAME}`.
+        timeout_seconds: how long to wait for another process.
+
+    Raises:
+        NoPublicKeyError: the file has no public key.
+        RotationInProgressError: the record of a rotation has plain values.
+        SourceError: a line cannot be read, or a file cannot be read or written.
+    """
+    ignored = list(keep_private(os.path.dirname(file.beside), environ))
+    decrypter = decrypter_of(file, environ)
+    try:
+        check_replaceable(file.path)
+        check_own(file.previous)
+        with locked(file.path, timeout_seconds=timeout_seconds, follow=False):
+            text = _read(file)
+            key = require(file, text)
+            assert text is not None  # noqa: S101 - it has a key
+            _refuse_plain_records(file)
+            found = contents(text, path=file.name)
+            check_pair(decrypter, key, found.public_keys)
+            new, frozen = encrypt_all(text, key.key, decrypter, path=file.name, environ=environ)
+            copy = _encrypt_copy(file, key, environ)
+            if new != text:
+                write_atomic(file.path, encode(new), follow=False)
+    except OSError as error:
+        raise failure("write", file.name, error) from None
+    ignored += let_in(file.beside, environ)
+    repository = find_repository(os.path.dirname(file.beside), environ)
+    committed = (
+        bool(found.plain) and repository is not None and bool(repository.tracked([file.beside]))
+    )
+    return Encrypted(found.plain, tuple(frozen), copy, tuple(ignored), committed)
+
+
+def decrypted(file: EnvFile, environ: Mapping[str, str]) -> tuple[str, str]:
+    """Return the text of a file with plain values, and the version of the file.
+
+    Raises:
+        NoPublicKeyError: the file has no public key.
+        UnreadableValueError: a value cannot be decrypted.
+        SourceError: the file cannot be read.
+    """
+    try:
+        data, state = read_real(file.path, LIMIT_BYTES)
+    except FileNotFoundError:
+        data, state = None, None
+    except OSError as error:
+        raise failure("read", file.name, error) from None
+    text = None if data is None else decode(data, path=file.name)
+    require(file, text)
+    assert text is not None  # noqa: S101 - it has a key
+    assert state is not None  # noqa: S101
+    contents(text, path=file.name)  # refuses lines that cannot be read
+    return decrypt_all(text, decrypter_of(file, environ), path=file.name), version_of(state)
+
+
+def replace(file: EnvFile, text: str, *, expected: str, timeout_seconds: float) -> None:
+    """Replace the text of a file, and save a copy of the old one.
+
+    Args:
+        file: the file.
+        text: the new text.
+        expected: the version that the file must have.
+        timeout_seconds: how long to wait for another process.
+
+    Raises:
+        ConflictError: the file has another version; nothing was written.
+        SourceError: the file cannot be written.
+    """
+    rewrite_file(file, lambda _: encode(text), expected=expected, timeout_seconds=timeout_seconds)
+
+
+def write_edited(
+    file: EnvFile,
+    edited: str,
+    environ: Mapping[str, str],
+    *,
+    expected: str,
+    timeout_seconds: float,
+) -> list[str]:
+    """Write the decrypted text of a file as a person has edited it; unchanged lines stay.
+
+    Returns:
+        the names of the variables that were added, changed or removed.
+
+    Raises:
+        ConflictError: the file was changed meanwhile; nothing was written.
+        SourceError: a line of the edited text cannot be read, or the file cannot be written.
+    """
+    changed: list[str] = []
+
+    def edit(text: str) -> bytes:
+        key = require(file, text)
+        edited_key = key_of(edited, path=file.name)
+        if edited_key is None or edited_key.key != key.key:
+            raise KeyInvalidError(
+                f"the edited text of {file.name} has another public key; nothing was changed",
+                hint=f"keep the line {key.name}; to replace the key, run: "
+                f"envkit env rotate-key {file.option}",
+            )
+        new = encrypt_edited(text, edited, decrypter_of(file, environ), key.key, path=file.name)
+        changed[:] = _difference(text, new, file.name)
+        return encode(new)
+
+    rewrite_file(file, edit, expected=expected, timeout_seconds=timeout_seconds)
+    return changed
+
+
+def set_value(
+    file: EnvFile, name: str, value: Secret, environ: Mapping[str, str], *, timeout_seconds: float
+) -> list[str]:
+    """Set one variable of a file to an encrypted value; needs only the public key.
+
+    Returns:
+        warnings for the writer.
+
+    Raises:
+        NoPublicKeyError: the file has no public key.
+        SourceError: the file cannot be written.
+    """
+    encrypter = Encrypter(decrypter_of(file, environ))
+
+    def edit(text: str) -> bytes:
+        require(file, text)
+        return encode(encrypter.set(text, name, value))
+
+    rewrite_file(file, edit, expected=version(file), timeout_seconds=timeout_seconds)
+    return encrypter.warnings
+
+
+def version(file: EnvFile) -> str | None:
+    """Return the version of a file; None if it does not exist.
+
+    Raises:
+        SourceError: the file cannot be read.
+    """
+    try:
+        return version_of(os.stat(file.path, follow_symlinks=False))
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise failure("read", file.name, error) from None
+
+
+def rewrite_file(
+    file: EnvFile, edit: Callable[[str], bytes], *, expected: str | None, timeout_seconds: float
+) -> str:
+    """Change the text of a file under its lock, and save a copy; see `dotenv_write.rewrite`."""
+    try:
+        return rewrite(
+            file.name,
+            file.path,
+            file.previous,
+            edit,
+            expected=expected,
+            timeout_seconds=timeout_seconds,
+        )
+    except OSError as error:
+        raise failure("write", file.name, error) from None
+
+
+def _read(file: EnvFile) -> str | None:
+    try:
+        return decode(read_real(file.path, LIMIT_BYTES)[0], path=file.name)
+    except FileNotFoundError:
+        return None
+
+
+def _encrypt_copy(file: EnvFile, key: FileKey, environ: Mapping[str, str]) -> bool:
+    """Encrypt the copy of the previous version; return whether it had plain values."""
+    try:
+        data, state = read_own(file.previous, LIMIT_BYTES)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    shown = display_path(file.previous)
+    text = decode(data, path=shown)
+    if not contents(text, path=shown).plain:
+        return False
+    new = with_public_key(text, key.name, key.key, path=shown)
+    new, _ = encrypt_all(new, key.key, decrypter_of(file, environ), path=shown, environ=environ)
+    write_own(file.previous, encode(new), owner=state)
+    return True
+
+
+def _refuse_plain_records(file: EnvFile) -> None:
+    """Refuse to leave the plain values in the record of a rotation behind."""
+    folder, name = os.path.split(file.path)
+    for one in sorted(os.listdir(folder)):
+        if not (one.startswith(f"{name}.") and one.endswith(FILE_SUFFIX)):
+            continue
+        packed = parse(read_own(os.path.join(folder, one), _RECORD_LIMIT_BYTES)[0])
+        if isinstance(packed, dict) and any(_texts(packed.get("values"))):
+            raise RotationInProgressError(
+                f"{display_path(os.path.join(folder, one))} has plain values: a rotation is in "
+                "progress",
+                hint="run 'envkit rotate' until it has ended, then encrypt the file",
+            )
+
+
+def _texts(found: object) -> Iterator[str]:
+    """Yield the texts in a JSON value that are not encrypted."""
+    if isinstance(found, dict):
+        for one in found.values():
+            yield from _texts(one)
+    elif isinstance(found, str) and not is_encrypted(found):
+        yield found
+
+
+def _difference(before: str, after: str, path: str) -> list[str]:
+    """Return the names of the variables whose definitions differ."""
+    old, new = (_values(text, path) for text in (before, after))
+    return [name for name in dict.fromkeys([*old, *new]) if old.get(name) != new.get(name)]
+
+
+def _values(text: str, path: str) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for piece in split(text, path=path):
+        if isinstance(piece, Definition):
+            found.setdefault(piece.name, []).append(piece.value)
+    return found

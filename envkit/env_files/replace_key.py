@@ -1,0 +1,72 @@
+"""Replace the key pair of a file, and remove old private keys later; see `encryption.rotate_key`."""
+
+from __future__ import annotations
+
+import os
+
+from envkit._internal.replaceable import check_own
+from envkit.encryption.rotate_key import drop_old_keys, rotate_key
+from envkit.env_files.change import require, rewrite_file, version
+from envkit.env_files.contents import read_text
+from envkit.env_files.status import decrypter_of
+from envkit.git.ignore_rules import keep_private
+from envkit.sources.dotenv_errors import failure
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from envkit.encryption.rotate_key import RotatedKey
+    from envkit.env_files.locate import EnvFile
+
+
+def replace_key(file: EnvFile, environ: Mapping[str, str], *, timeout_seconds: float) -> RotatedKey:
+    """Give a file a new key pair; the old private key stays in `.env.keys`.
+
+    Raises:
+        NoPublicKeyError: the file has no public key.
+        UnreadableValueError: a value cannot be decrypted; nothing was changed.
+        SourceError: a file cannot be written.
+    """
+    expected = _prepare(file, environ)
+
+    def rewrite(edit: Callable[[str], bytes]) -> str:
+        return rewrite_file(file, edit, expected=expected, timeout_seconds=timeout_seconds)
+
+    try:
+        return rotate_key(decrypter_of(file, environ), rewrite, timeout_seconds=timeout_seconds)
+    except OSError as error:
+        raise failure("write", file.name, error) from None
+
+
+def drop_old(file: EnvFile, environ: Mapping[str, str], *, timeout_seconds: float) -> int:
+    """Remove all private keys of a file but the current one from `.env.keys`; return their number.
+
+    Raises:
+        NoPublicKeyError: the file has no public key.
+        UnreadableValueError: a value is encrypted to another key; nothing was removed.
+        SourceError: a file cannot be read or written.
+    """
+    _prepare(file, environ)
+    try:
+        return drop_old_keys(
+            decrypter_of(file, environ),
+            file.path,
+            file.previous,
+            timeout_seconds=timeout_seconds,
+        )
+    except OSError as error:
+        raise failure("write", file.name, error) from None
+
+
+def _prepare(file: EnvFile, environ: Mapping[str, str]) -> str | None:
+    """Refuse what would fail later, and return the version of the file."""
+    expected = version(file)
+    require(file, read_text(file))
+    decrypter = decrypter_of(file, environ)
+    try:
+        check_own(decrypter.key_file)
+    except OSError as error:
+        raise failure("write", decrypter.key_file, error) from None
+    keep_private(os.path.dirname(file.beside), environ)
+    return expected
