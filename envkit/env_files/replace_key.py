@@ -1,14 +1,18 @@
-"""Replace the key pair of a file, and remove old private keys later; see `encryption.rotate_key`."""
+"""Replace the key pair of a file, and remove old private keys later.
+
+`envkit.encryption.rotate_key` does it. This module finds the files, and refuses early.
+"""
 
 from __future__ import annotations
 
 import os
 
 from envkit._internal.replaceable import check_own
+from envkit.encryption.reading import wrong
 from envkit.encryption.rotate_key import drop_old_keys, rotate_key
 from envkit.env_files.change import require, rewrite_file, version
-from envkit.env_files.contents import read_text
-from envkit.env_files.status import decrypter_of
+from envkit.env_files.contents import contents, read_text
+from envkit.env_files.status import PrivateKeyState, decrypter_of, private_key
 from envkit.git.ignore_rules import keep_private
 from envkit.sources.dotenv_errors import failure
 
@@ -62,8 +66,13 @@ def drop_old(file: EnvFile, environ: Mapping[str, str], *, timeout_seconds: floa
 def _prepare(file: EnvFile, environ: Mapping[str, str]) -> str | None:
     """Refuse what would fail later, and return the version of the file."""
     expected = version(file)
-    require(file, read_text(file))
+    text = read_text(file)
+    require(file, text)
     decrypter = decrypter_of(file, environ)
+    found = contents(text or "", path=file.name)
+    lookup = decrypter.lookup(found.public_keys)
+    if private_key(file, found, environ).state is PrivateKeyState.WRONG:
+        raise wrong(file.name, lookup)
     try:
         check_own(decrypter.key_file)
     except OSError as error:

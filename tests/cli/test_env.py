@@ -451,6 +451,44 @@ def test_keys_finds_a_key_in_the_environment(encrypted):
     assert found["private_key"] == {"state": "found", "place": "$DOTENV_PRIVATE_KEY_PROD"}
 
 
+# ---------------------------------------------------------------- rotate-key
+
+
+def test_rotate_key_keeps_the_old_key_until_it_is_dropped(encrypted):
+    ran(encrypted, "env", "set", "DB_PASSWORD", "--env", "prod", input=f"{SECRET}-2")
+    before, [old] = text_of(encrypted), private_keys(encrypted)
+    done = ran(encrypted, "env", "rotate-key", "--env", "prod")
+    assert "replaced DOTENV_PUBLIC_KEY_PROD in .env.prod; encrypted 1 value anew" in done.stdout
+    assert value_of(encrypted) == f"{SECRET}-2"
+    new, kept = private_keys(encrypted)
+    assert (kept, new != old) == (old, True)
+    env = {"DOTENV_PRIVATE_KEY_PROD": old}
+    (encrypted.root / ".env.keys").rename(encrypted.root.parent / "keys")
+    ran(encrypted, "get", "DB_PASSWORD", "--env", "prod", status=6, env=env)
+    (encrypted.root.parent / "keys").rename(encrypted.root / ".env.keys")
+
+    done = ran(encrypted, "env", "rotate-key", "--env", "prod", "--drop-old")
+    assert "removed 1 old private key of .env.prod from .env.keys" in done.stdout
+    assert private_keys(encrypted) == [new]
+    assert value_of(encrypted) == f"{SECRET}-2"
+    assert value_of(encrypted, "PORT") == "8080"
+    versions = ran(encrypted, "history", "DB_PASSWORD", "--env", "prod").stdout
+    assert "previous" in versions
+    (encrypted.root / ".env.prod").write_text(before)
+    ran(encrypted, "get", "DB_PASSWORD", "--env", "prod", status=6)
+
+
+def test_drop_old_without_an_old_key_changes_nothing(encrypted):
+    before = files(encrypted)
+    done = ran(encrypted, "env", "rotate-key", "--env", "prod", "--drop-old")
+    assert "removed 0 old private keys" in done.stdout
+    assert files(encrypted) == before
+
+
+def private_keys(project):
+    return re.findall(r"[0-9a-f]{64}", text_of(project, ".env.keys"))
+
+
 # ---------------------------------------------------------------- git
 
 

@@ -28,6 +28,10 @@ ELSEWHERE = {
     "rotation.identity": "unit/rotation/test_engine.py",
     "checks.doctor": "cli/test_doctor.py",
     "checks.doctor_stores": "cli/test_doctor.py",
+    # whole files, as the commands change them
+    "env_files": "cli/test_env.py",
+    "git.staged": "unit/git/test_check_staged.py",
+    "git.write_failure": "unit/git/test_hook.py",
     # real servers
     "integrations.boto3": "live/test_integration_boto3.py",
     "editing.preflight": "cli/test_file_kinds.py",
