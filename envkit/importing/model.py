@@ -58,8 +58,11 @@ class Destination(NamedTuple):
         source: its name in the profile.
         named: whether the user named it; otherwise a value that another source has stays there.
         replace: whether to replace values that differ.
+        file: of a source of several files, the one to write to, relative to the project; empty for
+            the file that has the value.
     """
 
     source: str
     named: bool = False
     replace: bool = False
+    file: str = ""

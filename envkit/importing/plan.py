@@ -57,20 +57,33 @@ class Here(NamedTuple):
     destination: Destination
 
 
-def place_for(variable: PlannedVariable | None, name: str, source: str) -> Reference:
-    """Return where a source stores the value of a variable.
+def place_for(variable: PlannedVariable | None, name: str, to: Destination) -> Reference:
+    """Return where the destination stores the value of a variable.
 
     Args:
         variable: the variable; None if the profile does not have it.
         name: its name.
-        source: the name of the source.
+        to: the destination.
     """
     placeholder = None if variable is None else sole_placeholder(variable)
+    own = None
     if variable is not None and placeholder is not None:
-        for reference in variable.references[placeholder.operand]:
-            if reference.source == source:
-                return reference
-    return Reference(source, "", name)
+        own = _within(variable.references[placeholder.operand], to)
+    place = own or Reference(to.source, "", name)
+    return place._replace(path=to.file) if to.file and place.is_looked_up else place
+
+
+def _within(references: Sequence[Reference], to: Destination) -> Reference | None:
+    """Return the reference that reads the destination; None if there is none."""
+    return next(
+        (
+            reference
+            for reference in references
+            if reference.source == to.source
+            and (not to.file or reference.is_looked_up or reference.path == to.file)
+        ),
+        None,
+    )
 
 
 def places_to_move(variable: PlannedVariable, profile: Profile, source: str) -> list[Reference]:
@@ -157,14 +170,13 @@ def _decided(
 
 def _add(one: Wanted, here: Here, changes: Changes) -> None:
     """Add a variable that the profile lacks."""
-    profile, source = here.prepared.profile, here.destination.source
+    profile, to = here.prepared.profile, here.destination
     if one.setting:
         changes.line(one.name, Template((one.value.reveal(),)), before=None)
         return
-    reference = Reference(source, "", one.name)
-    changes.write(one.name, one.value, reference, None)
-    bare = [*profile.lookup][:1] == [source]
-    operand = Name(one.name) if bare else reference
+    changes.write(one.name, one.value, place_for(None, one.name, to), None)
+    is_first = [*profile.lookup][:1] == [to.source]
+    operand = Name(one.name) if is_first else Reference(to.source, "", one.name)
     changes.line(one.name, Template((Placeholder(operand),)), before=None)
 
 
@@ -210,12 +222,13 @@ def _fill(one: Wanted, variable: PlannedVariable, here: Here, changes: Changes) 
             hint="import those values",
         )
     references = variable.references[placeholder.operand]
-    there = place_for(variable, one.name, destination.source)
+    there = place_for(variable, one.name, destination)
     refuse_unwritable(one.name, there)
-    earlier = _earlier(references, there, here)
+    own = _within(references, destination)
+    earlier = _earlier(references, own, here)
     if earlier is not None and earlier[1].value == one.value and not destination.named:
         return
-    if there not in references and not destination.named:
+    if own is None and not destination.named:
         places = ", ".join(map(here.prepared.locate, references))
         raise UnchangeableError(
             f"is read from {places}", hint=f"to store it there, add --to {references[0].source}"
@@ -225,7 +238,7 @@ def _fill(one: Wanted, variable: PlannedVariable, here: Here, changes: Changes) 
             raise Conflict(earlier[1].location)
         changes.refuse_rotated(here.prepared.sources[earlier[0].source], earlier[0])
     changes.write(one.name, one.value, there, variable.declaration)
-    if earlier is not None or there not in references:
+    if earlier is not None or own is None:
         moved = Template((placeholder._replace(operand=there),))
         _point(variable, moved, here, changes)
 
@@ -281,13 +294,13 @@ def _point(variable: PlannedVariable, template: Template, here: Here, changes: C
 
 
 def _earlier(
-    references: Sequence[Reference], there: Reference, here: Here
+    references: Sequence[Reference], own: Reference | None, here: Here
 ) -> tuple[Reference, Reading] | None:
     """Return the value that would hide one at the destination.
 
     The process environment is not asked: it belongs to the one who imports.
     """
-    before = references[: references.index(there)] if there in references else references
+    before = references if own is None else references[: references.index(own)]
     sources = here.prepared.profile.sources
     stored = [reference for reference in before if sources[reference.source].type != "env"]
     return first_reading(stored, here.outcomes)

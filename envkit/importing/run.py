@@ -160,7 +160,7 @@ def prepare_import(
     names = profile.variables if wanted is None else [one.name for one in wanted]
     known = [name for name in names if name in profile.variables]
     here = prepare_profile(profile, known, environ=environ, deadline=deadline)
-    places = _places(wanted, here, destination.source)
+    places = _places(wanted, here, destination)
     return PreparedImport(
         wanted,
         _left_out(files or ()),
@@ -252,20 +252,20 @@ def _left_out(files: Iterable[FileContents]) -> tuple[NotImported, ...]:
 
 
 def _places(
-    wanted: Iterable[Wanted] | None, here: PreparedProfile, source: str
+    wanted: Iterable[Wanted] | None, here: PreparedProfile, to: Destination
 ) -> dict[Reference, None]:
     """Return each place in the destination that may be written."""
     planned = {one.name: one for one in here.plan.order}
     if wanted is not None:
         return dict.fromkeys(
-            place_for(planned.get(one.name), one.name, source)
+            place_for(planned.get(one.name), one.name, to)
             for one in wanted
             if one.name in planned or not one.setting
         )
     return dict.fromkeys(
         place
         for variable in planned.values()
-        for place in places_to_move(variable, here.profile, source)
+        for place in places_to_move(variable, here.profile, to.source)
     )
 
 

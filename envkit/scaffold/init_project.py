@@ -37,6 +37,7 @@ from envkit.scaffold.profile_draft import (
     BASE,
     COPIES,
     EXAMPLES,
+    LOCAL,
     PLAIN,
     drafts,
     environments,
@@ -89,6 +90,21 @@ class Initialised(NamedTuple):
     unused: Mapping[str, str]
     settings: tuple[str, ...] = ()
     without_plain: tuple[str, ...] = ()
+
+
+def shared_files(done: Initialised) -> list[str]:
+    """Return the files of new profiles that a team could share, if they were encrypted.
+
+    A plain `.env` and files with the suffix `.local` have values of one machine.
+    """
+    return list(
+        dict.fromkeys(
+            file
+            for lookup in done.lookups
+            for file in lookup.files
+            if file not in PLAIN and not file.endswith(LOCAL)
+        )
+    )
 
 
 def initialise(root: str, names: Sequence[str] = ()) -> Initialised:

@@ -23,7 +23,10 @@ from envkit.importing.model import Why
 from envkit.importing.run import read_import, verify
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from envkit.audit.session import Access
+    from envkit.cli.changing.encryption import Encryption
     from envkit.importing.run import PlannedImport, PreparedImport
 
 _TITLES = {
@@ -81,8 +84,17 @@ def carry_out(
     plan: bool,
     yes: bool,
     format_: Format,
+    encryption: Encryption | None = None,
 ) -> Carried:
     """Show the plan, ask, make the changes and read them back.
+
+    Args:
+        prepared: the import.
+        access: the use of secrets that is recorded.
+        plan: whether to stop after the plan.
+        yes: the answer, given in advance.
+        format_: the format of the output.
+        encryption: what must be done to the file that is written, if it is to be encrypted.
 
     Raises:
         ImportRefusedError: a change cannot be made; nothing was changed.
@@ -90,54 +102,98 @@ def carry_out(
     """
     if not plan:
         access.allow([prepared.profile], prepared.names)
-    planned = read_import(prepared)
-    progress = Progress(planned.changes)
-    aloud = format_ is Format.TEXT
-    verified = False
+    run = _Run(prepared, read_import(prepared), access, encryption, aloud=format_ is Format.TEXT)
     try:
-        if aloud:
-            _show(planned)
+        if run.aloud:
+            _show(run.planned, run.tasks)
         if plan:
-            return Carried(planned, answer(planned.changes) or int(not planned.is_complete))
-        changes = planned.changes.plan.changes
-        if not _agreed(planned, yes=yes):
+            return Carried(run.planned, run.todo())
+        if not run.is_agreed(yes=yes):
             access.unchanged(prepared.names)
-            if aloud:
-                print("nothing was changed")
-            return Carried(planned, 0)
-        if aloud and planned.not_imported:
-            print()
-        if changes:
-            progress.apply(access, aloud=aloud)
-        else:
-            access.unchanged(prepared.names)
-        verify(prepared, planned)
-        verified = True
-        if aloud and planned.expected:
-            number = count_of(len(planned.expected), "variable")
-            print(f"verified: {planned.changes.plan.target} reads {number} as imported")
+            run.say("nothing was changed")
+            return Carried(run.planned, 0)
+        run.make()
     finally:
-        if not aloud:
-            print_json(_document(planned, progress, verified=verified))
-    return Carried(planned, 0 if planned.is_complete else 1, verified=True)
+        if not run.aloud:
+            print_json(_document(run))
+    return Carried(run.planned, 0 if run.planned.is_complete else 1, verified=True)
 
 
-def _agreed(planned: PlannedImport, *, yes: bool) -> bool:
-    """Return whether to go on: there is nothing to change, or the person confirms the changes."""
-    if planned.changes.error is not None:
-        raise planned.changes.error
-    changes = planned.changes.plan.changes
-    if not changes:
-        return True
-    number = count_of(len(changes), "change")
-    return confirm(f"Make {number} to {planned.changes.plan.target}?", yes=yes)
+class _Run:
+    """One import: what is planned, and how far it is."""
+
+    def __init__(
+        self,
+        prepared: PreparedImport,
+        planned: PlannedImport,
+        access: Access,
+        encryption: Encryption | None,
+        *,
+        aloud: bool,
+    ) -> None:
+        self.prepared = prepared
+        self.planned = planned
+        self.access = access
+        self.encryption = encryption
+        self.aloud = aloud
+        self.progress = Progress(planned.changes)
+        self.tasks = [] if encryption is None else encryption.tasks
+        self.verified = False
+
+    def say(self, text: str) -> None:
+        if self.aloud:
+            print(text)
+
+    def todo(self) -> int:
+        """Return the exit status for a plan: 1 if there is something to do, 0 otherwise.
+
+        Raises:
+            ImportRefusedError: the changes cannot be made.
+        """
+        changes = answer(self.planned.changes)
+        return int(changes or bool(self.tasks) or not self.planned.is_complete)
+
+    def is_agreed(self, *, yes: bool) -> bool:
+        """Return whether to go on: there is nothing to change, or the person confirms it.
+
+        Raises:
+            ImportRefusedError: the changes cannot be made.
+        """
+        if self.planned.changes.error is not None:
+            raise self.planned.changes.error
+        plan = self.planned.changes.plan
+        changes = len(plan.changes) + len(self.tasks)
+        if not changes:
+            return True
+        return confirm(f"Make {count_of(changes, 'change')} to {plan.target}?", yes=yes)
+
+    def make(self) -> None:
+        """Make the changes, and read them back."""
+        planned = self.planned
+        if self.aloud and planned.not_imported:
+            print()
+        if self.encryption is not None:
+            self.encryption.begin(aloud=self.aloud)
+        if planned.changes.plan.changes:
+            self.progress.apply(self.access, aloud=self.aloud)
+        else:
+            self.access.unchanged(self.prepared.names)
+        if self.encryption is not None:
+            self.encryption.finish(aloud=self.aloud)
+        verify(self.prepared, planned)
+        self.verified = True
+        if planned.expected:
+            number = count_of(len(planned.expected), "variable")
+            self.say(f"verified: {planned.changes.plan.target} reads {number} as imported")
 
 
-def _show(planned: PlannedImport) -> None:
+def _show(planned: PlannedImport, tasks: Sequence[str]) -> None:
     plan = planned.changes.plan
     print_table(HEADERS, [row(change) for change in plan.changes])
-    if not plan.changes and not planned.changes.refusals:
+    if not plan.changes and not planned.changes.refusals and not tasks:
         print(f"nothing to change in {plan.target}")
+    for task in tasks:
+        print(f"also: {task}")
     for why, title in _TITLES.items():
         lines = [one for one in planned.not_imported if one.why is why]
         if lines:
@@ -149,13 +205,14 @@ def _show(planned: PlannedImport) -> None:
     sys.stdout.flush()
 
 
-def _document(planned: PlannedImport, progress: Progress, *, verified: bool) -> dict[str, Any]:
-    plan = planned.changes.plan
+def _document(run: _Run) -> dict[str, Any]:
+    planned = run.planned
     return {
-        "source": plan.source,
-        "target": plan.target,
-        "changes": change_documents(progress),
+        "source": planned.changes.plan.source,
+        "target": planned.changes.plan.target,
+        "changes": change_documents(run.progress),
+        "also": run.tasks,
         "not_imported": [one._asdict() for one in planned.not_imported],
         "refusals": refusal_documents(planned.changes),
-        "verified": verified,
+        "verified": run.verified,
     }

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import os
 import sys
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from envkit._internal.git import find_repository
+from envkit._internal.paths import display_path
 from envkit.audit.session import Access
+from envkit.cli.changing.encryption import Encryption
 from envkit.cli.changing.importing import Format, Formatted, Plan, Replace, Yes, carry_out
 from envkit.cli.error_text import print_labelled
 from envkit.cli.interaction.prompt import ask_reason
@@ -17,11 +21,14 @@ from envkit.cli.output import printable
 from envkit.cli.parameters import OneEnv, Profiles, Reason, Timeout
 from envkit.cli.rotated import rotations_of
 from envkit.dotenv.file import LIMIT_BYTES
+from envkit.env_files.contents import read
+from envkit.env_files.locate import locate, of_path
 from envkit.errors import UsageError
 from envkit.importing.inputs import STDIN, read_input, remove_input
 from envkit.importing.model import Destination
 from envkit.importing.run import prepare_import
 from envkit.resolution.prepare import named
+from envkit.sources.dotenv import DotenvSource
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,7 +38,7 @@ if TYPE_CHECKING:
 
 EXAMPLE = "envkit import .env.production --env prod --to vault --plan"
 
-DEFAULT = "dotenv"
+DEFAULT, ENCRYPTED = "dotenv", "encrypted"
 
 
 def import_(  # noqa: PLR0917 - typer names them
@@ -50,8 +57,8 @@ def import_(  # noqa: PLR0917 - typer names them
         typer.Option(
             "--to",
             metavar="SOURCE",
-            help="Where to write secrets: dotenv, vault, aws, or another source of the profile. "
-            "[default: dotenv]",
+            help="Where to write secrets: dotenv, encrypted, vault, aws, or another source of the "
+            "profile. [default: dotenv]",
             show_default=False,
         ),
     ] = None,
@@ -86,18 +93,48 @@ def import_(  # noqa: PLR0917 - typer names them
         for one in inputs:
             for note in one.contents.notes:
                 print_labelled("note", printable(note))
+        encryption = None
+        destination = Destination(to or DEFAULT, named=to is not None, replace=replace)
+        if to == ENCRYPTED:
+            file = locate([name], None, profiles=profiles, environ=os.environ)
+            encryption = Encryption(file, os.environ, timeout_seconds=timeout_seconds(timeout))
+            destination = destination._replace(
+                source=file.source.name, file=os.path.relpath(file.beside, file.source.root)
+            )
         prepared = prepare_import(
             name,
             [one.contents for one in inputs],
-            Destination(to or DEFAULT, named=to is not None, replace=replace),
+            destination,
             rotations=rotations_of,
             profiles=profiles,
             timeout_seconds=timeout_seconds(timeout),
         )
-        done = carry_out(prepared, access, plan=plan, yes=yes, format_=format_)
+        done = carry_out(
+            prepared, access, plan=plan, yes=yes, format_=format_, encryption=encryption
+        )
+    if encryption is None and done.verified:
+        _warn_of_git(prepared)
     if not remove or not done.verified:
         return done.status
     return max(done.status, _remove(inputs, prepared, complete=done.planned.is_complete))
+
+
+def _warn_of_git(prepared: PreparedImport) -> None:
+    """Warn of a plain file that the next commit could include."""
+    source = prepared.target.sources[prepared.destination.source]
+    references = prepared.target.plan.references.get(source.name, ())
+    if not isinstance(source, DotenvSource) or not references:
+        return
+    repository = find_repository(source.root, os.environ)
+    paths = [path for path in source.files(references[0]) if os.path.isfile(path)]
+    if repository is None:
+        return
+    for path in sorted({*paths} - repository.ignored(paths)):
+        found = read(of_path(path, os.environ, prepared.deadline))
+        if found is not None and found.plain:
+            shown = display_path(path)
+            print_labelled("warning", f"git does not ignore {shown}, which has plain secrets")
+            print_labelled("hint", f"run: echo {quote('/' + os.path.basename(path))} >> .gitignore")
 
 
 def _remove(inputs: Sequence[Input], prepared: PreparedImport, *, complete: bool) -> int:
