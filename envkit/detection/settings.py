@@ -44,6 +44,7 @@ _DOUBTFUL_WORDS = """
 _SETTINGS, _DOUBTFUL = frozenset(_SETTING_WORDS.split()), frozenset(_DOUBTFUL_WORDS.split())
 # words in the names of URLs that anyone who knows them can use
 _CAPABILITIES = frozenset(("WEBHOOK", "WEBHOOKS", "HOOK", "HOOKS", "INVITE", "PRESIGNED", "SIGNED"))
+_OPEN_SCHEMES = ("http", "https", "ws", "wss", "file")
 _EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
 _DURATION = re.compile(r"\d{1,6}\s?(?:ms|s|m|min|h|d|w|y|KB|MB|GB|KiB|MiB|GiB|k|M|G|%)")
 _CHUNK = re.compile(r"[A-Za-z0-9]+")
@@ -75,6 +76,15 @@ def is_setting_everywhere(name: str, texts: Iterable[str]) -> bool:
     """Return whether a variable is a setting with each of its values in several files."""
     given = [text for text in texts if text]
     return all(is_setting(name, text) for text in given or [""])
+
+
+def is_connection(text: str) -> bool:
+    """Return whether a text is a URL that usually has a password: `redis://localhost`.
+
+    It may have none on a developer's machine, and one elsewhere.
+    """
+    scheme, separator, _ = text.partition("://")
+    return bool(separator) and scheme.lower() not in _OPEN_SCHEMES
 
 
 def _is_short_line(text: str) -> bool:

@@ -19,7 +19,7 @@ from envkit._internal.leftovers import sweep_beside
 from envkit._internal.os_errors import reason_of
 from envkit._internal.paths import display_path
 from envkit._internal.replaceable import check_replaceable, lasting_failure
-from envkit.detection.settings import is_setting_everywhere
+from envkit.detection.settings import is_connection, is_setting_everywhere
 from envkit.dotenv.file import LIMIT_BYTES, parse
 from envkit.dotenv.parser import decode
 from envkit.errors import (
@@ -42,12 +42,13 @@ from envkit.scaffold.profile_draft import (
     drafts,
     environments,
     is_dotenv_name,
+    missing_somewhere,
     unused,
 )
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from envkit.scaffold.profile_draft import Lookup
 
@@ -132,14 +133,10 @@ def initialise(root: str, names: Sequence[str] = ()) -> Initialised:
         ignored_before = _gitignore(gitignore, root)
         values = _variables(root)
         found = {file: list(texts) for file, texts in values.items()}
-        settings = _settings(values.values())
         shared = _is_shared(root)
-        drafted = drafts(
-            list(dict.fromkeys(names)) or environments(found),
-            found,
-            settings=settings,
-            shared=shared,
-        )
+        wanted = list(dict.fromkeys(names)) or environments(found)
+        settings = _settings(values.values(), missing_somewhere(wanted, found, shared=shared))
+        drafted = drafts(wanted, found, settings=settings, shared=shared)
         existing = [name for name in drafted if _exists(folder, name)]
         new = {name: draft for name, draft in drafted.items() if name not in existing}
         if new:
@@ -189,17 +186,27 @@ def _variables(root: str) -> dict[str, dict[str, str | None]]:
     return found
 
 
-def _settings(files: Iterable[Mapping[str, str | None]]) -> tuple[str, ...]:
-    """Return the variables that are not secret in any of the files."""
+def _settings(
+    files: Iterable[Mapping[str, str | None]], missing: Collection[str]
+) -> tuple[str, ...]:
+    """Return the variables that are not secret in any of the files.
+
+    Args:
+        files: the variables of each file.
+        missing: those whose values are not all known, so that one may have a password.
+    """
     texts: dict[str, list[str | None]] = {}
     for file in files:
         for name, text in file.items():
             texts.setdefault(name, []).append(text)
-    return tuple(
-        name
-        for name, found in texts.items()
-        if None not in found and is_setting_everywhere(name, filter(None, found))
-    )
+    return tuple(name for name, found in texts.items() if _is_setting(name, found, missing))
+
+
+def _is_setting(name: str, texts: Sequence[str | None], missing: Collection[str]) -> bool:
+    known = [text for text in texts if text is not None]
+    if len(known) < len(texts) or (name in missing and any(map(is_connection, known))):
+        return False
+    return is_setting_everywhere(name, known)
 
 
 def _is_shared(root: str) -> bool:

@@ -125,6 +125,18 @@ def _samples(names: Sequence[str]) -> dict[str, Draft]:
     return result
 
 
+def missing_somewhere(
+    names: Iterable[str], found: Mapping[str, Sequence[str]], *, shared: bool = False
+) -> set[str]:
+    """Return the variables that the files of one of the environments do not set."""
+    sets = [
+        set(_union(found.get(file, ()) for file in _files(name, found, shared=shared)))
+        for name in names
+    ]
+    everywhere = set.intersection(*sets) if sets else set()
+    return set(_union(sets)) - everywhere
+
+
 def unused(found: Iterable[str], drafted: Iterable[str], *, shared: bool = False) -> dict[str, str]:
     """Return the `.env` files that none of the drafted environments reads, each with the reason.
 
