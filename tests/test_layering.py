@@ -33,7 +33,9 @@ ALLOWED = {
     "launch": "_internal detection dotenv errors resolution secret",
     "resident": "_internal audit errors launch profile resolution secret sources",
     "integrations": "_internal errors resident secret",
-    "comparison": "_internal detection dotenv errors profile resolution secret sources",
+    "comparison": (
+        "_internal detection dotenv encryption errors profile resolution secret sources"
+    ),
     "editing": (
         "_internal dotenv encryption errors profile resolution rotation_state secret sources"
     ),
@@ -49,8 +51,8 @@ ALLOWED = {
     ),
     "code": "_internal errors",
     "checks": (
-        "_internal audit code comparison detection dotenv errors profile resident resolution "
-        "rotation rotation_state sources trust"
+        "_internal audit code comparison detection dotenv encryption errors profile resident "
+        "resolution rotation rotation_state sources trust"
     ),
     "scaffold": "_internal detection dotenv errors profile",
     "git": "_internal dotenv encryption errors scaffold",

@@ -1,13 +1,15 @@
 """Check that only their owner can read the `.env` files in use, and that git does not track them.
 
 The same is checked for the files that envkit writes beside them: the previous version of the
-file, and the pending values of a rotation.
+file, the pending values of a rotation, and the private keys of encrypted files. An encrypted file
+may be tracked and read by anyone, if no value in it is plain that should not be.
 """
 
 from __future__ import annotations
 
 import os
 import stat
+from typing import NamedTuple
 
 from envkit._internal.files import read_in_project
 from envkit._internal.git import find_repository
@@ -15,6 +17,8 @@ from envkit._internal.paths import display_path
 from envkit.checks.problem import Problem, listed
 from envkit.dotenv.file import LIMIT_BYTES, parse
 from envkit.dotenv.parser import decode
+from envkit.encryption.env_file import public_keys, variables
+from envkit.encryption.key_lookup import KEY_FILE
 from envkit.errors import DotenvError, UntrustedError
 from envkit.sources.dotenv import PREVIOUS_SUFFIX, DotenvSource
 
@@ -37,13 +41,20 @@ def find(inspection: Inspection) -> Iterator[Problem]:
     there = [path for path in files if os.path.isfile(path)]
     repository = find_repository(inspection.root, inspection.environ)
     tracked = set() if repository is None else repository.tracked(there)
+    sealed = set()
     for path in there:
-        found = _exposed(path)
-        if path in tracked:
-            found = [*found, *_tracked(path, inspection.root)]
+        content = _content(path, inspection.root)
+        if content is not None and content.encrypted and not content.plain:
+            sealed.add(path)
+        found = _exposed(path, encrypted=path in sealed)
+        if path in tracked and path not in sealed:
+            found.append(_tracked(path, content))
+        elif content is not None and content.encrypted and content.plain:
+            found.append(_half_plain(path, content.plain))
         yield from (problem._replace(environments=files[path]) for problem in found)
     if repository is not None:
-        yield from _not_ignored(repository, [path for path in files if path not in tracked])
+        secret = [path for path in files if path not in tracked and path not in sealed]
+        yield from _not_ignored(repository, secret)
 
 
 def in_use(inspection: Inspection, *, beside: bool = True) -> Mapping[str, tuple[str, ...]]:
@@ -74,13 +85,14 @@ def _files_beside(path: str) -> Iterator[str]:
         return
     for other in others:
         rotated = other.startswith(f"{name}.") and other.endswith(ROTATION_SUFFIX)
-        if rotated or other == name + PREVIOUS_SUFFIX:
+        if rotated or other in (name + PREVIOUS_SUFFIX, KEY_FILE):
             yield os.path.join(folder, other)
 
 
-def _exposed(path: str) -> list[Problem]:
+def _exposed(path: str, *, encrypted: bool) -> list[Problem]:
     mode = os.stat(path).st_mode
-    rights = [right for mask, right in ((_READABLE, "read"), (_WRITABLE, "written")) if mode & mask]
+    readable = 0 if encrypted else _READABLE
+    rights = [right for mask, right in ((readable, "read"), (_WRITABLE, "written")) if mode & mask]
     if not rights:
         return []
     shown = display_path(path)
@@ -88,31 +100,53 @@ def _exposed(path: str) -> list[Problem]:
     return [Problem("file-exposed", message, path, hint=f"run: chmod 600 {shown}")]
 
 
-def _tracked(path: str, project: str) -> Iterator[Problem]:
-    clear = _clear_names(path, project)
-    if clear == []:
-        return  # encrypted files are meant to be committed
+class _Content(NamedTuple):
+    """Whether a file is encrypted, and its variables that are not and should be."""
+
+    encrypted: bool
+    plain: list[str]
+
+
+def _tracked(path: str, content: _Content | None) -> Problem:
+    clear = [] if content is None else content.plain
     shown = display_path(path)
     which = f", with the values of {listed(clear)} in clear text" if clear else ""
-    yield Problem(
+    return Problem(
         "file-tracked",
         f"git tracks {shown}{which}",
         path,
         hint=f"run 'git rm --cached {shown}', add it to .gitignore, and change its secrets: "
         "they remain in git history",
-        variables=tuple(clear or ()),
+        variables=tuple(clear),
     )
 
 
-def _clear_names(path: str, project: str) -> list[str] | None:
-    """Return the variables of a file that are not encrypted; None if it cannot be read."""
+def _half_plain(path: str, plain: Sequence[str]) -> Problem:
+    shown = display_path(path)
+    verb = "is" if len(plain) == 1 else "are"
+    return Problem(
+        "file-half-plain",
+        f"{shown} is encrypted, but {listed(plain)} {verb} not",
+        path,
+        hint=f"run: envkit env encrypt --file {shown}",
+        variables=tuple(plain),
+    )
+
+
+def _content(path: str, project: str) -> _Content | None:
+    """Return what a file contains; None if a line cannot be read."""
     try:
         text = decode(read_in_project(path, project, LIMIT_BYTES)[0], path=path)
-        file = parse(text, path=path, expand=False)
+        if parse(text, path=path, expand=False).problems:
+            return None
+        found = variables(text, path=path)
+        has_key = bool(public_keys(text, path=path))
     except (OSError, DotenvError, UntrustedError):
         return None
-    clear = [name for name, entry in file.entries.items() if entry.error is None]
-    return clear if clear or not (file.unlisted or file.problems) else None
+    if not has_key and not any(one.encrypted for one in found):
+        plain = [one.name for one in found if not one.encrypted]
+        return _Content(False, list(dict.fromkeys(plain)))  # noqa: FBT003 - a field
+    return _Content(True, list(dict.fromkeys(one.name for one in found if one.exposed)))  # noqa: FBT003
 
 
 def _not_ignored(repository: Repository, paths: Sequence[str]) -> Iterator[Problem]:

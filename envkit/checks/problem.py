@@ -68,6 +68,7 @@ KINDS = {
     "file-exposed": Kind(_ERROR, "Other users can read or write a .env file"),
     "file-tracked": Kind(_ERROR, "Git tracks a .env file"),
     "file-not-ignored": Kind(_WARNING, "Git does not ignore a .env file"),
+    "file-half-plain": Kind(_WARNING, "Some values of an encrypted .env file are not encrypted"),
     # lines of .env files
     "dotenv-odd-line": Kind(_WARNING, "A line of a .env file cannot be read"),
     "dotenv-escape": Kind(_WARNING, "Readers of a .env file disagree on a backslash before $"),

@@ -52,7 +52,7 @@ VARIABLES = {
     "ENVKIT_TRUST": "What profiles may do without asking you: `1` for everything, or a list.",
     "ENVKIT_DEBUG": "Set to `1` to show where in the code an error was raised. Never shows values.",
     "NO_COLOR": "Set to any value to disable colors on a terminal.",
-    "VISUAL, EDITOR": "Editor of `envkit edit`.",
+    "VISUAL, EDITOR": "Editor of `envkit edit` and `envkit env edit`.",
 }
 
 

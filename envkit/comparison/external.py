@@ -13,8 +13,8 @@ from envkit._internal.os_errors import reason_of
 from envkit._internal.paths import display_path
 from envkit.comparison.side import Side
 from envkit.dotenv.file import LIMIT_BYTES, parse
-from envkit.dotenv.parser import decode
-from envkit.errors import DeniedError, DotenvError, UsageError, VariableFailure
+from envkit.dotenv.parser import ENCRYPTED, decode
+from envkit.errors import DeniedError, SourceError, UsageError, VariableFailure
 from envkit.resolution.environment import Environment, Origin, Variable
 from envkit.secret import Secret
 
@@ -52,7 +52,15 @@ def file_side(
     except OSError as error:
         reason = reason_of(error)
         raise UsageError(f"cannot read {shown}: {reason}") from None
-    file = parse(decode(data, path=shown), path=shown, expand=True, environ=environ)
+    text = decode(data, path=shown)
+    decrypt = None
+    if ENCRYPTED in text:
+        from envkit.encryption.reading import Decrypter
+
+        real = os.path.abspath(os.path.expanduser(path))
+        folder = os.path.dirname(real)
+        decrypt = Decrypter(shown, path=real, root=folder, environ=environ).value
+    file = parse(text, path=shown, expand=True, environ=environ, decrypt=decrypt)
     if file.unclear is not None:
         raise file.unclear
     variables, failures = [], []
@@ -60,7 +68,7 @@ def file_side(
         place = f"{shown}:{entry.line}"
         try:
             variables.append(_variable(label, name, entry.value, place))
-        except DotenvError as error:
+        except SourceError as error:
             failures.append(VariableFailure(name, place, error))
     environment = Environment(label, variables)
     stem = _environment_of(path)

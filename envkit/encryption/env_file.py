@@ -108,16 +108,24 @@ def variables(text: str, *, path: str) -> list[Variable]:
 
 
 def with_public_key(text: str, name: str, key: PublicKey, *, path: str) -> str:
-    """Return a text with a public key: in place of one of that name, else at the top."""
+    """Return a text with a public key: in place of one of that name, else at the top.
+
+    A first line that begins with `#!` stays the first.
+    """
     written = f'"{key}"'
     if any(one.name == name for one in public_keys(text, path=path)):
         return _changed(text, lambda one: written if one.name == name else None, path=path)
     newline = "\r\n" if "\r\n" in text else "\n"
     mark = "\ufeff" if text.startswith("\ufeff") else ""
     lines = [_HEAD, f"{name}={written}", ""]
-    if text.removeprefix(mark).strip() == "":
+    rest = text.removeprefix(mark)
+    if not rest.strip():
         lines.append(f"# {os.path.basename(path)}")
-    return mark + "".join(line + newline for line in lines) + text.removeprefix(mark)
+    first = ""
+    if rest.startswith("#!"):
+        first, _, rest = rest.partition("\n")
+        first += "\n"
+    return mark + first + "".join(line + newline for line in lines) + rest
 
 
 def without_public_keys(text: str, *, path: str) -> str:
@@ -276,8 +284,18 @@ def encrypt_edited(
 
 
 def definitions(text: str, *, path: str) -> list[Definition]:
-    """Return all definitions of a file, also those of its public keys."""
-    return [piece for piece in _pieces(text, path=path) if isinstance(piece, Definition)]
+    """Return all definitions of a file, also those of its public keys.
+
+    Raises:
+        DotenvError: the file has an unresolved merge conflict.
+    """
+    found = []
+    for piece in _pieces(text, path=path):
+        if isinstance(piece, Definition):
+            found.append(piece)
+        elif isinstance(piece, OddLine) and piece.conflict:
+            raise piece.error
+    return found
 
 
 def _pieces(text: str, *, path: str) -> Iterator[Piece]:

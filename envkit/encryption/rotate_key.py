@@ -14,11 +14,14 @@ from __future__ import annotations
 import os
 import re
 
-from envkit._internal.atomic_write import write_own
+from envkit._internal.atomic_write import write_own, write_with_copy
 from envkit._internal.file_lock import locked
 from envkit._internal.files import read_own, read_real
+from envkit._internal.leftovers import sweep_beside
 from envkit._internal.named_tuple import NamedTuple
+from envkit._internal.os_errors import reason_of
 from envkit._internal.paths import display_path
+from envkit._internal.replaceable import check_own, check_replaceable, lasting_failure
 from envkit.dotenv.editor import set_value
 from envkit.dotenv.file import LIMIT_BYTES
 from envkit.dotenv.parser import decode, encode
@@ -28,6 +31,7 @@ from envkit.encryption.key_lookup import read_key_file
 from envkit.encryption.keys import generate, names_for, parse_private_keys
 from envkit.encryption.reading import missing, written_in
 from envkit.encryption.values import decrypt, encrypt, is_encrypted
+from envkit.errors import DeniedError
 from envkit.secret import Secret
 
 TYPE_CHECKING = False
@@ -65,39 +69,38 @@ class RotatedKey(NamedTuple):
 
 
 def rotate_key(
-    decrypter: Decrypter,
-    rewrite: Callable[[Callable[[str], bytes]], object],
-    *,
-    timeout_seconds: float,
+    decrypter: Decrypter, path: str, previous: str, *, timeout_seconds: float
 ) -> RotatedKey:
     """Give a file a new key pair. The old private key stays in `.env.keys`.
 
     Args:
         decrypter: of the file.
-        rewrite: replaces the content of the file under its lock, by a function of its text.
-        timeout_seconds: how long to wait for another process that writes `.env.keys`.
+        path: the path of the file; absolute, without links.
+        previous: the path of the saved copy, which will have the values encrypted to the old key.
+        timeout_seconds: how long to wait for another process.
 
     Raises:
         KeyInvalidError: the file has no public key, or it is not that of the private key.
         UnreadableValueError: a value cannot be decrypted; nothing was changed.
-        SourceError: a file cannot be written.
+        SourceError: a file cannot be replaced.
+        OSError: the file cannot be read or written.
     """
-    done: list[RotatedKey] = []
-
-    def edit(text: str) -> bytes:
+    check_replaceable(path)
+    check_own(previous)
+    with locked(path, timeout_seconds=timeout_seconds, follow=False):
+        data = read_real(path, LIMIT_BYTES)[0]
+        text = decode(data, path=decrypter.file)
         key = _key(text, decrypter)
         old = _matching(decrypter, text, key)
         new = generate()
-        public = new.public_key()
-        changed = encrypt_anew(text, decrypter, key.name, public, path=decrypter.file)
+        changed = encrypt_anew(text, decrypter, key.name, new.public_key(), path=decrypter.file)
         count = _verify(decrypter, text, changed, new)
         name = names_for(key.name).private
         _write_keys(decrypter, name, lambda known: [new, *known, *old], timeout_seconds)
-        done.append(RotatedKey(key.name, key.key, public, count))
-        return encode(changed)
-
-    rewrite(edit)
-    return done[-1]
+        if os.path.dirname(previous) != os.path.dirname(path):
+            sweep_beside(previous)
+        write_with_copy(path, encode(changed), previous, data)
+    return RotatedKey(key.name, key.key, new.public_key(), count)
 
 
 def drop_old_keys(decrypter: Decrypter, path: str, previous: str, *, timeout_seconds: float) -> int:
@@ -118,6 +121,7 @@ def drop_old_keys(decrypter: Decrypter, path: str, previous: str, *, timeout_sec
         KeyInvalidError: none of the private keys is that of the file; nothing was changed.
         UnreadableValueError: a value is encrypted to another key; nothing was removed.
         SourceError: a file cannot be read or written.
+        OSError: the file cannot be read, or one beside it cannot be written.
     """
     with locked(path, timeout_seconds=timeout_seconds, follow=False):
         text = decode(read_real(path, LIMIT_BYTES)[0], path=decrypter.file)
@@ -231,15 +235,25 @@ def _write_keys(
         name: the name of the private key.
         change: returns the new keys for those in the file; equal ones are written once.
         timeout_seconds: how long to wait for another process.
+
+    Raises:
+        SourceError: the file cannot be read or written, or others can read it.
     """
     path = decrypter.key_file
     shown = display_path(path)
-    with locked(path, timeout_seconds=timeout_seconds, follow=False):
-        file = read_key_file(path, decrypter.root)  # refuses one that others can read
-        entry = None if file is None else file.get(name)
-        known = []
-        if entry is not None and entry.value:
-            known = parse_private_keys(Secret(entry.value), where=f"{shown}:{entry.line}: {name}")
-        text = _HEAD if file is None else decode(read_own(path, LIMIT_BYTES)[0], path=shown)
-        digits = dict.fromkeys(one.text.reveal() for one in change(known))
-        write_own(path, encode(set_value(text, name, ",".join(digits), path=shown)))
+    try:
+        with locked(path, timeout_seconds=timeout_seconds, follow=False):
+            file = read_key_file(path, decrypter.root)  # refuses one that others can read
+            entry = None if file is None else file.get(name)
+            known = []
+            if entry is not None and entry.value:
+                where = f"{shown}:{entry.line}: {name}"
+                known = parse_private_keys(Secret(entry.value), where=where)
+            text = _HEAD if file is None else decode(read_own(path, LIMIT_BYTES)[0], path=shown)
+            digits = dict.fromkeys(one.text.reveal() for one in change(known))
+            write_own(path, encode(set_value(text, name, ",".join(digits), path=shown)))
+    except OSError as error:
+        lasting = lasting_failure(error, shown)
+        if lasting is not None:
+            raise lasting from None
+        raise DeniedError(f"cannot write {shown}: {reason_of(error)}") from None

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from envkit.encryption.keys import PrivateKey
 
 _HEAD = """\
-# Private keys: whoever has one can read the values of its file.
+# Private keys. Each one can read the values of its file.
 # Never commit this file. Keep a copy in a safe place: a lost key cannot be recovered.
 """
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC

@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 # files that envkit writes beside a `.env` file, and a name that each pattern must match
 PRIVATE = {
     KEY_FILE: KEY_FILE,
-    "*.envkit-previous": ".env.any.envkit-previous",
-    "*.envkit-rotation": ".env.any.envkit-rotation",
+    "*.envkit-previous": "any.env.envkit-previous",
+    "*.envkit-rotation": "any.env.envkit-rotation",
 }
 NAME = ".gitignore"
 _LIMIT_BYTES = 1024 * 1024

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from envkit.errors import EnvkitError
     from envkit.profile.placeholder import Reference
 
+_KEY_FILE = ".env.keys"  # of encrypted files
+
 
 def versions(
     refs: Collection[Reference],
@@ -27,7 +29,8 @@ def versions(
 ) -> Mapping[Reference, str | EnvkitError]:
     """Return, per reference, a text that changes when one of its files does.
 
-    A file that appears or disappears has changed. A pipe never has: it can be read only once.
+    A file that appears or disappears has changed, also the one with the private keys. A pipe never
+    has: it can be read only once.
 
     Args:
         refs: references of a `.env` source.
@@ -39,8 +42,10 @@ def versions(
     found = {}
     for ref in refs:
         files = tuple(names(ref))
+        keys = {os.path.join(os.path.dirname(name), _KEY_FILE): None for name in files}
         if ref.version is not None:
             files += tuple(name + suffix for name in files)
+        files += tuple(keys)
         if files not in known:
             known[files] = _version(files, root)
         found[ref] = known[files]

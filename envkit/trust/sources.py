@@ -39,6 +39,7 @@ ADDRESSES = {
     AWS: ("endpoint_url", ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_SECRETS_MANAGER")),
 }
 WITHOUT_TRUST = frozenset({"env", "memory", DOTENV, *ADDRESSES})
+_KEY_FILE = ".env.keys"  # has the private keys of the encrypted files beside it
 _FILES = ("ca_cert", "client_cert", "client_key")
 _OF_A_ROLE = ("role_arn", "role_session_name", "external_id", "mfa_serial")
 _REGION = re.compile(r"[a-z]{2,5}(-[a-z]{2,5})?-(central|(north|south)?(east|west)|north|south)-\d")
@@ -303,7 +304,11 @@ def _files(
         for path in ([reference.path] if reference.path and reference.field else usual)
     ]
     for path in dict.fromkeys(path for path in paths if isinstance(path, str)):
-        yield from _read(profile, path, environ, f"as {quote(spelled(profile, path))}")
+        why = f"as {quote(spelled(profile, path))}"
+        yield from _read(profile, path, environ, why)
+        keys = os.path.join(os.path.dirname(path), _KEY_FILE)
+        if os.path.lexists(os.path.join(profile.root, keys)):
+            yield from _read(profile, keys, environ, why)
 
 
 def _read(

@@ -44,6 +44,13 @@ def test_doctor_json_has_the_documented_keys(project):
     assert_documented(project.run("doctor", "--format", "json"), "doctor", checks=ANY)
 
 
+def test_env_keys_json_has_the_documented_keys(project):
+    project.profile("dev.toml", "")
+    assert project.run("env", "init", "--env", "dev").returncode == 0
+    done = project.run("env", "keys", "--format", "json")
+    assert_documented(done, "env keys", files=1)
+
+
 def test_promote_json_has_the_documented_keys(project):
     project.profile("staging.toml", '[variables]\nA = "1"\nB = {}\nC = "staging"\n')
     project.profile("prod.env", "B={{ B }}\n")

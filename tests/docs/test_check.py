@@ -20,7 +20,8 @@ WORKFLOWS = [
 STEPS = [
     step for workflow in WORKFLOWS for job in workflow["jobs"].values() for step in job["steps"]
 ]
-[HOOK] = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text(encoding="utf-8"))
+_HOOKS = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text(encoding="utf-8"))
+[HOOK] = [hook for hook in _HOOKS if hook["id"] == "envkit-check"]
 
 
 def test_every_check_code_is_documented_with_its_severity_and_exit_status():

@@ -9,7 +9,8 @@ from envkit.checks.run import check
 from envkit.rotation_state.stores.naming import FILE_SUFFIX
 from support.checking import found, git
 
-CODES = ("file-exposed", "file-tracked", "file-not-ignored")
+CODES = ("file-exposed", "file-tracked", "file-not-ignored", "file-half-plain")
+ENCRYPTED = 'DOTENV_PUBLIC_KEY_PROD="02ab"\nDB_PASSWORD="encrypted:BIAx"\n'
 CANARY = "canary-81e2"
 
 
@@ -67,8 +68,17 @@ def test_a_file_that_git_ignores_is_no_problem(repository):
         ),
         (f"{CANARY} is no definition\n", ""),
         ('DOTENV_PUBLIC_KEY_PROD="02ab"\nDB_PASSWORD="encrypted:BIAx"\n', None),
+        ('DOTENV_PUBLIC_KEY_PROD="02ab"\nA_PLAIN=1\nEMPTY=\nB="encrypted:BIAx"\n', None),
+        ("A_PLAIN=1\n", ", with the values of A_PLAIN in clear text"),
     ],
-    ids=["clear text", "ciphertext beside clear text", "unreadable", "ciphertext"],
+    ids=[
+        "clear text",
+        "ciphertext beside clear text",
+        "unreadable",
+        "ciphertext",
+        "plain by name",
+        "no public key",
+    ],
 )
 def test_a_file_that_git_tracks_may_contain_only_ciphertext(repository, text, told):
     repository.dotenv("prod", text)
@@ -134,3 +144,36 @@ def test_a_project_below_the_top_of_a_repository_is_checked(repository):
 def test_missing_git_hides_no_other_problem(prod):
     (prod.root / ".env.prod").chmod(0o644)
     assert len(found(*CODES, environ={"PATH": "/nowhere"})) == 1
+
+
+def test_an_encrypted_file_may_be_read_by_others_and_need_not_be_ignored(repository):
+    (repository.root / ".gitignore").write_text("")
+    repository.dotenv("prod", ENCRYPTED)
+    (repository.root / ".env.prod").chmod(0o644)
+    assert found(*CODES) == []
+    (repository.root / ".env.prod").chmod(0o666)
+    assert found(*CODES) == [
+        ".env.prod: .env.prod can be written by other users [file-exposed, prod]"
+    ]
+
+
+def test_plain_values_in_an_encrypted_file_are_a_problem(prod):
+    prod.dotenv("prod", f"{ENCRYPTED}A={CANARY}\nB_PLAIN=1\nC={CANARY}\n")
+    assert found(*CODES) == [
+        ".env.prod: .env.prod is encrypted, but A and C are not [file-half-plain, prod]"
+    ]
+
+
+def test_private_keys_that_git_tracks_or_others_can_read_are_a_problem(repository):
+    repository.dotenv("prod", ENCRYPTED)
+    keys = repository.root / ".env.keys"
+    keys.write_text(f"DOTENV_PRIVATE_KEY_PROD={CANARY}\n")
+    keys.chmod(0o644)
+    git(repository.root, "add", "-f", ".env.keys")
+    assert found(*CODES) == [
+        ".env.keys: .env.keys can be read by other users [file-exposed, prod]",
+        (
+            ".env.keys: git tracks .env.keys, with the values of DOTENV_PRIVATE_KEY_PROD in clear "
+            "text [file-tracked, prod]"
+        ),
+    ]

@@ -70,7 +70,7 @@ def _print_next(option: str, name: str, plain: tuple[str, ...], *, key_file: str
     else:
         print(f"  envkit env set NAME {option}")
     print("  envkit env hook install")
-    print(f"\nCommit: {name}, .gitignore")
+    print(f"\nCommit{', when it is encrypted' if plain else ''}: {name}, .gitignore")
     if key_file is not None:
         print(f"Never commit: {display_path(key_file)}. Give it to your team over a safe channel.")
     else:

@@ -10,6 +10,7 @@ import typer
 from envkit._internal.names import is_name
 from envkit._internal.paths import display_path
 from envkit.audit.session import Access
+from envkit.cli import complete
 from envkit.cli.commands.env.selection import File, chosen
 from envkit.cli.commands.set import new_value
 from envkit.cli.error_text import print_labelled
@@ -31,7 +32,12 @@ EXAMPLE = "envkit env set STRIPE_KEY --env prod"
 
 
 def set(  # noqa: A001 - the command's name
-    name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the variable.")],
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="NAME", help="Name of the variable.", autocompletion=complete.variables
+        ),
+    ],
     value: Annotated[list[str] | None, typer.Argument(metavar="", hidden=True)] = None,
     env: OneEnv = None,
     file: File = None,
