@@ -151,6 +151,7 @@ NOTES = {
     "env edit": Notes(_IN_GIT, (0, 1, 2, 3, 6, 7), {1: "The editor failed."}),
     "env keys": Notes(_IN_GIT, (0, 2, 3, 6)),
     "env rotate-key": Notes(_IN_GIT, (0, 2, 3, 6, 7)),
+    "env migrate": Notes("docs/guides/import.md", (0, 1, *_CHANGING[1:]), IMPORT),
     "env textconv": Notes(_IN_GIT, (0, 2)),
     "env hook": Notes(_IN_GIT, ()),
     "env hook install": Notes(_IN_GIT, (0, 2, 6)),

@@ -20,7 +20,7 @@ VECTORS = vectors("cli/help")
 ALL = (
     *("exec", "get", "export", "list", "show", "diff", "check"),
     *("set", "unset", "edit", "promote", "history", "rollback", "rotate", "audit"),
-    *("env", "init", "doctor", "trust"),
+    *("env", "init", "import", "doctor", "trust"),
 )
 
 

@@ -112,6 +112,7 @@ def import_(  # noqa: PLR0917 - typer names them
         done = carry_out(
             prepared, access, plan=plan, yes=yes, format_=format_, encryption=encryption
         )
+    sys.stdout.flush()  # keeps the order if both go to the same file
     if encryption is None and done.verified:
         _warn_of_git(prepared)
     if not remove or not done.verified:
