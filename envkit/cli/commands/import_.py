@@ -27,6 +27,8 @@ from envkit.errors import UsageError
 from envkit.importing.inputs import STDIN, read_input, remove_input
 from envkit.importing.model import Destination
 from envkit.importing.run import prepare_import
+from envkit.profile.discovery import profiles_folder
+from envkit.profile.loader import load
 from envkit.resolution.prepare import named
 from envkit.sources.dotenv import DotenvSource
 
@@ -85,6 +87,7 @@ def import_(  # noqa: PLR0917 - typer names them
         if len(env or ()) > 1:
             raise UsageError("variables are imported into one environment", hint="use --env once")
         [name] = named(env or (), os.environ)
+        load(name, profiles_folder(profiles, os.environ))  # its errors come before those of files
         stdin = sys.stdin.buffer.read(LIMIT_BYTES + 1) if STDIN in files else None
         inputs = [
             read_input(path, environ=os.environ, services=service or (), stdin=stdin)
