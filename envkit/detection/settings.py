@@ -42,6 +42,7 @@ _DOUBTFUL_WORDS = """
     TOTP WEBHOOK WEBHOOKS
 """
 _SETTINGS, _DOUBTFUL = frozenset(_SETTING_WORDS.split()), frozenset(_DOUBTFUL_WORDS.split())
+_DOUBTFUL_PARTS = re.compile("PASS|SECRET|TOKEN|APIKEY|CREDENTIAL|PRIVATE")  # `PGPASSWORD`
 # words in the names of URLs that anyone who knows them can use
 _CAPABILITIES = frozenset(("WEBHOOK", "WEBHOOKS", "HOOK", "HOOKS", "INVITE", "PRESIGNED", "SIGNED"))
 _OPEN_SCHEMES = ("http", "https", "ws", "wss", "file")
@@ -66,10 +67,10 @@ def is_setting(name: str, text: str) -> bool:
     if _is_opaque(text):
         return False
     if is_browser_name(normal(name)):
-        return _DOUBTFUL.isdisjoint(words[-1:])
+        return not _is_doubtful(words[-1:])
     if words[-1] in _SETTINGS:
         return _CAPABILITIES.isdisjoint(words)
-    return bool(text) and _DOUBTFUL.isdisjoint(words) and _has_form_of_a_setting(text)
+    return bool(text) and not _is_doubtful(words) and _has_form_of_a_setting(text)
 
 
 def is_setting_everywhere(name: str, texts: Iterable[str]) -> bool:
@@ -85,6 +86,11 @@ def is_connection(text: str) -> bool:
     """
     scheme, separator, _ = text.partition("://")
     return bool(separator) and scheme.lower() not in _OPEN_SCHEMES
+
+
+def _is_doubtful(words: Iterable[str]) -> bool:
+    """Return whether one of the words may be in the name of a secret."""
+    return any(word in _DOUBTFUL or _DOUBTFUL_PARTS.search(word) for word in words)
 
 
 def _is_short_line(text: str) -> bool:

@@ -132,3 +132,85 @@ def test_a_variable_that_the_profile_extends_is_overridden_not_edited(shop):
         'extends = "base"\n\n[variables]\nAPI_KEY = "{{ dotenv:#API_KEY }}"\n'
     )
     assert (shop.root / ".env.dev").read_text() == "API_KEY=made-up\n"
+
+
+ROTATED = """\
+[variables]
+TOKEN = "{{ TOKEN }}"
+
+[sources.store]
+type = "dotenv"
+path = ".env.store"
+
+[rotation.token]
+secret = "dotenv:TOKEN"
+rotator = "random"
+every = "30d"
+"""
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("import", "a.env", "--replace"),
+        ("import", "same.env", "--to", "store"),
+        ("env", "migrate", "--to", "store"),
+    ],
+    ids=" ".join,
+)
+def test_a_rotated_value_is_neither_replaced_nor_moved(shop, command):
+    shop.profile("prod.toml", ROTATED)
+    shop.dotenv("prod", "TOKEN=made-up\n")
+    (shop.root / "a.env").write_text("TOKEN=another\n")
+    (shop.root / "same.env").write_text("TOKEN=made-up\n")
+    done = shop.run(*command, "--env", "prod", "--yes")
+    assert (done.returncode, "is rotated by prod/token" in done.stdout) == (1, True), done.stdout
+    assert (shop.root / ".env.prod").read_text() == "TOKEN=made-up\n"
+    assert (shop.profiles / "prod.toml").read_text() == ROTATED
+    assert not (shop.root / ".env.store").exists()
+
+
+MIGRATED = """\
+lookup = {lookup}
+
+[sources.store]
+type = "dotenv"
+path = ".env.store"
+
+[variables]
+API_KEY = "{{{{ API_KEY }}}}"
+PORT = {{ value = "{{{{ PORT }}}}", secret = false }}
+WRONG = {{ value = "{{{{ WRONG }}}}", secret = false }}
+SHARED = "{{{{ dotenv:.env.shared#API_KEY }}}}"
+EARLIER = "{{{{ dotenv:?version=previous#API_KEY }}}}"
+USER = "{{{{ env:LANG }}}}"
+LITERAL = "x"
+ALIAS = "{{{{ API_KEY }}}}"
+ABSENT = {{ value = "{{{{ ABSENT }}}}", required = false }}
+"""
+
+
+@pytest.mark.parametrize("lookup", ['["store", "dotenv"]', '["dotenv", "store"]'])
+def test_migrate_moves_each_value_once_and_points_to_it_only_if_needed(shop, lookup):
+    path = shop.profile("prod.toml", MIGRATED.format(lookup=lookup))
+    shop.dotenv("prod", "API_KEY=made-up\nPORT=8080\nWRONG=hunter2\n")
+    shop.dotenv("prod.envkit-previous", "API_KEY=made-up-before\n")
+    shop.dotenv("shared", "API_KEY=of-all\n")
+    before = shop.run("export", "--env", "prod", "--format", "json").stdout
+    done = shop.run("env", "migrate", "--env", "prod", "--to", "store", "--yes")
+    assert done.returncode == 1, done.stdout + done.stderr
+    refused = done.stdout.partition("Not replaced:")[2]
+    assert "SHARED (profiles/prod.toml:11): has another value in" in refused
+    assert "EARLIER (profiles/prod.toml:12): EARLIER is pinned to one version" in refused
+    assert (shop.root / ".env.store").read_text() == "API_KEY=made-up\nWRONG=hunter2\n"
+    point = "store:#" if lookup.startswith('["d') else ""
+    expected = MIGRATED.format(lookup=lookup)
+    for line in ("API_KEY", "WRONG"):
+        expected = expected.replace(f"{{{{ {line} }}}}", f"{{{{ {point}{line} }}}}", 1)
+    assert path.read_text() == expected.replace("{{ PORT }}", "8080")
+    assert shop.run("export", "--env", "prod", "--format", "json").stdout == before
+
+
+def test_migrate_to_an_encrypted_file_says_how_to_encrypt(shop):
+    done = shop.run("env", "migrate", "--env", "prod", "--to", "encrypted")
+    assert (done.returncode, "run: envkit env init --env prod" in done.stderr) == (2, True)

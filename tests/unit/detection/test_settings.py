@@ -54,6 +54,9 @@ SECRETS = [
     ("DB_SERVER", "Server=db;Password=x"),
     ("NEXT_PUBLIC_SECRET", "abc"),
     ("LICENSE", "A-B"),
+    ("PGPASSWORD", "12345"),
+    ("DBPASS", "true"),
+    ("NEXT_PUBLIC_APITOKEN", "abc"),
 ]
 
 

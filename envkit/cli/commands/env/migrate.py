@@ -18,6 +18,7 @@ from envkit.importing.model import Destination
 from envkit.importing.run import prepare_import
 from envkit.resolution.prepare import named
 
+ENCRYPTED = "encrypted"  # a destination of `envkit import`
 EXAMPLE = "envkit env migrate --env prod --to vault --plan"
 
 
@@ -47,6 +48,11 @@ def migrate(
                 "only one environment can be migrated at a time", hint="use --env once"
             )
         [name] = named(env or (), os.environ)
+        if to == ENCRYPTED:
+            raise UsageError(
+                "values in .env files are encrypted where they are",
+                hint=f"run: envkit env init --env {name}",
+            )
         prepared = prepare_import(
             name,
             None,
