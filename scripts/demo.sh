@@ -1,10 +1,10 @@
 #!/bin/sh
-# Run one app in two environments: `dev` with literals, `staging` with placeholders. Then rotate
-# a secret while an app runs.
+# Run one app in two environments: `dev` with literals, `staging` with placeholders. Encrypt a
+# file for git. Then rotate a secret while an app runs.
 #
 # Needs `envkit` and `python3` on the PATH. Fails if an app does not get the expected
 # variables. Creates .env.staging and removes it again. If the file exists already, the demo
-# leaves it alone and does not show its values. The rotation uses a temporary folder.
+# leaves it alone and does not show its values. Everything else is in a temporary folder.
 
 set -eu
 cd "$(dirname "$0")/.."
@@ -93,8 +93,27 @@ expect "\
   REDIS_URL=redis://cache.staging.internal:6379" \
     envkit exec --env staging -- python3 examples/app.py
 
-say "4. Rotate a secret of an app that is running. This profile says which, and how often:"
+say "4. Commit a secret. This .env file has one, and git should see only ciphertext:"
 folder=$(mktemp -d)
+mkdir "$folder/shop" "$folder/shop/profiles"
+cd "$folder/shop"
+cat > profiles/prod.toml << 'END'
+[variables]
+STRIPE_KEY = "{{ STRIPE_KEY }}"
+END
+echo STRIPE_KEY=made-up-by-the-demo > .env.prod
+for command in init encrypt; do
+    printf '$ envkit env %s --env prod\n' "$command"
+    envkit env "$command" --env prod
+done
+printf '$ cat .env.prod\n'
+cut -c 1-100 .env.prod
+! grep -q made-up-by-the-demo .env.prod || fail ".env.prod is not encrypted"
+
+say "Apps get the value as before, if the private key is in .env.keys, which git ignores:"
+expect STRIPE_KEY=made-up-by-the-demo envkit exec --env prod -- sh -c 'echo "STRIPE_KEY=$STRIPE_KEY"'
+
+say "5. Rotate a secret of an app that is running. This profile says which, and how often:"
 mkdir "$folder/profiles"
 cat > "$folder/profiles/staging.toml" << 'END'
 [variables]
@@ -107,7 +126,7 @@ every = "30d"
 grace = "1h"
 END
 echo HOOK_TOKEN=made-up-by-the-demo > "$folder/.env.staging"
-cp examples/worker.py "$folder"
+cp "$repository/examples/worker.py" "$folder"
 cd "$folder"
 printf '$ cat profiles/staging.toml\n'
 cat profiles/staging.toml

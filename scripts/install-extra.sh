@@ -1,6 +1,6 @@
 #!/bin/sh
 # Install what `make test-extra` needs in addition to Python: Chromium under any name, systemd,
-# the shells, podman, Node with its dotenv, and localedef with the sources of locales.
+# the shells, podman, Node with its dotenv and dotenvx, and localedef with the sources of locales.
 
 set -eu
 
@@ -19,7 +19,8 @@ for shell in dash fish zsh; do
 done
 
 install_dotenv() {
-    [ -d .venv/node_modules/dotenv ] || npm install --silent --no-audit --prefix .venv dotenv@16
+    [ -d .venv/node_modules/dotenv ] && [ -d .venv/node_modules/@dotenvx/dotenvx ] \
+        || npm install --silent --no-audit --prefix .venv dotenv@16 @dotenvx/dotenvx@2
 }
 
 [ -n "$packages" ] || { install_dotenv; exit; }

@@ -56,7 +56,9 @@ ALLOWED = {
     ),
     "scaffold": "_internal detection dotenv errors profile",
     "git": "_internal dotenv encryption errors scaffold",
-    "env_files": ("_internal dotenv encryption errors git profile rotation_state secret sources"),
+    "env_files": (
+        "_internal dotenv editing encryption errors git profile rotation_state secret sources"
+    ),
     "api": "comparison errors resolution",
     "testing": "_internal errors profile rotation rotation_state secret sources",
     "cli": (

@@ -90,40 +90,43 @@ def _names(listed: str | None) -> list[str]:
     return [name for name in (listed or "").split("\0") if name]
 
 
-def _run(folder: str, environ: Mapping[str, str], *arguments: str, stdin: str = "") -> str | None:
-    """Return the output of a git command; None if it fails or git is not installed."""
-    clean = {name: value for name, value in environ.items() if name not in _OF_HOOKS}
-    found = run_git(folder, clean, *arguments, stdin=stdin.encode("utf-8", "surrogateescape"))
-    return None if found is None else found.decode("utf-8", "surrogateescape")
-
-
-def run_git(
-    folder: str, environ: Mapping[str, str], *arguments: str, stdin: bytes = b""
-) -> bytes | None:
-    """Return the output of a git command; None if it fails or git is not installed.
+def git_command(
+    folder: str, environ: Mapping[str, str], *arguments: str, in_hook: bool = False
+) -> tuple[list[str], dict[str, str]]:
+    """Return a query of git as words, and the environment to run it in.
 
     Args:
         folder: where git runs.
-        environ: the process environment. In a hook, it describes the commit in progress.
-        arguments: the command and its arguments.
-        stdin: the input of the command.
+        environ: the process environment.
+        arguments: the command of git and its arguments.
+        in_hook: whether to query the commit in progress, which a hook's environment describes.
     """
+    kept = () if in_hook else _OF_HOOKS
+    clean = {name: value for name, value in environ.items() if name not in kept}
+    return ["git", *_HARMLESS, "-C", folder, *arguments], {**clean, **_QUIET}
+
+
+def _run(folder: str, environ: Mapping[str, str], *arguments: str, stdin: str = "") -> str | None:
+    """Return the output of a git command; None if it fails or git is not installed."""
+    data = stdin.encode("utf-8", "surrogateescape")
+    found = output_of(git_command(folder, environ, *arguments), data)
+    return None if found is None else found.decode("utf-8", "surrogateescape")
+
+
+def output_of(command: tuple[list[str], dict[str, str]], stdin: bytes = b"") -> bytes | None:
+    """Return the output of a `git_command`; None if it fails or git is not installed."""
     import subprocess
 
+    words, environ = command
     try:
         done = subprocess.run(  # noqa: S603 - a fixed program, and no shell
-            git_command(folder, *arguments),
+            words,
             input=stdin,
             capture_output=True,
-            env={**environ, **_QUIET},
+            env=environ,
             timeout=_TIMEOUT_SECONDS,
             check=False,
         )
     except (OSError, subprocess.TimeoutExpired):
         return None
     return done.stdout if done.returncode == 0 else None
-
-
-def git_command(folder: str, *arguments: str) -> list[str]:
-    """Return the command line of git, without programs that a repository names."""
-    return ["git", *_HARMLESS, "-C", folder, *arguments]

@@ -19,8 +19,6 @@ Reference: https://github.com/ecies/js, with its defaults
 from __future__ import annotations
 
 import binascii
-import hashlib
-import hmac
 import os
 
 from envkit._internal.named_tuple import NamedTuple
@@ -31,6 +29,8 @@ from envkit.encryption.keys import FIELD, PUBLIC_KEY, PublicKey, decompress, is_
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
     from envkit.encryption.keys import PrivateKey
 
@@ -104,18 +104,18 @@ def decrypt(text: str, private_keys: Iterable[PrivateKey]) -> str | None:
     """
     from cryptography.exceptions import InvalidTag
     from cryptography.hazmat.primitives.asymmetric import ec
-    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+    aes_gcm = _aes_gcm()
     ephemeral, nonce, tag, ciphertext = parts(text)
     curve = ec.SECP256K1()
     peer = ec.EllipticCurvePublicKey.from_encoded_point(curve, ephemeral.to_bytes())
     for private_key in private_keys:
         x = _number(private_key.load().exchange(ec.ECDH(), peer))
-        for odd in (False, True):
-            shared = decompress(x, odd=odd)
-            assert shared is not None  # noqa: S101 - x is that of a point
+        even = decompress(x, odd=False)
+        assert even is not None  # noqa: S101 - x is that of a point
+        for shared in (even, PublicKey(x, FIELD - even.y)):
             try:
-                data = AESGCM(_aes_key(ephemeral, shared)).decrypt(nonce, ciphertext + tag, None)
+                data = aes_gcm(_aes_key(ephemeral, shared)).decrypt(nonce, ciphertext + tag, None)
             except InvalidTag:
                 continue
             return data.decode("utf-8", "surrogateescape")
@@ -153,8 +153,31 @@ def _number(data: bytes) -> int:
 
 def _aes_key(ephemeral: PublicKey, shared: PublicKey) -> bytes:
     """Return the AES key: HKDF with an empty salt and info, of 32 bytes."""
-    secret = hmac.digest(bytes(32), ephemeral.to_bytes() + shared.to_bytes(), hashlib.sha256)
-    return hmac.digest(secret, b"\x01", hashlib.sha256)
+    secret = _hmac(bytes(32), ephemeral.to_bytes() + shared.to_bytes())
+    return _hmac(secret, b"\x01")
+
+
+def _aes_gcm() -> type[AESGCM]:
+    """Return the class AESGCM, without the modules of other ciphers if that is possible."""
+    try:
+        from cryptography.hazmat.bindings._rust import openssl
+
+        found: type[AESGCM] = openssl.aead.AESGCM
+    except (ImportError, AttributeError):  # another version of cryptography
+        from cryptography.hazmat.primitives.ciphers import aead
+
+        found = aead.AESGCM
+    return found
+
+
+def _hmac(key: bytes, data: bytes) -> bytes:
+    # the standard library's hashlib takes 4 ms to import, as it loads another OpenSSL
+    from cryptography.hazmat.primitives.hashes import SHA256
+    from cryptography.hazmat.primitives.hmac import HMAC
+
+    code = HMAC(key, SHA256())
+    code.update(data)
+    return code.finalize()
 
 
 def _shared_point(x: int, following_x: int, public_key: PublicKey) -> PublicKey:

@@ -10,6 +10,7 @@ import os
 from typing import NamedTuple
 
 from envkit._internal.atomic_write import write_atomic, write_own
+from envkit._internal.clock import Deadline
 from envkit._internal.file_lock import locked
 from envkit._internal.files import read_own, read_real, version_of
 from envkit._internal.git import find_repository
@@ -17,6 +18,8 @@ from envkit._internal.paths import display_path
 from envkit._internal.replaceable import check_own, check_replaceable
 from envkit.dotenv.file import LIMIT_BYTES
 from envkit.dotenv.parser import Definition, decode, encode, split
+from envkit.editing.slots import StoreSlot, read_all
+from envkit.editing.write import warnings_of, write_one
 from envkit.encryption.env_file import (
     decrypt_all,
     encrypt_all,
@@ -26,7 +29,7 @@ from envkit.encryption.env_file import (
 )
 from envkit.encryption.errors import KeyInvalidError
 from envkit.encryption.values import is_encrypted
-from envkit.encryption.writing import Encrypter, check_pair
+from envkit.encryption.writing import check_pair
 from envkit.env_files.contents import contents
 from envkit.env_files.status import decrypter_of
 from envkit.errors import ProfileError, RotationInProgressError
@@ -35,6 +38,7 @@ from envkit.rotation_state.stores.envelope import parse
 from envkit.rotation_state.stores.naming import FILE_SUFFIX
 from envkit.sources.dotenv_errors import failure
 from envkit.sources.dotenv_write import rewrite
+from envkit.sources.protocols import WritableSource
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -199,26 +203,21 @@ def write_edited(
     return changed
 
 
-def set_value(
-    file: EnvFile, name: str, value: Secret, environ: Mapping[str, str], *, timeout_seconds: float
-) -> list[str]:
+def set_value(file: EnvFile, name: str, value: Secret, *, timeout_seconds: float) -> list[str]:
     """Set one variable of a file to an encrypted value; needs only the public key.
 
     Returns:
         warnings for the writer.
 
     Raises:
-        NoPublicKeyError: the file has no public key.
+        ConflictError: another process changed the same variable; nothing was written.
         SourceError: the file cannot be written.
     """
-    encrypter = Encrypter(decrypter_of(file, environ))
-
-    def edit(text: str) -> bytes:
-        require(file, text)
-        return encode(encrypter.set(text, name, value))
-
-    rewrite_file(file, edit, expected=version(file), timeout_seconds=timeout_seconds)
-    return encrypter.warnings
+    source: object = file.source
+    assert isinstance(source, WritableSource)  # noqa: S101 - .env files can be written
+    slot = StoreSlot(source, file.reference(name))
+    write_one(slot, value, read_all([slot])[slot], Deadline(timeout_seconds))
+    return warnings_of([slot])
 
 
 def version(file: EnvFile) -> str | None:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from envkit.profile.model import Profile
 
 DEFAULT_SECONDS = 15.0
+_OF_SHELL = "~$*,?%"  # a path with these is only taken as it is after `./`
 _ANY = "ANY"  # a variable; every one is looked up in the same files
 
 
@@ -66,7 +67,10 @@ class EnvFile(NamedTuple):
 
     def reference(self, variable: str) -> Reference:
         """Return the reference to a variable of the file."""
-        return Reference(self.source.name, os.path.basename(self.beside), variable)
+        inner = os.path.relpath(self.beside, self.source.root)
+        if inner.strip() != inner or any(mark in inner for mark in _OF_SHELL):
+            inner = f"./{inner}"
+        return Reference(self.source.name, inner, variable)
 
 
 def locate(

@@ -10,7 +10,7 @@ import os
 from envkit._internal.replaceable import check_own
 from envkit.encryption.reading import wrong
 from envkit.encryption.rotate_key import drop_old_keys, rotate_key
-from envkit.env_files.change import require, rewrite_file, version
+from envkit.env_files.change import require
 from envkit.env_files.contents import contents, read_text
 from envkit.env_files.status import PrivateKeyState, decrypter_of, private_key
 from envkit.git.ignore_rules import keep_private
@@ -18,7 +18,7 @@ from envkit.sources.dotenv_errors import failure
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from envkit.encryption.rotate_key import RotatedKey
     from envkit.env_files.locate import EnvFile
@@ -32,13 +32,14 @@ def replace_key(file: EnvFile, environ: Mapping[str, str], *, timeout_seconds: f
         UnreadableValueError: a value cannot be decrypted; nothing was changed.
         SourceError: a file cannot be written.
     """
-    expected = _prepare(file, environ)
-
-    def rewrite(edit: Callable[[str], bytes]) -> str:
-        return rewrite_file(file, edit, expected=expected, timeout_seconds=timeout_seconds)
-
+    _prepare(file, environ)
     try:
-        return rotate_key(decrypter_of(file, environ), rewrite, timeout_seconds=timeout_seconds)
+        return rotate_key(
+            decrypter_of(file, environ),
+            file.path,
+            file.previous,
+            timeout_seconds=timeout_seconds,
+        )
     except OSError as error:
         raise failure("write", file.name, error) from None
 
@@ -63,9 +64,8 @@ def drop_old(file: EnvFile, environ: Mapping[str, str], *, timeout_seconds: floa
         raise failure("write", file.name, error) from None
 
 
-def _prepare(file: EnvFile, environ: Mapping[str, str]) -> str | None:
-    """Refuse what would fail later, and return the version of the file."""
-    expected = version(file)
+def _prepare(file: EnvFile, environ: Mapping[str, str]) -> None:
+    """Refuse what would fail later, and make git ignore the private keys."""
     text = read_text(file)
     require(file, text)
     decrypter = decrypter_of(file, environ)
@@ -78,4 +78,3 @@ def _prepare(file: EnvFile, environ: Mapping[str, str]) -> str | None:
     except OSError as error:
         raise failure("write", decrypter.key_file, error) from None
     keep_private(os.path.dirname(file.beside), environ)
-    return expected

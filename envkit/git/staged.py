@@ -9,7 +9,7 @@ from __future__ import annotations
 import subprocess
 from typing import NamedTuple
 
-from envkit._internal.git import git_command, run_git
+from envkit._internal.git import git_command, output_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -41,7 +41,8 @@ def staged_files(folder: str, environ: Mapping[str, str]) -> list[Staged] | None
         environ: the process environment, with the variables of a hook.
     """
     options = ("--raw", "-z", "--no-abbrev", "--no-renames", "--no-ext-diff", "--diff-filter=d")
-    found = run_git(folder, environ, "diff", "--cached", "--ignore-submodules", *options)
+    query = ("diff", "--cached", "--ignore-submodules", *options)
+    found = output_of(git_command(folder, environ, *query, in_hook=True))
     if found is None:
         return None
     fields = found.decode("utf-8", "surrogateescape").split("\0")
@@ -69,14 +70,16 @@ def contents(
         limit_bytes: larger blobs are left out.
     """
     listed = "".join(f"{blob}\n" for blob in dict.fromkeys(blobs)).encode()
-    answer = run_git(folder, environ, "cat-file", "--batch-check", stdin=listed) or b""
+    query = git_command(folder, environ, "cat-file", "--batch-check", in_hook=True)
+    answer = output_of(query, listed) or b""
     sizes = (line.split() for line in answer.decode().splitlines())
     small = [words[0] for words in sizes if words[1:2] == ["blob"] and int(words[2]) <= limit_bytes]
     if not small:
         return
+    words, clean = git_command(folder, environ, "cat-file", "--batch", in_hook=True)
     with subprocess.Popen(  # noqa: S603 - a fixed program, and no shell
-        git_command(folder, "cat-file", "--batch"),
-        env={**environ, "GIT_NO_LAZY_FETCH": "1"},
+        words,
+        env=clean,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
     ) as process:

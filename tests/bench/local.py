@@ -18,6 +18,7 @@ FNOX_MANY_MS = 259  # of fnox exec with as many plain values, on 2 cores
 def groups(folder: Path, rounds: int) -> Iterator[Group]:
     """Compare 50 variables with an empty interpreter and other tools, and measure many more."""
     yield _fifty(Project(folder / "fifty"), rounds)
+    yield _encrypted(Project(folder / "encrypted"), rounds)
     yield _many(Project(folder / "many"), rounds)
 
 
@@ -43,6 +44,29 @@ def _fifty(project: Project, rounds: int) -> Group:
         bars.append(Bar(f"{name} / {BARE.name}", took[name].times(took[BARE.name]), 3.5))
         bars.append(Bar(f"{name} / dotenv run", took[name].times(took[dotenv_run.name]), 0.6))
     return Group(f"{SMALL} variables from .env", took, bars)
+
+
+def _encrypted(project: Project, rounds: int) -> Group:
+    """Compare encrypted values with the same values in plain text."""
+    wanted = values(SMALL)
+    placeholders = {name: f"{{{{ {name} }}}}" for name in wanted}
+    for name in ("plain", "all"):
+        project.profile(f"{name}.env", placeholders)
+    one = dict(list(wanted.items())[:1])
+    project.profile("all-one.env", {name: placeholders[name] for name in one})
+    project.dotenv("plain", wanted)
+    (project.folder / ".env.all-one").symlink_to(project.encrypted("all", wanted))
+    plain = project.envkit(f"envkit exec, {SMALL} plain values", "plain")
+    every = project.envkit(f"envkit exec, {SMALL} encrypted values", "all")
+    single = project.envkit(f"envkit exec, 1 of {SMALL} encrypted values", "all-one")
+    for command, expected in ((plain, wanted), (every, wanted), (single, one)):
+        command.check(expected)
+    took = measure([plain, every, single], rounds)
+    bars = [
+        Bar(f"{command.name} / plain", took[command.name].times(took[plain.name]), most)
+        for command, most in ((every, 3.3), (single, 2.4))
+    ]
+    return Group("encrypted values", took, bars)
 
 
 def _many(project: Project, rounds: int) -> Group:

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.measure import Command
+from envkit.encryption.keys import generate, variable_names
+from envkit.encryption.values import encrypt
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -40,6 +42,14 @@ class Project:
     def dotenv(self, name: str, variables: Mapping[str, str]) -> Path:
         """Write `.env.NAME`."""
         return self._write(f".env.{name}", [f"{key}={text}" for key, text in variables.items()])
+
+    def encrypted(self, name: str, variables: Mapping[str, str]) -> Path:
+        """Write `.env.NAME` with encrypted values, and its key into `.env.keys`."""
+        key = generate()
+        public, private = variable_names(f".env.{name}")
+        sealed = {one: f"'{encrypt(text, key.public_key())}'" for one, text in variables.items()}
+        self._write(".env.keys", [f"{private}={key.text.reveal()}"])
+        return self.dotenv(name, {public: f'"{key.public_key()}"', **sealed})
 
     def envkit(self, label: str, env: str, **environ: str) -> Command:
         """Return `envkit exec` with one of the profiles."""

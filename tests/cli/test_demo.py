@@ -34,6 +34,8 @@ def test_demo_runs_twice_and_leaves_no_files(repository):
         assert "DATABASE_URL=postgresql://localhost:5432/myapp_dev" in done.stdout
         assert "REDIS_URL=redis://cache.staging.internal:6379" in done.stdout
         assert "(exit status 4)" in done.stdout
+        assert "encrypted 1 value in .env.prod" in done.stdout
+        assert "STRIPE_KEY='encrypted:" in done.stdout
         assert "note: HOOK_TOKEN changed: restarting the app" in done.stderr
         assert sorted(repository.parent.rglob("*")) == before
 

@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from envkit.encryption.env_file import set_encrypted, with_public_key
 from envkit.encryption.keys import generate
 from support.checking import git
+from support.permissions import as_nobody, folder_of_nobody
 from support.process import program, run_here
 from support.sessions import replay, sessions
 from support.vectors import DATA
@@ -34,10 +36,28 @@ def shop(project):
 
 @pytest.fixture
 def encrypted(shop):
-    """The same with an encrypted file that has one value."""
-    ran(shop, "env", "init", "--env", "prod")
-    ran(shop, "env", "set", "DB_PASSWORD", "--env", "prod", input=SECRET)
+    """The same with what `init` and `set` write: an encrypted file that has one value."""
+    key = generate()
+    public = key.public_key()
+    text = with_public_key("", "DOTENV_PUBLIC_KEY_PROD", public, path=".env.prod")
+    shop.dotenv("prod", set_encrypted(text, "DB_PASSWORD", SECRET, public, path=".env.prod"))
+    shop.dotenv("keys", f"DOTENV_PRIVATE_KEY_PROD={key.text.reveal()}\n")
+    ignored = ".env\n.env.*\n*.envkit-previous\n*.envkit-rotation\n!.env.prod\n"
+    (shop.root / ".gitignore").write_text(ignored)
     return shop
+
+
+def test_init_and_set_write_what_the_other_tests_begin_with(encrypted):
+    before = {path.name: text.split(b"=")[0] for path, text in files(encrypted).items()}
+    for name in (".env.prod", ".env.keys"):
+        (encrypted.root / name).unlink()
+    ran(encrypted, "env", "init", "--env", "prod")
+    ran(encrypted, "env", "set", "DB_PASSWORD", "--env", "prod", input=SECRET)
+    (encrypted.root / ".env.prod.envkit-previous").unlink()
+    after = {path.name: text.split(b"=")[0] for path, text in files(encrypted).items()}
+    assert after.keys() == before.keys()
+    assert after[".env.prod"] == before[".env.prod"]
+    assert value_of(encrypted) == SECRET
 
 
 def ran(project, *args, status=0, env=None, input="", umask=0o022):  # noqa: A002 - as elsewhere
@@ -345,6 +365,35 @@ def test_a_typed_value_is_hidden(encrypted):
     assert status == 0, shown
     assert "typed-1" not in shown
     assert "NEW=typed-1" in ran(encrypted, "env", "decrypt", "-e", "prod", "-o", "-").stdout
+
+
+def test_values_that_several_processes_set_at_once_are_all_in_the_file(encrypted):
+    (encrypted.profiles / "prod.toml").unlink()
+    names = [f"VALUE_{number}" for number in range(4)]
+    env = {**os.environ, **encrypted.environ}
+    started = [
+        subprocess.Popen(
+            [*_ENVKIT, "env", "set", name, "--env", "prod"],
+            cwd=encrypted.root,
+            env=env,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+        )
+        for name in names
+    ]
+    for process, name in zip(started, names, strict=True):
+        _, stderr = process.communicate(f"of {name}".encode(), 60)
+        assert process.returncode == 0, stderr
+    text = ran(encrypted, "env", "decrypt", "--env", "prod", "-o", "-").stdout
+    assert [name for name in names if f"{name}='of {name}'" not in text] == []
+
+
+def test_a_file_with_an_odd_name_can_be_changed(project):
+    name = "a $b,*?%.env"
+    ran(project, "env", "init", "--file", name)
+    ran(project, "env", "set", "A", "--file", name, input="1")
+    assert "A=1" in ran(project, "env", "decrypt", "--file", name, "-o", "-").stdout
 
 
 def edited(project, script, status=0):
@@ -658,3 +707,21 @@ def test_a_read_only_checkout_is_refused_before_a_key_is_made(shop):
     done = ran(shop, "env", "init", "--env", "prod", status=6)
     assert "cannot replace .env.prod: it is read-only" in done.stderr
     assert not (shop.root / ".env.keys").exists()
+
+
+def test_a_folder_that_the_user_cannot_write_is_refused_before_a_key_is_made():
+    with folder_of_nobody() as folder:
+        (folder / ".env.prod").write_text("A=1\n")
+        (folder / ".env.prod").chmod(0o644)
+        folder.chmod(0o555)
+        before = os.getcwd()
+        os.chdir(folder)
+        try:
+            with as_nobody():
+                done = run_here("env", "init", "--env", "prod")
+        finally:
+            os.chdir(before)
+            folder.chmod(0o755)
+        assert done.returncode == 6
+        assert "cannot write .env.prod: permission denied" in done.stderr
+        assert sorted(os.listdir(folder)) == [".env.prod"]

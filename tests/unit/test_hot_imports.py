@@ -8,6 +8,7 @@ with a closed port: by then, all that they need has been imported.
 import json
 import sys
 
+from support import dotenvx
 from support.process import run_python
 
 SCRIPT = """
@@ -105,10 +106,10 @@ X = "{{ aws:db#x }}"
 """
 
 
-def imported(project, **env):
+def imported(project, script=SCRIPT, **env):
     """Return how it ended, envkit's modules, and the top-level names of all others."""
     done = run_python(
-        SCRIPT.format(path=[folder for folder in sys.path if folder]),
+        script.format(path=[folder for folder in sys.path if folder]),
         options=["-I", "-S"],
         cwd=project.root,
         env={"XDG_STATE_HOME": str(project.root), **env},
@@ -157,6 +158,44 @@ def test_exec_with_env_files_imports_only_the_core(project):
         "envkit.sources.env",
     }
     assert others & SPARED == set()
+
+
+ENCRYPTION = {
+    "envkit.dotenv",
+    "envkit.dotenv.file",
+    "envkit.dotenv.parser",
+    "envkit._internal.os_errors",
+    "envkit.encryption",
+    "envkit.encryption.errors",
+    "envkit.encryption.key_lookup",
+    "envkit.encryption.keys",
+    "envkit.encryption.reading",
+    "envkit.encryption.values",
+    "envkit.sources.dotenv",
+    "envkit.sources.env",
+}
+
+
+def test_exec_with_encrypted_values_imports_cryptography_and_nothing_for_writing(project):
+    project.profile("production.env", "URL={{DATABASE_URL}}\n")
+    dotenvx.write_pair(project.root)
+    script = SCRIPT.replace('"prod"', '"production"')
+    status, own, others = imported(project, script)
+    assert status == "reached"
+    assert own == CORE | LAUNCH | ENCRYPTION
+    assert "cryptography" in others
+    assert others & COSTLY <= {"typing"}
+
+
+def test_exec_that_selects_no_encrypted_value_imports_no_cryptography(project):
+    project.profile("production.env", "LEVEL={{LOG_LEVEL_PLAIN}}\n")
+    file = dotenvx.write_pair(project.root)
+    file.write_text(file.read_text().replace(" # payment", ""))
+    script = SCRIPT.replace('"prod"', '"production"')
+    status, own, others = imported(project, script)
+    assert status == "reached"
+    assert own == CORE | LAUNCH | ENCRYPTION
+    assert others & {*SPARED, "cryptography"} == set()
 
 
 def test_exec_with_a_plain_toml_profile_imports_neither_tomllib_nor_a_store(project):

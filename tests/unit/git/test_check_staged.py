@@ -95,6 +95,12 @@ def test_a_private_key_is_found_in_any_file(path, form):
     assert digits not in message
 
 
+@pytest.mark.parametrize("text", ["\n", " ", "DOTENV_PRIVATE_KEY", "DOTENV_PUBLIC_KEY"])
+def test_a_large_file_of_repeated_text_is_searched_in_linear_time(text):
+    """Quadratic time would take hours here."""
+    assert messages(text * (1_000_000 // len(text)), "large") == []
+
+
 def test_a_page_that_shows_an_encrypted_file_is_not_one():
     page = f"# Guide\n\n```dotenv\n{HEAD}B=an example that is not encrypted\n```\n"
     assert messages(page, "guide.md") == []

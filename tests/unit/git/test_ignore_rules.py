@@ -75,7 +75,7 @@ def test_without_a_repository_the_lines_are_written_for_the_one_to_come(tmp_path
 
 def test_rules_of_other_files_count(root):
     (root / ".git" / "info" / "exclude").write_text(".env.*\n")
-    assert keep_private(str(root), os.environ) == ("*.envkit-previous", "*.envkit-rotation")[2:]
+    assert keep_private(str(root), os.environ) == ("*.envkit-previous", "*.envkit-rotation")
     assert let_in(str(root / ".env.prod"), os.environ) == ("!.env.prod",)
     assert ignored(root, ".env.prod") == []
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -71,7 +70,7 @@ def set(  # noqa: A001 - the command's name
     if target.profile is None:
         new = new_value(name, from_file)
         seconds = timeout_seconds(timeout)
-        warnings = set_value(target, name, new, os.environ, timeout_seconds=seconds)
+        warnings = set_value(target, name, new, timeout_seconds=seconds)
     else:
         warnings = _set_in_profile(target, name, from_file, reason, timeout, profiles, force=force)
     print(f"set {name} in {target.name}", flush=True)
