@@ -29,8 +29,12 @@ if TYPE_CHECKING:
     from envkit.dotenv.parser import Definition
     from envkit.git.staged import Staged
 
-_PRIVATE_KEY = re.compile(rb"""(DOTENV_PRIVATE_KEY\w{0,200})["']?\s{0,9}[:=]\s{0,9}["']?[0-9a-fA-F]{64}\b""")
-_HAS_PUBLIC_KEY = re.compile(rb"(?m)^[ \t]*(export[ \t]+)?" + PUBLIC_KEY.encode() + rb"\w{0,200}[ \t]*=")
+_PRIVATE_KEY = re.compile(
+    rb"""(DOTENV_PRIVATE_KEY\w{0,200})["']?\s{0,9}[:=]\s{0,9}["']?[0-9a-fA-F]{64}\b"""
+)
+_HAS_PUBLIC_KEY = re.compile(
+    rb"(?m)^[ \t]*(export[ \t]+)?" + PUBLIC_KEY.encode() + rb"\w{0,200}[ \t]*="
+)
 _DOTENV_NAME = re.compile(r"(^|\.)env(\.|$)")
 
 

@@ -10,7 +10,8 @@ import os
 import stat
 from typing import NamedTuple
 
-from envkit._internal.files import read_with_stat, version_of
+from envkit._internal.clock import Deadline
+from envkit._internal.files import read_capped, read_with_stat, version_of
 from envkit._internal.os_errors import reason_of
 from envkit.dotenv.file import LIMIT_BYTES
 from envkit.encryption.reading import Decrypter
@@ -32,13 +33,14 @@ if TYPE_CHECKING:
     from envkit.profile.model import Profile
 
 STDIN = "-"
+PIPE_TIMEOUT_SECONDS = 15.0
 
 
 class Input(NamedTuple):
     """A file to import.
 
     Attributes:
-        version: of the file when it was read; None for the standard input.
+        version: of the file when it was read; None for a pipe or the standard input.
     """
 
     path: str
@@ -71,14 +73,19 @@ def read_input(
         if len(data) > LIMIT_BYTES:
             raise UsageError(f"stdin is larger than {LIMIT_BYTES:,} bytes")
         return Input(path, read_contents(data, path="stdin", services=services), None)
+    version = None
     try:
-        data, state = read_with_stat(path, LIMIT_BYTES)
+        if stat.S_ISFIFO(os.stat(path).st_mode):  # such as `<(heroku config --shell)`
+            data = read_capped(path, LIMIT_BYTES, pipe_until=Deadline(PIPE_TIMEOUT_SECONDS))
+        else:
+            data, state = read_with_stat(path, LIMIT_BYTES)
+            version = version_of(state)
     except OSError as error:
         raise UsageError(f"cannot read {path}: {reason_of(error, 'unreadable')}") from None
     beside = os.path.abspath(path)
     decrypter = Decrypter(path, path=beside, root=os.path.dirname(beside), environ=environ)
     contents = read_contents(data, path=path, services=services, decrypt=decrypter.value)
-    return Input(path, contents, version_of(state))
+    return Input(path, contents, version)
 
 
 def remove_input(one: Input, prepared: PreparedImport) -> str | None:

@@ -201,7 +201,7 @@ def _fill_literal(one: Wanted, variable: PlannedVariable, here: Here, changes: C
             f"is a literal in {place}, and the value may be a secret",
             hint=f'write {one.name} = "{{{{ {one.name} }}}}" into {file}, and import it again',
         )
-    changes.line(one.name, Template((value,)), before=declaration.template)
+    _point(variable, Template((value,)), here, changes)
 
 
 def _fill(one: Wanted, variable: PlannedVariable, here: Here, changes: Changes) -> None:

@@ -145,7 +145,7 @@ def _remove(inputs: Sequence[Input], prepared: PreparedImport, *, complete: bool
     """Delete the files, and return the exit status: 1 if one of them is kept."""
     status = 0
     for one in inputs:
-        if one.path == STDIN:
+        if one.version is None:  # a pipe
             continue
         why = remove_input(one, prepared) if complete else "not everything was imported"
         if why is None:

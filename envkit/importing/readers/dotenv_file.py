@@ -55,4 +55,6 @@ def read_dotenv(text: str, *, path: str, decrypt: Decrypt | None = None) -> File
     found.notes += [f"{path}: {warning}" for warning in file.warnings]
     if text.startswith(VERCEL_MARK):
         found.take_out(set_by_vercel(found.names), "is set by Vercel")
+        empty = "is empty: Vercel does not show sensitive variables"
+        found.take_out(found.empty, empty, needed=True)
     return found.contents()

@@ -38,8 +38,13 @@ def read_json(text: str, *, path: str) -> FileContents:
     if isinstance(document, dict):
         doppler = bool(document) and all(map(_is_of_doppler, document.values()))
         for key, value in document.items():
-            value = value["computed"] if doppler else value  # noqa: PLW2901 - its only text
-            found.add(key, _text(value, f"{path}: /{shown_key(key)}"), f"{path}#{shown_key(key)}")
+            place, where = f"{path}: /{shown_key(key)}", f"{path}#{shown_key(key)}"
+            if not doppler:
+                found.add(key, _text(value, place), where)
+            elif value["computed"] is None:
+                found.leave(key, where, "has no value: Doppler does not show restricted secrets")
+            else:
+                found.add(key, _text(value["computed"], place), where)
     elif isinstance(document, list):
         for index, item in enumerate(document):
             _add_item(found, item, f"{path}: /{index}")

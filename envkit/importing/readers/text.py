@@ -92,17 +92,22 @@ class Collected:
         shown = name if is_name(name) else shown_key(name)
         self._left_out.append(LeftOut(shown, where, reason, needed))
 
-    def take_out(self, names: Iterable[str], reason: str) -> None:
-        """Leave out variables that were added, because the environment does not need them."""
+    def take_out(self, names: Iterable[str], reason: str, *, needed: bool = False) -> None:
+        """Leave out variables that were added."""
         for name in list(names):
             entry = self._entries.pop(name, None)
             if entry is not None:
-                self.leave(name, entry.where, reason, needed=False)
+                self.leave(name, entry.where, reason, needed=needed)
 
     @property
     def names(self) -> list[str]:
         """The names of the variables that were added."""
         return list(self._entries)
+
+    @property
+    def empty(self) -> list[str]:
+        """The names of the variables that were added and are empty."""
+        return [name for name, entry in self._entries.items() if not entry.value.reveal()]
 
     def contents(self) -> FileContents:
         """Return what was found."""

@@ -25,7 +25,7 @@ def test_values_are_read_as_apps_read_them_and_expanded_from_the_file_itself(mon
 def test_variables_that_vercel_sets_are_not_needed():
     text = (
         '# Created by Vercel CLI\nA="x\\ny"\nVERCEL="1"\nVERCEL_OIDC_TOKEN="ey"\n'
-        'VERCEL_GIT_REPO_ID=""\nVERCEL_KV="z"\n'
+        'VERCEL_GIT_REPO_ID=""\nVERCEL_KV="z"\nHIDDEN=""\n'
     )
     contents = read_dotenv(text, path=".env.local")
     assert values(contents) == {"A": "x\ny", "VERCEL_KV": "z"}
@@ -33,6 +33,7 @@ def test_variables_that_vercel_sets_are_not_needed():
         "VERCEL": False,
         "VERCEL_OIDC_TOKEN": False,
         "VERCEL_GIT_REPO_ID": False,
+        "HIDDEN": True,
     }
     # the same names in a file of one's own are variables
     assert "VERCEL" in values(read_dotenv(text.partition("\n")[2], path=".env"))

@@ -44,6 +44,13 @@ def test_what_doppler_adds_to_a_download_and_null_are_not_needed():
     ]
 
 
+def test_a_restricted_secret_of_doppler_is_needed():
+    text = '{"A": {"computed": null, "raw": null}, "B": {"computed": "1", "raw": "1"}}'
+    contents = read_json(text, path="f.json")
+    assert values(contents) == {"B": "1"}
+    assert [(one.name, one.needed) for one in contents.left_out] == [("A", True)]
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
