@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from envkit.dotenv.parser import Definition
     from envkit.git.staged import Staged
 
+# each part has a limit, so that a search takes linear time
 _PRIVATE_KEY = re.compile(
     rb"""(DOTENV_PRIVATE_KEY\w{0,200})["']?\s{0,9}[:=]\s{0,9}["']?[0-9a-fA-F]{64}\b"""
 )

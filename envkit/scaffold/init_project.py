@@ -35,7 +35,6 @@ from envkit.scaffold.gitignore import is_ignored
 from envkit.scaffold.profile_draft import (
     ALIASES,
     BASE,
-    COPIES,
     EXAMPLES,
     LOCAL,
     PLAIN,
@@ -45,6 +44,7 @@ from envkit.scaffold.profile_draft import (
     missing_somewhere,
     unused,
 )
+from envkit.scaffold.unused_files import passed_over
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -54,16 +54,6 @@ if TYPE_CHECKING:
 
 _IGNORED = (".env", ".env.*")
 _OWN = ("*.envkit-previous", "*.envkit-rotation")
-# endings of files that contain no variables, or that envkit itself has written
-_OTHER_ENDINGS = (
-    ".keys",
-    ".vault",
-    ".me",
-    ".envkit-previous",
-    ".envkit-rotation",
-    ".envkit-lock",
-    ".envkit-tmp",
-)
 PIPE_TIMEOUT_SECONDS = 15.0
 _GITIGNORE_HEAD = "# values stay out of git"
 
@@ -156,7 +146,7 @@ def initialise(root: str, names: Sequence[str] = ()) -> Initialised:
         tuple(existing),
         ignored,
         lookups,
-        {**unused(found, drafted, shared=shared), **_passed_over(root)},
+        {**unused(found, drafted, shared=shared), **passed_over(root)},
         settings,
         tuple(
             one.environment
@@ -221,18 +211,6 @@ def _unreadable(file: str, error: OSError) -> SourceError:
     if isinstance(error, PermissionError):
         return DeniedError(message, hint=f"run 'ls -l {file}' to see who may read it")
     return (UnavailableError if isinstance(error, TimeoutError) else DotenvError)(message)
-
-
-def _passed_over(root: str) -> dict[str, str]:
-    """Return the files that look like `.env` files but are not treated as such, and why."""
-    return {
-        file: "it looks like a copy" if file.endswith(COPIES) else "its name is no environment's"
-        for file in sorted(os.listdir(root))
-        if file.startswith(".env.")
-        and not is_dotenv_name(file)
-        and not file.endswith(_OTHER_ENDINGS)
-        and os.path.isfile(os.path.join(root, file))
-    }
 
 
 def _mode(path: str) -> int:
