@@ -54,7 +54,7 @@ def find(inspection: Inspection) -> Iterator[Problem]:
         yield from (problem._replace(environments=files[path]) for problem in found)
     if repository is not None:
         secret = [path for path in files if path not in tracked and path not in sealed]
-        yield from _not_ignored(repository, secret)
+        yield from _not_ignored(repository, secret, all_secret=not sealed)
 
 
 def in_use(inspection: Inspection, *, beside: bool = True) -> Mapping[str, tuple[str, ...]]:
@@ -149,12 +149,15 @@ def _content(path: str, project: str) -> _Content | None:
     return _Content(True, list(dict.fromkeys(one.name for one in found if one.exposed)))  # noqa: FBT003
 
 
-def _not_ignored(repository: Repository, paths: Sequence[str]) -> Iterator[Problem]:
+def _not_ignored(
+    repository: Repository, paths: Sequence[str], *, all_secret: bool
+) -> Iterator[Problem]:
+    """Yield one problem for all paths; `all_secret` is False if other files may be committed."""
     inside = [path for path in paths if repository.contains(path)]
     ignored = repository.ignored(inside)
     names = [display_path(path) for path in inside if path not in ignored]
     if names:
-        usual = all(os.path.basename(name).startswith(".env.") for name in names)
+        usual = all_secret and all(os.path.basename(name).startswith(".env.") for name in names)
         yield Problem(
             "file-not-ignored",
             f"git does not ignore {listed(names)}",

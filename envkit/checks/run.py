@@ -60,7 +60,7 @@ FAMILIES = (
     Family(reuse.find, ("reused",)),
     Family(values.find_unmasked, ("unmasked-secret",)),
     Family(literals.find, ("literal-secret", "possible-secret")),
-    Family(files.find, ("file-exposed", "file-tracked", "file-not-ignored")),
+    Family(files.find, ("file-exposed", "file-tracked", "file-not-ignored", "file-half-plain")),
     Family(dotenv_text.find, dotenv_text.CODES),
     Family(rotations.find),
     Family(rotations.find_unused, ("rotation-unused",)),

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 ROTATION_SUFFIX = ".envkit-rotation"  # ends the name of a rotation record beside the file
 
 _HEAD = """\
-# Private keys: whoever has one can read the values of its file.
+# Private keys: with one, anyone can read the values of its file.
 # Never commit this file. Keep a copy in a safe place: a lost key cannot be recovered.
 """
 _RECORD_BYTES = 4 * LIMIT_BYTES
@@ -96,7 +96,7 @@ def rotate_key(
         changed = encrypt_anew(text, decrypter, key.name, new.public_key(), path=decrypter.file)
         count = _verify(decrypter, text, changed, new)
         name = names_for(key.name).private
-        _write_keys(decrypter, name, lambda known: [new, *known, *old], timeout_seconds)
+        write_keys(decrypter, name, lambda known: [new, *known, *old], timeout_seconds)
         if os.path.dirname(previous) != os.path.dirname(path):
             sweep_beside(previous)
         write_with_copy(path, encode(changed), previous, data)
@@ -136,7 +136,7 @@ def drop_old_keys(decrypter: Decrypter, path: str, previous: str, *, timeout_sec
             removed.extend(one for one in known if one != current)
             return [one for one in known if one == current]
 
-        _write_keys(decrypter, names_for(key.name).private, kept, timeout_seconds)
+        write_keys(decrypter, names_for(key.name).private, kept, timeout_seconds)
         return len(removed)
 
 
@@ -222,7 +222,7 @@ def _opens_all(texts: Iterable[str], key: PrivateKey) -> bool:
     return all(decrypt(text, [key]) is not None for text in texts if is_encrypted(text))
 
 
-def _write_keys(
+def write_keys(
     decrypter: Decrypter,
     name: str,
     change: Callable[[list[PrivateKey]], list[PrivateKey]],

@@ -8,8 +8,8 @@ A value is `encrypted:` and the base64 form of these parts:
     ciphertext             the rest; as long as the value
 
 The AES key is HKDF-SHA256, without salt and info, of the ephemeral key and the shared point, both
-uncompressed. Neither the name of the variable nor its file is authenticated: whoever can change
-the file can swap two values, and no reader of this format can detect that.
+uncompressed. Neither the name of the variable nor its file is authenticated: a person who can
+change the file can swap two values, and no reader of this format can detect that.
 
 `cryptography` returns only x of the shared point. y is one of two roots, and the tag decides.
 

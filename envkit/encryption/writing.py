@@ -69,7 +69,7 @@ class Encrypter:
 def check_pair(decrypter: Decrypter, key: FileKey, public_keys: Sequence[Definition]) -> str | None:
     """Refuse to encrypt to a public key that is not that of the private key at hand.
 
-    Somebody may have replaced the public key in the file, to read what others write.
+    Another person may have replaced the public key in the file, to read what you write.
 
     Returns:
         a warning if no private key is at hand; None otherwise.

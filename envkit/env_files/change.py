@@ -66,6 +66,7 @@ class Encrypted(NamedTuple):
         copy: whether the copy of the previous version was encrypted as well.
         ignored: the lines that were added to `.gitignore`.
         committed: whether git tracks the file, so that its history may have the plain values.
+        warning: that no private key is at hand; None if one is.
     """
 
     names: tuple[str, ...]
@@ -73,6 +74,7 @@ class Encrypted(NamedTuple):
     copy: bool
     ignored: tuple[str, ...]
     committed: bool
+    warning: str | None
 
 
 def require(file: EnvFile, text: str | None) -> FileKey:
@@ -114,7 +116,7 @@ def encrypt(file: EnvFile, environ: Mapping[str, str], *, timeout_seconds: float
             assert text is not None  # noqa: S101 - it has a key
             _refuse_plain_records(file)
             found = contents(text, path=file.name)
-            check_pair(decrypter, key, found.public_keys)
+            warning = check_pair(decrypter, key, found.public_keys)
             new, frozen = encrypt_all(text, key.key, decrypter, path=file.name, environ=environ)
             copy = _encrypt_copy(file, key, environ)
             if new != text:
@@ -126,7 +128,7 @@ def encrypt(file: EnvFile, environ: Mapping[str, str], *, timeout_seconds: float
     committed = (
         bool(found.plain) and repository is not None and bool(repository.tracked([file.beside]))
     )
-    return Encrypted(found.plain, tuple(frozen), copy, tuple(ignored), committed)
+    return Encrypted(found.plain, tuple(frozen), copy, tuple(ignored), committed, warning)
 
 
 def decrypted(file: EnvFile, environ: Mapping[str, str]) -> tuple[str, str]:

@@ -21,9 +21,10 @@ from envkit.encryption.env_file import key_of, with_public_key
 from envkit.encryption.errors import PrivateKeyMissingError
 from envkit.encryption.key_lookup import find_private_keys, key_file_beside
 from envkit.encryption.keys import generate, names_for, variable_names
+from envkit.encryption.rotate_key import write_keys
 from envkit.env_files.contents import read, read_text
-from envkit.env_files.key_file import add_key, check_recovery_path, write_recovery
-from envkit.env_files.status import private_key
+from envkit.env_files.recovery import check_recovery_path, write_recovery
+from envkit.env_files.status import decrypter_of, private_key
 from envkit.errors import WriteRefusedError
 from envkit.git.ignore_rules import keep_private, let_in
 from envkit.sources.dotenv_errors import failure
@@ -82,11 +83,11 @@ def initialise(
     new_key = None
     wrote_file = False
     if before is None or before.key is None:
-        names = variable_names(file.path)
+        names = variable_names(file.beside)
         key = _known_key(file, names, keys_path, environ)
         if key is None:
             key, new_key = generate(), keys_path
-            add_key(keys_path, names.private, key, timeout_seconds=timeout_seconds)
+            _add_private_key(file, names, key, environ, timeout_seconds)
         _add_public_key(file, names, key, timeout_seconds)
         wrote_file = True
     now = read(file)
@@ -111,7 +112,8 @@ def _check(file: EnvFile, keys_path: str, environ: Mapping[str, str]) -> None:
         shown = display_path(keys_path)
         raise WriteRefusedError(
             f"git tracks {shown}: anyone who has the repository can read the values",
-            hint=f"run: git rm --cached {shown}; then replace the keys: envkit env rotate-key",
+            hint=f"run: git rm --cached {shown}; then replace the key pair: envkit env rotate-key "
+            f"{file.option}",
         )
 
 
@@ -123,6 +125,21 @@ def _known_key(
         [names.private], key_file=keys_path, root=file.source.root, environ=environ
     )
     return lookup.keys[0] if lookup.keys else None
+
+
+def _add_private_key(
+    file: EnvFile,
+    names: Names,
+    key: PrivateKey,
+    environ: Mapping[str, str],
+    timeout_seconds: float,
+) -> None:
+    """Add the private key to `.env.keys`, before one that another process was faster to add."""
+    decrypter = decrypter_of(file, environ)
+    try:
+        write_keys(decrypter, names.private, lambda known: [key, *known], timeout_seconds)
+    except OSError as error:
+        raise failure("write", display_path(decrypter.key_file), error) from None
 
 
 def _add_public_key(file: EnvFile, names: Names, key: PrivateKey, timeout_seconds: float) -> None:

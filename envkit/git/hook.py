@@ -94,11 +94,22 @@ def install(repository: Repository, python: str) -> Installed:
             if _MARK in (_content(os.path.join(folder, _LEGACY)) or b""):
                 return Installed(path, changed=False, kept=None)  # this hook runs ours
             kept = os.path.join(folder, KEPT)
-            os.rename(path, kept)
-        write_atomic(path, script, mode=0o755, follow=False)
+        _replace(path, kept if there is not None else None, script)
     except OSError as error:
         raise write_failure(path, error) from None
     return Installed(path, changed=True, kept=kept)
+
+
+def _replace(path: str, kept: str | None, script: bytes) -> None:
+    """Write the hook, after the one that is there was renamed; undo that if the write fails."""
+    if kept is not None:
+        os.rename(path, kept)
+    try:
+        write_atomic(path, script, mode=0o755, follow=False)
+    except BaseException:
+        if kept is not None:
+            os.rename(kept, path)
+        raise
 
 
 def _folder(repository: Repository) -> str:

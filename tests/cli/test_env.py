@@ -304,6 +304,21 @@ def test_decrypt_prints_or_writes_a_private_copy_and_leaves_the_file_alone(encry
     assert files(encrypted) == before
 
 
+def test_decrypt_warns_of_a_copy_that_git_would_commit(encrypted):
+    warned = "git does not ignore plain.env, which has plain values"
+    command = ("env", "decrypt", "--env", "prod", "-o")
+    assert warned in ran(encrypted, *command, "plain.env").stderr
+    assert ran(encrypted, *command, ".env.plain").stderr == ""
+    assert ran(encrypted, *command, str(encrypted.root.parent / "plain.env")).stderr == ""
+
+
+@pytest.mark.parametrize("name", [".env.prod", "./.env.prod", "link"])
+def test_decrypt_does_not_replace_the_file_itself_without_a_question(encrypted, name):
+    (encrypted.root / "link").symlink_to(".env.prod")
+    ran(encrypted, "env", "decrypt", "--env", "prod", "-o", name, status=2)
+    assert plain_files(encrypted) == []
+
+
 def test_decrypt_in_place_asks_and_the_file_can_be_encrypted_again(encrypted):
     command = ("env", "decrypt", "--env", "prod")
     shown, status = encrypted.on_terminal(*command, answers=[("[y/N]", "n\n")])
@@ -338,6 +353,33 @@ def test_a_value_is_encrypted_without_the_private_key_and_the_user_is_warned(enc
     assert "NEW=another" in ran(encrypted, "env", "decrypt", "-e", "prod", "-o", "-").stdout
 
 
+def test_encrypt_warns_if_the_private_key_is_not_at_hand(encrypted):
+    (encrypted.root / ".env.keys").unlink()
+    with (encrypted.root / ".env.prod").open("a") as file:
+        file.write(f"NEW={SECRET}\n")
+    done = ran(encrypted, "env", "encrypt", "--env", "prod")
+    assert "no private key for .env.prod was found" in done.stderr
+    assert plain_files(encrypted) == []
+
+
+@pytest.mark.parametrize("command", ["set NEW", "encrypt", "set DB_PASSWORD"])
+def test_nothing_is_encrypted_to_a_public_key_that_was_replaced(encrypted, command):
+    """Otherwise a person who can commit could read what others write."""
+    replaced = re.sub(r"0[23][0-9a-f]{64}", str(generate().public_key()), text_of(encrypted))
+    (encrypted.root / ".env.prod").write_text(f"{replaced}NEW={SECRET}\n")
+    before = text_of(encrypted)
+    done = ran(encrypted, "env", *command.split(), "--env", "prod", input="x", status=3)
+    assert "does not belong to the private key in .env.keys" in done.stderr
+    assert text_of(encrypted) == before
+
+
+@pytest.mark.parametrize("name", ["DOTENV_PUBLIC_KEY_PROD", "DOTENV_PRIVATE_KEY"])
+def test_a_key_cannot_be_set_as_a_value(encrypted, name):
+    before = files(encrypted)
+    ran(encrypted, "env", "set", name, "--env", "prod", input="x", status=2)
+    assert files(encrypted) == before
+
+
 def test_set_tells_that_the_profile_lacks_the_variable(encrypted):
     done = ran(encrypted, "env", "set", "NEW", "--env", "prod", input="x")
     assert 'write: NEW = "{{ NEW }}" into profiles/prod.toml' in done.stderr
@@ -367,24 +409,34 @@ def test_a_typed_value_is_hidden(encrypted):
     assert "NEW=typed-1" in ran(encrypted, "env", "decrypt", "-e", "prod", "-o", "-").stdout
 
 
-def test_values_that_several_processes_set_at_once_are_all_in_the_file(encrypted):
-    (encrypted.profiles / "prod.toml").unlink()
-    names = [f"VALUE_{number}" for number in range(4)]
-    env = {**os.environ, **encrypted.environ}
+def at_once(project, *commands):
+    """Run commands concurrently, each with its input."""
     started = [
         subprocess.Popen(
-            [*_ENVKIT, "env", "set", name, "--env", "prod"],
-            cwd=encrypted.root,
-            env=env,
+            [*_ENVKIT, "env", *arguments, "--env", "prod"],
+            cwd=project.root,
+            env={**os.environ, **project.environ},
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
         )
-        for name in names
+        for arguments, _ in commands
     ]
-    for process, name in zip(started, names, strict=True):
-        _, stderr = process.communicate(f"of {name}".encode(), 60)
+    for process, (_, typed) in zip(started, commands, strict=True):
+        _, stderr = process.communicate(typed.encode(), 60)
         assert process.returncode == 0, stderr
+
+
+def test_several_inits_at_once_leave_a_file_that_can_be_read(shop):
+    at_once(shop, *[(("init",), "")] * 4)
+    ran(shop, "env", "set", "DB_PASSWORD", "--env", "prod", input=SECRET)
+    assert value_of(shop) == SECRET
+
+
+def test_values_that_several_processes_set_at_once_are_all_in_the_file(encrypted):
+    (encrypted.profiles / "prod.toml").unlink()
+    names = [f"VALUE_{number}" for number in range(4)]
+    at_once(encrypted, *((("set", name), f"of {name}") for name in names))
     text = ran(encrypted, "env", "decrypt", "--env", "prod", "-o", "-").stdout
     assert [name for name in names if f"{name}='of {name}'" not in text] == []
 

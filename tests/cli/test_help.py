@@ -37,6 +37,13 @@ def test_help_lists_every_command(arguments):
     assert "..." not in done.stdout.partition("Commands:")[2], "a summary is cut off"
 
 
+@pytest.mark.parametrize("group", [path for path in NOTES if not NOTES[path].statuses])
+def test_help_of_a_group_cuts_off_no_summary(group):
+    shown = run_envkit(*group.split(), "--help").stdout.partition("Commands:")[2]
+    assert shown.strip()
+    assert "..." not in shown
+
+
 @pytest.mark.parametrize("command", ALL)
 def test_help_of_every_command_has_an_example_that_envkit_accepts(command):
     done = run_envkit(command, "--help")

@@ -164,6 +164,16 @@ def test_plain_values_in_an_encrypted_file_are_a_problem(prod):
     ]
 
 
+def test_hint_for_private_keys_does_not_ignore_the_encrypted_file(repository):
+    (repository.root / ".gitignore").write_text("")
+    repository.dotenv("prod", ENCRYPTED)
+    keys = repository.root / ".env.keys"
+    keys.write_text("DOTENV_PRIVATE_KEY_PROD=x\n")
+    keys.chmod(0o600)
+    [problem] = [one for one in check(environ=os.environ).problems if one.code == CODES[2]]
+    assert problem.hint == "add .env.keys to .gitignore"
+
+
 def test_private_keys_that_git_tracks_or_others_can_read_are_a_problem(repository):
     repository.dotenv("prod", ENCRYPTED)
     keys = repository.root / ".env.keys"

@@ -68,6 +68,7 @@ def test_key_file_that_others_can_use_is_refused(tmp_path: Path, mode: int) -> N
         (f"{NAME}='{ONE.text.reveal()}\n", DotenvError),
         (f"<<<<<<< HEAD\n{NAME}={ONE.text.reveal()}\n=======\n>>>>>>> x\n", DotenvError),
     ],
+    ids=["no key", "open quotation mark", "merge conflict"],
 )
 def test_key_file_that_cannot_be_read_is_an_error_without_the_key(
     tmp_path: Path, text: str, error: type[DotenvError]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from random import uniform
 from time import sleep
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -21,9 +22,7 @@ from envkit.sources.dotenv import DotenvSource
 from envkit.sources.model import Reading, SourceContext
 from support import dotenvx
 from support.process import run_spawned
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from torture.files import die_at
 
 FILE = ".env.production"
 
@@ -180,3 +179,34 @@ def test_twenty_concurrent_writers_lose_no_value(tmp_path: Path) -> None:
     assert run_spawned(*((add_five, str(tmp_path), n) for n in range(0, 20, 5))) == [0] * 4
     assert [value(tmp_path, f"N{number}") for number in range(20)] == [f"v{n}" for n in range(20)]
     assert value(tmp_path, "API_KEY") == dotenvx.EXPECTED["API_KEY"]
+
+
+def kill_everywhere(folder: str) -> None:
+    """Kill a write at each operation on a file: the file has the old value or the new one."""
+    root = Path(folder) / "project"
+    os.fsync = lambda _: None  # a kill is no power failure
+    seen = set()
+    for number in range(1, 200):
+        root.mkdir(exist_ok=True)
+        for path in root.iterdir():
+            path.unlink()
+        dotenvx.write_pair(root)
+        child = os.fork()
+        if not child:
+            die_at(str(root), number, str(Path(folder) / "report"))
+            write(root, "API_KEY", "canary-new")
+            os._exit(0)
+        _, status = os.waitpid(child, 0)
+        seen.add(value(root, "API_KEY"))
+        assert value(root, "MULTI") == dotenvx.EXPECTED["MULTI"]
+        assert not [path for path in root.iterdir() if b"canary" in path.read_bytes()], number
+        if not os.WIFSIGNALED(status):
+            assert os.waitstatus_to_exitcode(status) == 0
+            assert seen == {dotenvx.EXPECTED["API_KEY"], "canary-new"}
+            assert number > 20, "the operations were not counted"
+            return
+    raise AssertionError("the process did not come to its end")
+
+
+def test_process_killed_anywhere_leaves_the_old_value_or_the_new_one(tmp_path: Path) -> None:
+    assert run_spawned((kill_everywhere, str(tmp_path))) == [0]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from envkit._internal.git import find_repository
 from envkit.audit.session import Access
 from envkit.cli.commands.env.selection import File, Yes, audited, chosen
 from envkit.cli.error_text import print_labelled
@@ -15,6 +16,7 @@ from envkit.dotenv.parser import encode
 from envkit.env_files.change import decrypted, replace
 from envkit.env_files.contents import contents
 from envkit.errors import UsageError
+from envkit.git.ignore_rules import deciding_rule
 
 EXAMPLE = "envkit env decrypt --env prod --output prod.plain.env"
 
@@ -28,12 +30,16 @@ def decrypt(
     timeout: Timeout = None,
     profiles: Profiles = None,
 ) -> int:
-    """Decrypt a whole file in place, after a question, or to --output."""
+    """Decrypt a whole file: in place, or to --output."""
     target = chosen(env, file, profiles, timeout)
     if output is None and not yes and not is_interactive():
         raise UsageError(
             f"cannot ask whether to replace {target.name} by its plain text: not a terminal",
             hint="name a file or '-' with --output, or add --yes to decrypt in place",
+        )
+    if output is not None and os.path.realpath(output) == target.path:
+        raise UsageError(
+            f"--output names {target.name} itself", hint="to decrypt in place, leave out --output"
         )
     with Access("env decrypt", reason=reason, ask=ask_reason) as access:
         audited(access, target)
@@ -43,6 +49,7 @@ def decrypt(
         if output is not None:
             access.record(names, {name: [version] for name in names})
             write_result(encode(text), output, mode=0o600)
+            _warn_of_copy(output)
             return 0
         question = f"Replace the encrypted text of {target.name}, {values}, by plain text?"
         if not confirm(question, yes=yes):
@@ -54,3 +61,14 @@ def decrypt(
     print_labelled("warning", f"do not commit {target.name} now: its values are plain")
     print_labelled("hint", f"when you are done, run: envkit env encrypt {target.option}")
     return 0
+
+
+def _warn_of_copy(output: str) -> None:
+    """Warn about a copy in a repository that git does not ignore."""
+    path = os.path.realpath(output)
+    if not os.path.isfile(path) or find_repository(os.path.dirname(path), os.environ) is None:
+        return
+    rule = deciding_rule(path, os.environ)
+    if rule is None or not rule.ignores:
+        print_labelled("warning", f"git does not ignore {output}, which has plain values")
+        print_labelled("hint", "remove it when you are done, or add it to .gitignore")

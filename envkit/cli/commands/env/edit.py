@@ -30,7 +30,7 @@ def edit(
     timeout: Timeout = None,
     profiles: Profiles = None,
 ) -> int:
-    """Change values, names and comments of an encrypted file in your editor."""
+    """Change an encrypted file in your editor."""
     target = chosen(env, file, profiles, timeout)
     with Access("env edit", reason=reason, ask=ask_reason) as access:
         audited(access, target)

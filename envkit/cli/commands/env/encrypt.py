@@ -38,6 +38,8 @@ def encrypt(
         print("the copy of the previous version was encrypted as well")
     if done.ignored:
         print(f"added to .gitignore: {', '.join(done.ignored)}")
+    if done.warning is not None:
+        print_labelled("warning", done.warning)
     for name in done.frozen:
         print_labelled(
             "warning", f"{name} referred to other variables, and now has their current values"

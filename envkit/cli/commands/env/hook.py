@@ -32,7 +32,10 @@ def install(
         ),
     ] = False,
 ) -> int:
-    """Install a pre-commit hook that refuses private keys and values that are not encrypted."""
+    """Install a pre-commit hook that checks encrypted files.
+
+    It refuses private keys, and values that are not encrypted.
+    """
     repository = find_repository(".", os.environ)
     if repository is None:
         raise _no_repository()

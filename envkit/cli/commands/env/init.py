@@ -34,7 +34,7 @@ def init(
     timeout: Timeout = None,
     profiles: Profiles = None,
 ) -> int:
-    """Create the key pair of an environment, so that its .env file can be committed."""
+    """Create a key pair, so that the .env file can be committed."""
     target = chosen(env, file, profiles, timeout)
     seconds = timeout_seconds(timeout)
     done = initialise(target, os.environ, recovery=recovery, timeout_seconds=seconds)

@@ -20,6 +20,7 @@ from envkit.cli.rotated import allow_change
 from envkit.cli.written import print_each
 from envkit.editing.find import find, prepare_reference_edit
 from envkit.editing.write import warnings_of, write_one
+from envkit.encryption.keys import PRIVATE_KEY, PUBLIC_KEY
 from envkit.env_files.change import require, set_value
 from envkit.env_files.contents import read_text
 from envkit.errors import UsageError
@@ -56,11 +57,18 @@ def set(  # noqa: A001 - the command's name
     timeout: Timeout = None,
     profiles: Profiles = None,
 ) -> int:
-    """Add or change an encrypted value: type it, pipe it in, or read it from a file."""
+    """Add or change an encrypted value.
+
+    Type it, pipe it in, or read it from a file.
+    """
     if value or "=" in name:
         raise UsageError(
             "the value is on the command line, where other users can see it",
             hint="run 'envkit env set NAME', and type the value or pipe it in",
+        )
+    if name.startswith((PUBLIC_KEY, PRIVATE_KEY)):
+        raise UsageError(
+            f"{name} is a key, not a value", hint="to replace a key pair, use envkit env rotate-key"
         )
     if not is_name(name):
         raise UsageError(f"'{name}' is not a variable name", hint="use letters, digits and '_'")
