@@ -41,7 +41,7 @@ def migrate(
     timeout: Timeout = None,
     profiles: Profiles = None,
 ) -> int:
-    """Move the values of an environment from its .env files to a store."""
+    """Move values from .env files to a store."""
     with Access("env migrate", reason=reason, ask=ask_reason) as access:
         if len(env or ()) > 1:
             raise UsageError(
