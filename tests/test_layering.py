@@ -43,6 +43,10 @@ ALLOWED = {
     "promotion": (
         "_internal detection editing errors profile resolution rotation_state secret sources"
     ),
+    "importing": (
+        "_internal detection dotenv editing encryption errors profile promotion resolution "
+        "rotation_state secret sources"
+    ),
     "rotation": (
         "_internal audit errors notification profile resolution rotation_state secret sources"
     ),
@@ -54,7 +58,7 @@ ALLOWED = {
     "scan": (
         "_internal checks comparison detection errors profile resolution rotation secret sources"
     ),
-    "scaffold": "_internal dotenv errors profile",
+    "scaffold": "_internal detection dotenv errors profile",
     "git": "_internal dotenv encryption errors scaffold",
     "env_files": (
         "_internal dotenv editing encryption errors git profile rotation_state secret sources"
@@ -63,8 +67,8 @@ ALLOWED = {
     "testing": "_internal errors profile rotation rotation_state secret sources",
     "cli": (
         "_internal agent audit checks comparison detection dotenv editing encryption env_files "
-        "errors git launch profile promotion resident resolution rotation rotation_state scaffold "
-        "scan secret sources trust"
+        "errors git importing launch profile promotion resident resolution rotation "
+        "rotation_state scaffold scan secret sources trust"
     ),
     "__main__": "cli launch",
 }

@@ -62,6 +62,7 @@ KINDS = {
     "stale-pin": Kind(_WARNING, "A version is pinned, but the store has a newer one"),
     # secrets
     "reused": Kind(_ERROR, "Two environments have the same secret"),
+    "unmasked-secret": Kind(_ERROR, "A variable with secret = false has a secret as its value"),
     "literal-secret": Kind(_ERROR, "A secret is written into a profile"),
     "possible-secret": Kind(_WARNING, "A value in a profile looks random"),
     # files

@@ -58,6 +58,7 @@ FAMILIES = (
     Family(values.find),
     Family(pins.find, ("stale-pin",)),
     Family(reuse.find, ("reused",)),
+    Family(values.find_unmasked, ("unmasked-secret",)),
     Family(literals.find, ("literal-secret", "possible-secret")),
     Family(files.find, ("file-exposed", "file-tracked", "file-not-ignored", "file-half-plain")),
     Family(dotenv_text.find, dotenv_text.CODES),

@@ -7,7 +7,8 @@ its variables.
 from __future__ import annotations
 
 from envkit.checks.inspection import of_failure, placed
-from envkit.checks.problem import code_of, listed
+from envkit.checks.problem import Problem, code_of, listed
+from envkit.detection.secret_literal import suspect
 from envkit.errors import NeedFailedError
 from envkit.resolution.evaluate import evaluate
 from envkit.resolution.plan import plan
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from envkit.checks.inspection import Inspection
-    from envkit.checks.problem import Problem
     from envkit.errors import EnvkitError, VariableFailure
     from envkit.profile.model import Profile
     from envkit.resolution.plan import Plan
@@ -46,6 +46,26 @@ def find(inspection: Inspection) -> Iterator[Problem]:
             literals = plan(one.profile, _literal_names(one.plan))
             _, failures = evaluate(literals, {}, str)
             yield from _problems(one.profile, failures, inspection.root)
+
+
+def find_unmasked(inspection: Inspection) -> Iterator[Problem]:
+    """Yield each value of a store that looks like a secret although it is declared not to be."""
+    for answer in inspection.answers:
+        profile = answer.prepared.profile
+        for variable in answer.side.environment.variables():
+            declaration = profile.variables[variable.name]
+            if declaration.secret is not False or not variable.origins:
+                continue
+            suspicion = suspect(variable.name, variable.value.reveal())
+            if suspicion is not None and suspicion.certain:
+                yield Problem(
+                    "unmasked-secret",
+                    f"{variable.name} has secret = false, but its value in {profile.name} is "
+                    f"{suspicion.what}",
+                    hint="remove secret = false",
+                    environments=(profile.name,),
+                    variables=(variable.name,),
+                ).at(declaration.location)
 
 
 def _literal_names(planned: Plan) -> list[str]:

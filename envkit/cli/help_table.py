@@ -84,6 +84,10 @@ _CHANGES = "docs/guides/changing-values.md"
 _AUDIT = "docs/guides/audit.md"
 _AGENT = "docs/guides/agent.md"
 _IN_GIT = "docs/guides/secrets-in-git.md"
+IMPORT = {
+    0: "Everything was imported.",
+    1: "Something was not imported; with --plan: there are changes to make.",
+}
 
 # by the words after `envkit`, in the order of the help
 NOTES = {
@@ -160,6 +164,7 @@ NOTES = {
     "env edit": Notes(_IN_GIT, (0, 1, 2, 3, 6, 7), {1: "The editor failed."}),
     "env keys": Notes(_IN_GIT, (0, 2, 3, 6)),
     "env rotate-key": Notes(_IN_GIT, (0, 2, 3, 6, 7)),
+    "env migrate": Notes("docs/guides/import.md", (0, 1, *_CHANGING[1:]), IMPORT),
     "env textconv": Notes(_IN_GIT, (0, 2)),
     "env hook": Notes(_IN_GIT, ()),
     "env hook install": Notes(_IN_GIT, (0, 2, 6)),
@@ -167,6 +172,7 @@ NOTES = {
         _IN_GIT, (0, 1, 2), {0: "The staged files may be committed.", 1: "They may not."}
     ),
     "init": Notes("docs/guides/init.md", (0, 2, 3, 6)),
+    "import": Notes("docs/guides/import.md", (0, 1, *_CHANGING[1:]), IMPORT),
     "doctor": Notes(
         _INSPECTION, (0, 1, 2, 6), {0: "No errors were found.", 1: "Errors were found."}
     ),

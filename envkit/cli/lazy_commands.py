@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib import import_module
+from keyword import iskeyword
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -14,19 +15,20 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 # in the order of the help; each is a function with that name in envkit/cli/commands/NAME.py, or
-# a group of commands in envkit/cli/commands/NAME/group.py
+# a group of commands in envkit/cli/commands/NAME/group.py; a keyword has `_` after it in Python
 GROUPS = ("env", "rotate")
 LAZY = (
     *("list", "show", "diff", "check", "scan"),
     *("set", "unset", "edit", "promote", "history", "rollback", "rotate", "audit"),
-    *("env", "init", "doctor", "trust", "agent", "hook"),
+    *("env", "init", "import", "doctor", "trust", "agent", "hook"),
 )
 
 
 def lazy_command(name: str) -> Any:
     """Return a command of LAZY or a group of commands."""
-    module = import_module(f"envkit.cli.commands.{name}{'.group' if name in GROUPS else ''}")
-    function: Callable[..., int] | typer.Typer = getattr(module, name)
+    word = f"{name}_" if iskeyword(name) else name
+    module = import_module(f"envkit.cli.commands.{word}{'.group' if name in GROUPS else ''}")
+    function: Callable[..., int] | typer.Typer = getattr(module, word)
     if isinstance(function, typer.Typer):
         return typer.main.get_command(function)
     single = typer.Typer(add_completion=False, rich_markup_mode=None)

@@ -19,14 +19,12 @@ from functools import partial
 from typing import NamedTuple
 
 from envkit._internal.clock import Deadline
-from envkit._internal.paths import display_path
-from envkit.editing.profile_text import put_variables
+from envkit.editing.profile_change import ProfileChange, changed_since_plan
 from envkit.editing.slots import ProfileFile, current_value
 from envkit.editing.write import Write as StoreWrite
 from envkit.editing.write import grouped, warnings_of
 from envkit.errors import (
     AbsentError,
-    ConflictError,
     EnvkitError,
     PromotionError,
     UsageError,
@@ -81,8 +79,10 @@ class Promotion:
         steps: run them in this order, after `begin`.
     """
 
+    refusal: type[PromotionError] = PromotionError  # what it raises if a change cannot be made
+
     def __init__(
-        self, decision: Decision, target: PreparedProfile, file: _TargetFile, deadline: Deadline
+        self, decision: Decision, target: PreparedProfile, file: ProfileChange, deadline: Deadline
     ) -> None:
         self.plan: PromotionPlan = decision.plan
         self.refusals = decision.refusals
@@ -108,7 +108,7 @@ class Promotion:
     @property
     def error(self) -> PromotionError | None:
         """All refusals as one error."""
-        return PromotionError(self.plan.target, self.refusals) if self.refusals else None
+        return self.refusal(self.plan.target, self.refusals) if self.refusals else None
 
     @property
     def warnings(self) -> list[str]:
@@ -140,7 +140,7 @@ class Promotion:
         ]
         if changed:
             places = ", ".join(f"{change.name} in {change.where}" for change in changed)
-            raise _changed_since_plan(places)
+            raise changed_since_plan(places)
 
     def _check_writes(self, wanted: Mapping[str, Sequence[Reference]]) -> None:
         refused: dict[Reference, EnvkitError] = {}
@@ -154,7 +154,7 @@ class Promotion:
                 for write in self._writes
                 if write.reference in refused
             ]
-            raise PromotionError(self.plan.target, failures)
+            raise self.refusal(self.plan.target, failures)
 
 
 class PreparedPromotion(NamedTuple):
@@ -175,7 +175,7 @@ class PreparedPromotion(NamedTuple):
     written: Written
     line_plan: LinePlan
     choice: Choice
-    file: _TargetFile
+    file: ProfileChange
     rotations: FindRotations
     deadline: Deadline
 
@@ -225,9 +225,9 @@ def prepare_promotion(
     environ = os.environ if environ is None else environ
     deadline = Deadline(timeout_seconds)
     folder = profiles_folder(profiles, environ)
-    file = _TargetFile(ProfileFile(load(target, folder).path, deadline))
+    file = ProfileChange(ProfileFile(load(target, folder).path, deadline))
     # `file` notices every change from here on
-    ours, theirs = _written(load(source, folder)), _written(load(target, folder))
+    ours, theirs = read_written(load(source, folder)), read_written(load(target, folder))
     selected = _select(ours.profile, theirs.profile, names, only, exclude)
 
     def prepared(profile: Profile, wanted: Sequence[str]) -> PreparedProfile:
@@ -269,34 +269,6 @@ def read(prepared: PreparedPromotion) -> Promotion:
     return Promotion(decision, to.prepared, prepared.file, prepared.deadline)
 
 
-class _TargetFile:
-    """The file of the target's profile: its text when it was read, and its new text."""
-
-    def __init__(self, file: ProfileFile) -> None:
-        self._file = file
-        self._before = self._after = file.read()
-
-    def add(self, lines: Mapping[str, Mapping[str, Any]]) -> None:
-        """Add lines to the new text; see `put_variables`."""
-        if lines:
-            self._after = put_variables(self._after, lines, path=self._file.path)
-
-    def check(self) -> None:
-        """Refuse a file that was changed or cannot be written."""
-        if self._after != self._before:
-            self._changed(self._file.read())
-            self._file.check_writable()
-
-    def write(self) -> None:
-        """Write all lines in one step, if the file has not changed."""
-        self._file.rewrite(self._changed)
-
-    def _changed(self, now: str) -> str:
-        if now != self._before:
-            raise _changed_since_plan(display_path(self._file.path))
-        return self._after
-
-
 def _select(
     ours: Profile,
     theirs: Profile,
@@ -316,8 +288,8 @@ def _select(
     return choose(ours.variables, ours.name, names=names, only=only, exclude=exclude)
 
 
-def _written(profile: Profile) -> Written:
-    """Read the TOML keys that the files of a profile give to its variables."""
+def read_written(profile: Profile) -> Written:
+    """Return a profile with the TOML keys that its files give to its variables."""
     tables: dict[str, dict[str, Any]] = {}
     for path in profile.files:
         variables = read_profile_file(path)[0].get("variables", {})
@@ -342,10 +314,3 @@ def _with_new_lines(profile: Profile, names: Sequence[str], ends: Sequence[End])
         profile=profile, plan=plan(profile, names), sources=sources
     )
     return End(prepared, outcomes, ends[0].rotation_of)
-
-
-def _changed_since_plan(places: str) -> ConflictError:
-    return ConflictError(
-        f"changed after envkit made the plan: {places}",
-        hint="run the command again to make a new plan",
-    )

@@ -13,11 +13,13 @@ from typing import NamedTuple
 
 from envkit._internal.clock import Deadline
 from envkit._internal.files import read_in_project, real_path
+from envkit._internal.git import find_repository
 from envkit._internal.os_errors import reason_of
 from envkit._internal.paths import display_path
 from envkit._internal.writing.atomic_write import write_atomic
 from envkit._internal.writing.leftovers import sweep_beside
 from envkit._internal.writing.replaceable import check_replaceable, lasting_failure
+from envkit.detection.settings import is_connection, is_setting_everywhere
 from envkit.dotenv.file import LIMIT_BYTES, parse
 from envkit.dotenv.parser import decode
 from envkit.errors import (
@@ -34,30 +36,24 @@ from envkit.scaffold.profile_draft import (
     ALIASES,
     BASE,
     EXAMPLES,
+    LOCAL,
+    PLAIN,
     drafts,
     environments,
     is_dotenv_name,
+    missing_somewhere,
     unused,
 )
+from envkit.scaffold.unused_files import passed_over
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from envkit.scaffold.profile_draft import Lookup
 
 _IGNORED = (".env", ".env.*")
 _OWN = ("*.envkit-previous", "*.envkit-rotation")
-# endings of files that contain no variables, or that envkit itself has written
-_OTHER_ENDINGS = (
-    ".keys",
-    ".vault",
-    ".me",
-    ".envkit-previous",
-    ".envkit-rotation",
-    ".envkit-lock",
-    ".envkit-tmp",
-)
 PIPE_TIMEOUT_SECONDS = 15.0
 _GITIGNORE_HEAD = "# values stay out of git"
 
@@ -71,7 +67,10 @@ class Initialised(NamedTuple):
         existing: the names of profiles that already existed and were not written.
         ignored: the lines added to `.gitignore`.
         lookups: the lookup of each new profile that has one.
-        unused: the `.env` files that no profile reads.
+        unused: the `.env` files that no profile reads, each with the reason.
+        settings: the variables that are not secret.
+        without_plain: the environments that have files of their own and do not read `.env`, because
+            it is not in git.
     """
 
     written: tuple[str, ...]
@@ -79,7 +78,24 @@ class Initialised(NamedTuple):
     existing: tuple[str, ...]
     ignored: tuple[str, ...]
     lookups: tuple[Lookup, ...]
-    unused: tuple[str, ...] = ()
+    unused: Mapping[str, str]
+    settings: tuple[str, ...] = ()
+    without_plain: tuple[str, ...] = ()
+
+
+def shared_files(done: Initialised) -> list[str]:
+    """Return the files of new profiles that a team could share, if they were encrypted.
+
+    A plain `.env` and files with the suffix `.local` have values of one machine.
+    """
+    return list(
+        dict.fromkeys(
+            file
+            for lookup in done.lookups
+            for file in lookup.files
+            if file not in PLAIN and not file.endswith(LOCAL)
+        )
+    )
 
 
 def initialise(root: str, names: Sequence[str] = ()) -> Initialised:
@@ -105,8 +121,12 @@ def initialise(root: str, names: Sequence[str] = ()) -> Initialised:
     try:
         real = real_path(folder, root)
         ignored_before = _gitignore(gitignore, root)
-        found = _variables(root)
-        drafted = drafts(list(dict.fromkeys(names)) or environments(found), found)
+        values = _variables(root)
+        found = {file: list(texts) for file, texts in values.items()}
+        shared = _is_shared(root)
+        wanted = list(dict.fromkeys(names)) or environments(found)
+        settings = _settings(values.values(), missing_somewhere(wanted, found, shared=shared))
+        drafted = drafts(wanted, found, settings=settings, shared=shared)
         existing = [name for name in drafted if _exists(folder, name)]
         new = {name: draft for name, draft in drafted.items() if name not in existing}
         if new:
@@ -119,18 +139,25 @@ def initialise(root: str, names: Sequence[str] = ()) -> Initialised:
     except OSError as error:
         lasting = lasting_failure(error, folder, "make")
         raise lasting or UsageError(f"cannot create {folder}: {reason_of(error)}") from None
+    lookups = tuple(draft.lookup for draft in new.values() if draft.lookup is not None)
     return Initialised(
         tuple(f"{FOLDER}/{name}.toml" for name in new),
         tuple(name for name in new if name != BASE),
         tuple(existing),
         ignored,
-        tuple(draft.lookup for draft in new.values() if draft.lookup is not None),
-        (*unused(found, drafted), *_passed_over(root)),
+        lookups,
+        {**unused(found, drafted, shared=shared), **passed_over(root)},
+        settings,
+        tuple(
+            one.environment
+            for one in lookups
+            if PLAIN[0] in found and PLAIN[0] not in one.files and found.keys() & set(one.files)
+        ),
     )
 
 
-def _variables(root: str) -> dict[str, list[str]]:
-    """Return, per `.env` file, the variables that it sets."""
+def _variables(root: str) -> dict[str, dict[str, str | None]]:
+    """Return, per `.env` file, the variables that it sets; None if a value cannot be read."""
     found = {}
     for file in sorted(filter(is_dotenv_name, os.listdir(root))):
         path = os.path.join(root, file)
@@ -143,8 +170,40 @@ def _variables(root: str) -> dict[str, list[str]]:
             parsed = parse(decode(data, path=file), path=file, expand=False)
             if parsed.unclear is not None:
                 raise parsed.unclear
-            found[file] = list(parsed.entries)
+            found[file] = {
+                name: None if entry.error else entry.text for name, entry in parsed.entries.items()
+            }
     return found
+
+
+def _settings(
+    files: Iterable[Mapping[str, str | None]], missing: Collection[str]
+) -> tuple[str, ...]:
+    """Return the variables that are not secret in any of the files.
+
+    Args:
+        files: the variables of each file.
+        missing: those whose values are not all known, so that one may have a password.
+    """
+    texts: dict[str, list[str | None]] = {}
+    for file in files:
+        for name, text in file.items():
+            texts.setdefault(name, []).append(text)
+    return tuple(name for name, found in texts.items() if _is_setting(name, found, missing))
+
+
+def _is_setting(name: str, texts: Sequence[str | None], missing: Collection[str]) -> bool:
+    known = [text for text in texts if text is not None]
+    if len(known) < len(texts) or (name in missing and any(map(is_connection, known))):
+        return False
+    return is_setting_everywhere(name, known)
+
+
+def _is_shared(root: str) -> bool:
+    """Return whether `.env` is in git: then it has the defaults of all environments."""
+    repository = find_repository(root, os.environ)
+    path = os.path.join(os.path.abspath(root), PLAIN[0])
+    return repository is not None and bool(repository.tracked([path]))
 
 
 def _unreadable(file: str, error: OSError) -> SourceError:
@@ -152,18 +211,6 @@ def _unreadable(file: str, error: OSError) -> SourceError:
     if isinstance(error, PermissionError):
         return DeniedError(message, hint=f"run 'ls -l {file}' to see who may read it")
     return (UnavailableError if isinstance(error, TimeoutError) else DotenvError)(message)
-
-
-def _passed_over(root: str) -> list[str]:
-    """Return the files that look like `.env` files but are not treated as such."""
-    return [
-        file
-        for file in sorted(os.listdir(root))
-        if file.startswith(".env.")
-        and not is_dotenv_name(file)
-        and not file.endswith(_OTHER_ENDINGS)
-        and os.path.isfile(os.path.join(root, file))
-    ]
 
 
 def _mode(path: str) -> int:

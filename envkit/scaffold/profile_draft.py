@@ -1,9 +1,10 @@
 """Draft the text of a project's first profiles. Pure.
 
 A variable of a `.env` file becomes a lookup of its own name, `NAME = "{{ NAME }}"`, because
-profiles are committed and values are not. Variables that all environments have go to `base`,
-which the others extend. These are the variables of `.env.example`; without that file, those that
-all `.env` files have in common.
+profiles are committed and values are not. Settings are looked up too, so that the file stays the
+one place to change them, and are declared with `secret = false`. Variables that all environments
+have go to `base`, which the others extend. These are the variables of `.env.example`; without that
+file, those that all `.env` files have in common.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
 BASE = "base"
 ENVIRONMENTS = ("dev", "staging", "prod")
@@ -24,7 +25,9 @@ LOCAL = ".local"  # the suffix of a file that overrides an environment's file on
 # environments that read a plain .env, so that production never runs on a laptop's values
 OWN_MACHINE = ("dev", "development", "local")
 # endings after `.env.` that do not name an environment: keys, archives, copies
-_OTHER = ("local", "keys", "vault", "me", "bak", "backup", "old", "orig", "save", "tmp")
+_COPIES = ("bak", "backup", "old", "orig", "save", "tmp")
+_OTHER = ("local", "keys", "vault", "me", *_COPIES)
+COPIES = tuple(f".{ending}" for ending in _COPIES)
 
 
 class Lookup(NamedTuple):
@@ -68,26 +71,34 @@ def is_dotenv_name(file: str) -> bool:
     )
 
 
-def drafts(names: Sequence[str], found: Mapping[str, Sequence[str]]) -> dict[str, Draft]:
+def drafts(
+    names: Sequence[str],
+    found: Mapping[str, Sequence[str]],
+    *,
+    settings: Collection[str] = (),
+    shared: bool = False,
+) -> dict[str, Draft]:
     """Return the profiles of a project, `base` first.
 
     Args:
         names: the names of the environments.
         found: per `.env` file, the variables that it sets.
+        settings: the variables that are not secret.
+        shared: whether `.env` has the defaults of all environments, or values of this machine.
     """
     if not found:
         return _samples(names)
-    files = {name: _files(name, found) for name in names}
+    files = {name: _files(name, found, shared=shared) for name in names}
     sets = {name: _union(found.get(file, ()) for file in files[name]) for name in names}
     common = _union(found.get(file, ()) for file in EXAMPLES) or _shared(sets.values())
-    result = {BASE: Draft(_BASE + _table(f'{name} = "{{{{ {name} }}}}"' for name in common))}
+    result = {BASE: Draft(_BASE + _table(_line(name, settings) for name in common))}
     for name in names:
         own = [variable for variable in sets[name] if variable not in common]
         text = _head(name) + _where(name, files[name])
         if files[name] not in [(own,) for own in _own_files(name)]:
             text += f"\n[sources.dotenv]\npath = {_toml(files[name])}\n"
         if own:
-            text += "\n" + _table(f'{variable} = "{{{{ {variable} }}}}"' for variable in own)
+            text += "\n" + _table(_line(variable, settings) for variable in own)
         absent = tuple(variable for variable in common if variable not in sets[name])
         result[name] = Draft(text, Lookup(name, files[name], absent))
     return result
@@ -114,16 +125,37 @@ def _samples(names: Sequence[str]) -> dict[str, Draft]:
     return result
 
 
-def unused(found: Iterable[str], drafted: Iterable[str]) -> tuple[str, ...]:
-    """Return the `.env` files that none of the drafted environments reads.
+def missing_somewhere(
+    names: Iterable[str], found: Mapping[str, Sequence[str]], *, shared: bool = False
+) -> set[str]:
+    """Return the variables that the files of one of the environments do not set."""
+    sets = [
+        set(_union(found.get(file, ()) for file in _files(name, found, shared=shared)))
+        for name in names
+    ]
+    everywhere = set.intersection(*sets) if sets else set()
+    return set(_union(sets)) - everywhere
+
+
+def unused(found: Iterable[str], drafted: Iterable[str], *, shared: bool = False) -> dict[str, str]:
+    """Return the `.env` files that none of the drafted environments reads, each with the reason.
 
     Args:
         found: the names of the files.
         drafted: the names of the environments.
+        shared: as for `drafts`.
     """
-    files = list(found)
-    used = {file for name in drafted for file in _files(name, dict.fromkeys(files, ()))}
-    return tuple(file for file in files if file not in used and file not in EXAMPLES)
+    files, names = list(found), list(drafted)
+    used = {
+        file for name in names for file in _files(name, dict.fromkeys(files, ()), shared=shared)
+    }
+    return {
+        file: "it belongs to this machine, and there is no environment for it"
+        if file in PLAIN
+        else f"there is no environment {file.removeprefix('.env.').removesuffix(LOCAL)}"
+        for file in files
+        if file not in used and file not in EXAMPLES
+    }
 
 
 def _own_files(name: str) -> list[str]:
@@ -131,15 +163,18 @@ def _own_files(name: str) -> list[str]:
     return [f".env.{each}" for each in (name, ALIASES.get(name)) if each]
 
 
-def _files(name: str, found: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
+def _files(
+    name: str, found: Mapping[str, Sequence[str]], *, shared: bool = False
+) -> tuple[str, ...]:
     """Return the files that an environment reads; the last one wins.
 
     These are its own files. On a developer's machine, the plain files come first, which is the
-    order in which web frameworks read them.
+    order in which web frameworks read them. Elsewhere, only a shared `.env` does.
     """
     names = _own_files(name)
     own = next((file for file in names if file in found or file + LOCAL in found), names[0])
-    cascade = [*(PLAIN if name in OWN_MACHINE else ()), own, own + LOCAL]
+    plain = PLAIN if name in OWN_MACHINE else PLAIN[:1] if shared else ()
+    cascade = [*plain, own, own + LOCAL]
     return tuple(file for file in cascade if file in found) or (own,)
 
 
@@ -185,6 +220,15 @@ def _toml(texts: Sequence[str]) -> str:
     """Return a list in TOML, or its only item."""
     quoted = [f'"{text}"' for text in texts]
     return quoted[0] if len(quoted) == 1 else f"[{', '.join(quoted)}]"
+
+
+def _line(name: str, settings: Collection[str]) -> str:
+    value = f'"{{{{ {name} }}}}"'
+    return (
+        f"{name} = {{ value = {value}, secret = false }}"
+        if name in settings
+        else f"{name} = {value}"
+    )
 
 
 def _table(lines: Iterable[str]) -> str:

@@ -71,7 +71,7 @@ def complete(team, bin_folder, tmp_path, script):
 
 COMMANDS = (
     "exec get export list show diff check scan set unset edit promote history rollback rotate "
-    "audit env init doctor trust agent hook"
+    "audit env init import doctor trust agent hook"
 )
 # a typed line up to the cursor, and the completions for bash
 COMPLETIONS = [
@@ -87,7 +87,7 @@ COMPLETIONS = [
         ),
     ),
     ("envkit get --e", "--env"),
-    ("envkit env ", "init encrypt decrypt set edit keys rotate-key textconv hook"),
+    ("envkit env ", "init encrypt decrypt set edit keys rotate-key migrate textconv hook"),
     ("envkit env hook ", "install run"),
     ("envkit env set --env ", "broken dev staging"),
     ("envkit env set --env dev D", "DATABASE_URL"),

@@ -21,7 +21,7 @@ VECTORS = vectors("cli/help")
 ALL = (
     *("exec", "get", "export", "list", "show", "diff", "check", "scan"),
     *("set", "unset", "edit", "promote", "history", "rollback", "rotate", "audit"),
-    *("env", "init", "doctor", "trust", "agent", "hook"),
+    *("env", "init", "import", "doctor", "trust", "agent", "hook"),
 )
 
 

@@ -13,6 +13,7 @@ _OWN_STATUS = re.compile(r"^Exit status:? (.+)\.$", re.MULTILINE)
 _DEPENDENT = {
     "resolution-failed": "of the most urgent failure, in the order 3, 6, 5, 4",
     "promotion-refused": "of the most urgent failure, in the order 3, 6, 5, 4",
+    "import-refused": "of the most urgent failure, in the order 3, 6, 5, 4",
     "need-failed": "that of the variable that failed",
 }
 

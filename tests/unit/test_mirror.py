@@ -24,6 +24,7 @@ ELSEWHERE = {
     "encryption.errors": "unit/test_errors.py",
     "dotenv.settle": "unit/dotenv/test_recovery.py",
     "audit.session": "cli/test_audit.py",
+    "importing": "cli/test_import.py",
     "rotation.identity": "unit/rotation/test_engine.py",
     "checks.doctor": "cli/test_doctor.py",
     "checks.doctor_stores": "cli/test_doctor.py",
@@ -36,6 +37,7 @@ ELSEWHERE = {
     # real servers
     "integrations.boto3": "live/test_integration_boto3.py",
     "editing.preflight": "cli/test_file_kinds.py",
+    "editing.profile_change": "live/test_promote.py",
     "integrations.asyncpg": "live/test_pg_pools.py",
     "integrations.django": "live/test_pg_pools.py",
     "integrations.django_backend": "live/test_pg_pools.py",
@@ -82,6 +84,9 @@ ELSEWHERE = {
     "comparison.findings": "unit/comparison/test_compare.py",
     "sources.dotenv_whole": "unit/sources/test_dotenv.py",
     "profile.model": "unit/profile/test_loader.py",
+    "importing.readers.platforms": "unit/importing/readers/test_json_file.py",
+    "importing.readers.text": "unit/importing/readers/test_choose.py",
+    "importing.readers.yaml_nodes": "unit/importing/readers/test_yaml_file.py",
     "promotion": "unit/promotion/test_decide.py",
     "launch.shell_hook": "cli/test_hook.py",
     "trust.hooks": "cli/test_hook.py",
@@ -95,11 +100,13 @@ ELSEWHERE = {
     "rotation.step_context": "unit/rotation/test_engine.py",
     "rotation.steps": "unit/rotation/test_engine.py",
     "scaffold.profile_draft": "unit/scaffold/test_init_project.py",
+    "scaffold.unused_files": "cli/test_init.py",
 }
 # names alone: types, protocols, and what programs import instead of a longer path
 ONLY_NAMES = {
     *("check", "env_diff", "environment", "placeholder", "rotation.base", "sources.base"),
     *("code.found", "comparison.model", "comparison.side"),
+    *("importing.contents", "importing.errors", "importing.model"),
     *("resident.request", "resident.state"),
     *("rotation.protocols", "rotation.rotators.postgres.strategies", "sources.protocols"),
     *("testing.harness", "testing.observe", "testing.rotator_harness"),

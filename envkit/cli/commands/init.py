@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from envkit.scaffold.init_project import initialise
+from envkit.cli.changing.encryption import Encryption
+from envkit.cli.interaction.prompt import confirm, is_interactive
+from envkit.cli.output import printable
+from envkit.env_files.locate import DEFAULT_SECONDS, locate
+from envkit.scaffold.init_project import initialise, shared_files
 
 if TYPE_CHECKING:
     from envkit.scaffold.init_project import Initialised
@@ -27,6 +32,14 @@ def init(
             "has a .env.NAME]",
         ),
     ] = None,
+    encrypt: Annotated[
+        bool,
+        typer.Option(
+            "--encrypt",
+            help="Encrypt the files of environments, such as .env.prod, so that you can commit "
+            "them. [default: ask on a terminal]",
+        ),
+    ] = False,
 ) -> int:
     """Create profiles from your .env files. Does not overwrite files."""
     done = initialise(".", env or ())
@@ -36,20 +49,53 @@ def init(
         print(f"skipped '{name}': it already has a profile")
     if done.ignored:
         print(f"added to .gitignore: {', '.join(done.ignored)}")
+    _show_files(done)
+    _encrypt(done, wanted=encrypt)
+    if done.environments:
+        print("\nNext:")
+        print(f"  envkit exec --env {_runnable(done)} -- env")
+        print("  envkit doctor")
+    return 0
+
+
+def _encrypt(done: Initialised, *, wanted: bool) -> None:
+    """Encrypt the files that a team shares, if the person wants that."""
+    if not wanted and not is_interactive():
+        return
+    found = []
+    for name in filter(os.path.isfile, shared_files(done)):
+        file = locate((), name, profiles=None, environ=os.environ)
+        one = Encryption(file, os.environ, timeout_seconds=DEFAULT_SECONDS)
+        if one.tasks:
+            found.append(one)
+    if not found:
+        return
+    names = ", ".join(printable(one.file.name) for one in found)
+    print(flush=True)
+    if not confirm(f"Encrypt {names}, so that you can commit it?", yes=wanted):
+        return
+    for one in found:
+        one.begin(aloud=True)
+        one.finish(aloud=True)
+
+
+def _show_files(done: Initialised) -> None:
+    """Print which files each environment reads, which are not used, and what is no secret."""
     if done.lookups:
         print(
             "\nNo values were copied. The profiles name variables; the values stay in these files:"
         )
     for lookup in done.lookups:
         print(f"  {lookup.environment}: {_files(lookup)}")
+    if done.lookups and done.settings:
+        print(f"\nSettings, which are not masked: {', '.join(done.settings)}")
+    if done.without_plain:
+        names = ", ".join(done.without_plain)
+        print(f"\n.env is not in git, so it has values of this machine. Not read by: {names}")
     if done.unused:
-        print(f"\nUnused: {', '.join(done.unused)}")
-        print("To use one, add it to 'path' in [sources.dotenv] of a profile.")
-    if done.environments:
-        print("\nNext:")
-        print(f"  envkit exec --env {_runnable(done)} -- env")
-        print("  envkit doctor")
-    return 0
+        print("\nNot used; to use one, add it to 'path' in [sources.dotenv] of a profile:")
+    for file, why in done.unused.items():
+        print(f"  {printable(file)}: {why}")
 
 
 def _files(lookup: Lookup) -> str:

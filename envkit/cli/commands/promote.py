@@ -9,38 +9,30 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from envkit.audit.session import Access
-from envkit.cli.commands.set import in_version
+from envkit.cli.changing.applying import (
+    HEADERS,
+    Progress,
+    answer,
+    change_documents,
+    count_of,
+    refusal_documents,
+    row,
+)
 from envkit.cli.complete import environments, variables
 from envkit.cli.interaction.prompt import ask_reason, confirm
 from envkit.cli.options import timeout_seconds
-from envkit.cli.output import Cell, print_json, print_table, printable
+from envkit.cli.output import print_json, print_table, printable
 from envkit.cli.parameters import Except, Only, Profiles, Reason, Timeout
 from envkit.cli.rotated import rotations_of
-from envkit.cli.written import print_each
-from envkit.errors import PromotionError
-from envkit.promotion.model import ChangeAction, LeftKind
+from envkit.promotion.model import LeftKind
 from envkit.promotion.run import prepare_promotion, read
 
 if TYPE_CHECKING:
-    from envkit.promotion.model import Change, PromotionPlan
+    from envkit.promotion.model import PromotionPlan
     from envkit.promotion.run import Promotion
 
 EXAMPLE = "envkit promote staging prod --plan"
 
-_MASK = "********"
-_HEADERS = ("NAME", "CHANGE", "VALUE", "WHERE", "NOTE")
-_DONE = {
-    ChangeAction.ADD: "added {name} to {where}",
-    ChangeAction.CHANGE: "changed {name} in {where}",
-    ChangeAction.SET: "set {name} in {where}",
-    ChangeAction.REPLACE: "replaced {name} in {where}",
-}
-_STYLES = {
-    ChangeAction.ADD: "green",
-    ChangeAction.SET: "green",
-    ChangeAction.CHANGE: "yellow",
-    ChangeAction.REPLACE: "yellow",
-}
 _LEFT = {
     LeftKind.NEEDS_VALUE: "Set a value for {target}; each environment needs its own:",
     LeftKind.TO_NAME: "Copied only if you name them:",
@@ -124,12 +116,12 @@ def promote(  # noqa: PLR0917 - typer names them
         if not plan:
             access.allow(prepared.profiles, prepared.selected)
         promotion = read(prepared)
-        progress = _Progress(promotion)
+        progress = Progress(promotion)
         try:
             if format_ is Format.TEXT:
                 _show(promotion)
             if plan:
-                return _answer(promotion)
+                return answer(promotion)
             if not _agreed(promotion, yes=yes):
                 access.unchanged(prepared.selected)
                 if promotion.steps and format_ is Format.TEXT:
@@ -142,44 +134,6 @@ def promote(  # noqa: PLR0917 - typer names them
     return 0
 
 
-class _Progress:
-    """The changes made so far."""
-
-    def __init__(self, promotion: Promotion) -> None:
-        self.promotion = promotion
-        self.versions: dict[Change, str | None] = {}
-
-    def apply(self, access: Access, *, aloud: bool) -> None:
-        """Make the changes one after the other."""
-        try:
-            self.promotion.begin()
-            for step in self.promotion.steps:
-                names = [change.name for change in step.changes]
-                access.expect(names)
-                version = step.run()
-                self.versions.update(dict.fromkeys(step.changes, version))
-                for recorded in [[name] for name in names] if step.values else [names]:
-                    access.changed(recorded, version)
-                for change in step.changes if aloud else ():
-                    print(_DONE[change.action].format_map(change._asdict()) + in_version(version))
-            print_each(self.promotion.warnings)
-        except BaseException as error:
-            if not isinstance(error, PromotionError):  # its message already says so
-                self._print_unfinished()
-            raise
-
-    def _print_unfinished(self) -> None:
-        if not self.versions:
-            print("envkit: note: nothing was written", file=sys.stderr)
-            return
-        rest = [one.name for one in self.promotion.plan.changes if one not in self.versions]
-        print(
-            f"envkit: note: not done: {', '.join(dict.fromkeys(rest)) or 'nothing'}; run the same "
-            "command again to finish",
-            file=sys.stderr,
-        )
-
-
 def _agreed(promotion: Promotion, *, yes: bool) -> bool:
     """Return whether there are changes, and the person confirms them."""
     if promotion.error is not None:
@@ -188,26 +142,15 @@ def _agreed(promotion: Promotion, *, yes: bool) -> bool:
     if not changes:
         return False
     secrets = sum(change.value is None for change in changes)
-    copied = f", and copy {_count(secrets, 'secret')}" if secrets else ""
+    copied = f", and copy {count_of(secrets, 'secret')}" if secrets else ""
     return confirm(
-        f"Make {_count(len(changes), 'change')} to {promotion.plan.target}{copied}?", yes=yes
+        f"Make {count_of(len(changes), 'change')} to {promotion.plan.target}{copied}?", yes=yes
     )
-
-
-def _answer(promotion: Promotion) -> int:
-    """Return the exit status for a plan: 1 if there are changes, 0 otherwise.
-
-    Raises:
-        PromotionError: the changes cannot be made.
-    """
-    if promotion.error is not None:
-        raise promotion.error
-    return 1 if promotion.plan.changes else 0
 
 
 def _show(promotion: Promotion) -> None:
     plan = promotion.plan
-    print_table(_HEADERS, [_row(change) for change in plan.changes])
+    print_table(HEADERS, [row(change) for change in plan.changes])
     if not plan.changes and not promotion.refusals:
         print(f"nothing to promote from {plan.source} to {plan.target}")
     for kind, title in _LEFT.items():
@@ -228,9 +171,9 @@ def _show_differing(plan: PromotionPlan) -> None:
     secrets = sum(left.secret for left in differing)
     parts = []
     if secrets:
-        parts.append(_count(secrets, "secret"))
+        parts.append(count_of(secrets, "secret"))
     if len(differing) > secrets:
-        parts.append(_count(len(differing) - secrets, "other value"))
+        parts.append(count_of(len(differing) - secrets, "other value"))
     if parts:
         verb = "differs and was" if len(differing) == 1 else "differ and were"
         print(
@@ -239,45 +182,12 @@ def _show_differing(plan: PromotionPlan) -> None:
         )
 
 
-def _row(change: Change) -> list[str | Cell]:
-    value = _MASK if change.value is None else change.value
-    if change.before is not None:
-        value = f"{change.before} -> {value}"
-    return [
-        Cell(change.name, "bold"),
-        Cell(change.action, _STYLES[change.action]),
-        value,
-        change.where,
-        change.note,
-    ]
-
-
-def _document(promotion: Promotion, progress: _Progress) -> dict[str, Any]:
+def _document(promotion: Promotion, progress: Progress) -> dict[str, Any]:
     plan = promotion.plan
     return {
         "source": plan.source,
         "target": plan.target,
-        "changes": [
-            {
-                **change._asdict(),
-                "done": change in progress.versions,
-                "version": progress.versions.get(change),
-            }
-            for change in plan.changes
-        ],
+        "changes": change_documents(progress),
         "left": [left._asdict() for left in plan.left],
-        "refusals": [
-            {
-                "name": refusal.name,
-                "place": refusal.location,
-                "code": refusal.error.code,
-                "reason": refusal.error.message,
-                "hint": refusal.error.hint or "",
-            }
-            for refusal in promotion.refusals
-        ],
+        "refusals": refusal_documents(promotion),
     }
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"

@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING, NamedTuple
 from envkit._internal.suggestions import Meant, closest
 from envkit.cli.corrections.vocabulary import (
     ANY,
-    SIDES,
     SYNONYMS,
     Flag,
     below,
     declared,
     flag_of,
+    sides_of,
 )
 from envkit.cli.lazy_commands import LAZY
 from envkit.cli.options import COMMANDS
@@ -170,9 +170,9 @@ class _Correction:
         self.named_folder = next(iter(line.values("--profiles")), None)
         if path[-1] == "set" and line.alone and not self._leave_out_value(line):
             return None
-        sides = [line.values(side) for side in (*SIDES[::2], *SIDES[1::2])]
-        line.alone[:0] = [word for words in sides for word in words]
-        line.options[:] = [one for one in line.options if one[0] not in SIDES]
+        sides = sides_of(path)
+        line.alone[:0] = [word for side in sides for word in line.values(side)]
+        line.options[:] = [one for one in line.options if one[0] not in sides]
         if path == ["diff"]:
             self._complete_comparison(line)
         elif "--env" in flags:

@@ -35,7 +35,7 @@ _OPTION_SYNONYMS = {
     **dict.fromkeys(("--out", "--file", "--to"), "--output"),
     **dict.fromkeys(("--pure", "--clean", "--isolated"), "--pristine"),
 }
-SIDES = ("--from", "--to", "--source", "--target")  # options in other programs
+SIDES = ("--from", "--source", "--to", "--target")  # options in other programs
 GROUPS_OF_COMMANDS = ("env", "rotate", "audit")
 ANY = 1_000  # the number of positional words is not limited
 
@@ -90,9 +90,13 @@ def declared(path: Sequence[str]) -> tuple[dict[str, Flag], int]:
             room += parameter.nargs if parameter.nargs > 0 else ANY
     if path[0] == "diff":  # pretend that it takes environments like other commands
         flags |= {"--env": Flag(True), "-e": Flag(True)}
-    if path[0] in ("diff", "promote"):
-        flags |= dict.fromkeys(SIDES, Flag(True))
+    flags |= dict.fromkeys(sides_of(path), Flag(True))
     return flags, room
+
+
+def sides_of(path: Sequence[str]) -> tuple[str, ...]:
+    """Return the options of other programs that name what a command takes as two words."""
+    return SIDES if path[0] in ("diff", "promote") else ()
 
 
 def flag_of(word: str, flags: Mapping[str, Flag]) -> tuple[str | None, str, str]:

@@ -126,3 +126,24 @@ def test_a_source_that_cannot_be_opened_fails_only_its_variables(project):
     assert "NO_TOKEN" in lines[0]
     assert "[value-invalid, prod]" in lines[1]
     assert [line for line in found(offline=True) if "not-logged-in" in line] == []
+
+
+@pytest.mark.parametrize(
+    ("value", "secret"),
+    [
+        ("https://app:made-up@api.shop-example.io", True),
+        ("ghp_" + "a1B2" * 9, True),
+        ("https://api.example.org", False),
+    ],
+)
+def test_a_secret_that_is_declared_not_to_be_one_is_reported(store, value, secret):
+    store.put("a", {"url": value})
+    text = "API_URL = {{ value = '{{{{ store:a#url }}}}', secret = {} }}\n"
+    store.profile("prod", text.format("false"))
+    lines = store.lines("unmasked-secret")
+    assert [line.partition(" has")[0] for line in lines] == [
+        "profiles/prod.toml:4: API_URL"
+    ] * secret
+    assert "made-up" not in str(lines)
+    store.profile("prod", text.format("true"))
+    assert store.lines("unmasked-secret") == []

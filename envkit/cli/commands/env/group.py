@@ -14,6 +14,7 @@ from envkit.cli.commands.env import (
     hook,
     init,
     keys,
+    migrate,
     rotate_key,
     set,  # noqa: A004 - the command's name
     textconv,
@@ -31,6 +32,7 @@ _COMMANDS: dict[str, ModuleType] = {
     "edit": edit,
     "keys": keys,
     "rotate-key": rotate_key,
+    "migrate": migrate,
     "textconv": textconv,
 }
 

@@ -1,0 +1,1 @@
+"""What the commands share that plan changes, ask, and make them."""

@@ -1,0 +1,67 @@
+"""`envkit env migrate`: move the values of an environment's own files to a store."""
+
+from __future__ import annotations
+
+import os
+from typing import Annotated
+
+import typer
+
+from envkit.audit.session import Access
+from envkit.cli.changing.importing import Format, Formatted, Plan, Replace, Yes, carry_out
+from envkit.cli.interaction.prompt import ask_reason
+from envkit.cli.options import timeout_seconds
+from envkit.cli.parameters import OneEnv, Profiles, Reason, Timeout
+from envkit.cli.rotated import rotations_of
+from envkit.errors import UsageError
+from envkit.importing.model import Destination
+from envkit.importing.run import prepare_import
+from envkit.resolution.prepare import named
+
+ENCRYPTED = "encrypted"  # a destination of `envkit import`
+EXAMPLE = "envkit env migrate --env prod --to vault --plan"
+
+
+def migrate(
+    to: Annotated[
+        str,
+        typer.Option(
+            "--to",
+            metavar="SOURCE",
+            help="Where to write values: vault, aws, or another source of the profile.",
+            show_default=False,
+        ),
+    ],
+    env: OneEnv = None,
+    replace: Replace = False,
+    plan: Plan = False,
+    yes: Yes = False,
+    format_: Formatted = Format.TEXT,
+    reason: Reason = None,
+    timeout: Timeout = None,
+    profiles: Profiles = None,
+) -> int:
+    """Move values from .env files to a store."""
+    with Access("env migrate", reason=reason, ask=ask_reason) as access:
+        if len(env or ()) > 1:
+            raise UsageError(
+                "only one environment can be migrated at a time", hint="use --env once"
+            )
+        [name] = named(env or (), os.environ)
+        if to == ENCRYPTED:
+            raise UsageError(
+                "values in .env files are encrypted where they are",
+                hint=f"run: envkit env init --env {name}",
+            )
+        prepared = prepare_import(
+            name,
+            None,
+            Destination(to, named=True, replace=replace),
+            rotations=rotations_of,
+            profiles=profiles,
+            timeout_seconds=timeout_seconds(timeout),
+        )
+        done = carry_out(prepared, access, plan=plan, yes=yes, format_=format_)
+    if done.verified and done.planned.changes.plan.changes and format_ is Format.TEXT:
+        print("the .env files still have the values: delete them when no other program reads them")
+    return done.status
