@@ -27,7 +27,7 @@ from envkit.errors import InvalidValueError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from envkit.dotenv.parser import Piece
     from envkit.encryption.keys import PublicKey
@@ -298,18 +298,20 @@ def definitions(text: str, *, path: str) -> list[Definition]:
     return found
 
 
-def _pieces(text: str, *, path: str) -> Iterator[Piece]:
+def _pieces(text: str, *, path: str) -> list[Piece]:
     """Return the pieces of a text; a line break in a value is a newline, as in `parse`."""
-    pieces = split(text, path=path)
+    pieces = list(split(text, path=path))
     if "\r\n" not in text:
         return pieces
-    values = split(text.replace("\r\n", "\n"), path=path)
-    return (
+    values = list(split(text.replace("\r\n", "\n"), path=path))
+    if len(values) != len(pieces):  # there are other carriage returns
+        return pieces
+    return [
         piece._replace(value=other.value)
         if isinstance(piece, Definition) and isinstance(other, Definition)
         else piece
         for piece, other in zip(pieces, values, strict=True)
-    )
+    ]
 
 
 def _refuse_odd_lines(text: str, *, path: str) -> None:
@@ -327,17 +329,15 @@ def _changed(text: str, written: Callable[[Definition], str | None], *, path: st
     """
     newline = "\r\n" if "\r\n" in text else "\n"
     parts = []
+    # `replaced` needs the value as it is in the text
     for piece, raw in zip(_pieces(text, path=path), split(text, path=path), strict=True):
-        if isinstance(piece, str):
-            parts.append(piece)
-            continue
-        if isinstance(piece, OddLine) or not isinstance(raw, Definition):
-            if isinstance(piece, OddLine) and (piece.open or piece.unclear):
-                raise piece.error
-            parts.append(piece.source)
-            continue
-        new = written(piece)
-        parts.append(raw.source if new is None else replaced(raw, new.replace("\n", newline)))
+        if isinstance(piece, OddLine) and (piece.open or piece.unclear):
+            raise piece.error
+        new = written(piece) if isinstance(piece, Definition) else None
+        if new is not None and isinstance(raw, Definition):
+            parts.append(replaced(raw, new.replace("\n", newline)))
+        else:
+            parts.append(raw if isinstance(raw, str) else raw.source)
     mark = "\ufeff" if text.startswith("\ufeff") else ""
     return mark + "".join(parts)
 

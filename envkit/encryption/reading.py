@@ -153,5 +153,5 @@ def _valid(public_keys: Sequence[Definition]) -> list[PublicKey]:
 def _altered(definition: Definition, why: str) -> CiphertextError:
     return CiphertextError(
         f"{definition.place}: {definition.name} {why}",
-        hint=f"restore the line from git, or write the value again: envkit set {definition.name}",
+        hint=f"restore the line from git, or set {definition.name} again",
     )

@@ -15,7 +15,7 @@ import os
 import re
 
 from envkit._internal.file_lock import locked
-from envkit._internal.files import read_own, read_real
+from envkit._internal.files import read_own, read_real, real_path
 from envkit._internal.named_tuple import NamedTuple
 from envkit._internal.os_errors import reason_of
 from envkit._internal.paths import display_path
@@ -239,8 +239,9 @@ def write_keys(
     Raises:
         SourceError: the file cannot be read or written, or others can read it.
     """
-    path = decrypter.key_file
-    shown = display_path(path)
+    shown = display_path(decrypter.key_file)
+    folder, file_name = os.path.split(decrypter.key_file)
+    path = os.path.join(real_path(folder, decrypter.root), file_name)
     try:
         with locked(path, timeout_seconds=timeout_seconds, follow=False):
             file = read_key_file(path, decrypter.root)  # refuses one that others can read

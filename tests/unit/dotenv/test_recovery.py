@@ -191,3 +191,38 @@ def test_odd_lines_never_make_a_variable_missing(lines):
     text = "\n".join(["ZED=1", *lines, "LAST=1"]) + "\n"
     for name in ("ZED", "LAST"):
         assert outcome(text, name) is not None
+
+
+CONFLICT = "A=1\n<<<<<<< HEAD\nB=ours\n{base}=======\nB=theirs\n>>>>>>> feature/x\nC=3\n"
+
+
+@pytest.mark.parametrize("base", ["", "||||||| 1a2b3c4\nB=base\n"])
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+def test_an_unresolved_merge_conflict_is_one_error_and_stops_every_change(base, newline):
+    text = CONFLICT.format(base=base).replace("\n", newline)
+    file = parse(text, path=".env", expand=True, environ={})
+    assert [error.message for error in file.problems] == [".env:2: an unresolved merge conflict"]
+    for name in ("A", "B", "C", "NEW"):
+        assert str(outcome(text, name)).startswith(".env:2: an unresolved merge conflict")
+        for change in (
+            lambda name=name: set_value(text, name, "x", path=".env"),
+            lambda name=name: remove_value(text, name, path=".env"),
+        ):
+            with pytest.raises(DotenvError, match="an unresolved merge conflict"):
+                change()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "A='\n<<<<<<< HEAD\n'\n",
+        "A=<<<<<<<\n",
+        "# <<<<<<< HEAD\nA=1\n",
+        "A=1\n=====\n",
+        "A=1 # =======\n",
+    ],
+)
+def test_text_that_only_resembles_a_merge_conflict_is_none(text):
+    file = parse(text, path=".env", expand=True, environ={})
+    assert not [one for one in file.problems if "merge" in one.message]
+    assert file.entries["A"].value

@@ -106,6 +106,45 @@ def test_any_values_survive_encryption(wanted: dict[str, str]) -> None:
     assert {name: entry.value for name, entry in found.entries.items()} == wanted
 
 
+_LINES = [
+    "A=1",
+    "B='x\ny'",
+    'C="\\r"',
+    "D=${A}",
+    "export E= 'q' # c",
+    "# c",
+    "F",
+    "G='open",
+    "",
+    "\ufeff",
+    "H_PLAIN=1",
+    "I='encrypted:x'",
+    "<<<<<<< HEAD",
+]
+
+
+@settings(max_examples=150)
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(_LINES), st.sampled_from(["\n", "\r\n", "\r", "\n\n"])),
+        max_size=6,
+    )
+)
+def test_any_file_keeps_its_values_or_is_refused(lines: list[tuple[str, str]]) -> None:
+    text = "".join(line + end for line, end in lines)
+    try:
+        sealed, _ = encrypt_all(text, KEY, decrypter(), path=".env.prod")
+    except (DotenvError, UnreadableValueError, InvalidValueError):
+        return
+    before = parse(text, path="x", expand=True, environ={})
+    after = parse(sealed, path="x", expand=True, environ={}, decrypt=decrypter().value)
+    assert list(after.entries) == list(before.entries)
+    for name, entry in before.entries.items():
+        if name != "I":
+            assert after.entries[name].value == entry.value
+    assert not [one.name for one in variables(sealed, path="x") if one.exposed]
+
+
 def test_setting_one_variable_changes_one_line() -> None:
     before = dotenvx.FILE
     after = set_encrypted(before, "API_KEY", "new", KEY, path="x")

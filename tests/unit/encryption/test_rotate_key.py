@@ -22,7 +22,7 @@ from envkit.encryption.errors import (
 from envkit.encryption.keys import generate, parse_private_keys
 from envkit.encryption.rotate_key import RotatedKey, drop_old_keys, rotate_key
 from envkit.encryption.values import decrypt, encrypt
-from envkit.errors import DotenvError, EnvkitError
+from envkit.errors import DotenvError, EnvkitError, LinkRefusedError
 from envkit.profile.placeholder import Reference
 from envkit.secret import Secret
 from envkit.sources.dotenv import DotenvSource
@@ -144,6 +144,25 @@ def test_key_from_the_environment_is_saved_before_it_is_replaced(tmp_path: Path)
     rotate(tmp_path, {dotenvx.PRIVATE_NAME: digits})
     assert private_keys(tmp_path)[1:] == [digits]
     assert values(tmp_path) == dotenvx.EXPECTED
+
+
+def test_file_below_a_link_is_rotated(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    dotenvx.write_pair(tmp_path / "real")
+    (tmp_path / "link").symlink_to("real")
+    rotate(tmp_path / "link")
+    assert values(tmp_path / "link") == values(tmp_path / "real") == dotenvx.EXPECTED
+    assert drop(tmp_path / "link") == 1
+
+
+def test_key_file_that_is_a_link_is_not_replaced(tmp_path: Path) -> None:
+    dotenvx.write_pair(tmp_path)
+    (tmp_path / ".env.keys").rename(tmp_path / "keys")
+    (tmp_path / ".env.keys").symlink_to("keys")
+    before = contents(tmp_path)
+    with pytest.raises(LinkRefusedError):
+        rotate(tmp_path)
+    assert contents(tmp_path) == before
 
 
 def no_key(root: Path) -> None:

@@ -225,6 +225,20 @@ def test_the_unencrypted_address_of_the_user_is_used_with_a_warning(project):
     assert own_address_warning(profile, "env", {"VAULT_ADDR": "http://vault:8200"}) == ""
 
 
+def test_private_keys_outside_the_project_are_read_only_with_trust(sentences, project):
+    other = project.root.parent / "other"
+    other.mkdir()
+    (other / ".env.keys").write_text("")
+    (project.root / ".env.keys").symlink_to(other / ".env.keys")
+    away = os.path.realpath(project.root.parent)
+    keys = f"reads {away}/other/.env.keys, outside the project, as "
+    assert sentences('[variables]\nA = "{{ A }}"\n') == [f"{keys}.env.prod"]
+    assert sentences('[variables]\nA = "{{ dotenv:../other/.env#A }}"\n') == [
+        f"reads {away}/other/.env, outside the project, as ../other/.env",
+        f"{keys}../other/.env",
+    ]
+
+
 def test_a_file_is_outside_the_project_by_its_real_path(project):
     root = str(project.root)
     (project.root / "away").symlink_to(project.root.parent)
