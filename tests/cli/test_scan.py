@@ -76,7 +76,8 @@ def test_scan_sarif_has_a_result_for_each_finding(shop):
 
 def install_hook(shop):
     """Install the command of the hook for pre-commit."""
-    _, scan = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text(encoding="utf-8"))
+    hooks = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text(encoding="utf-8"))
+    [scan] = [hook for hook in hooks if hook["id"] == "envkit-scan"]
     command = scan["entry"].replace("envkit", f'"{sys.executable}" -m envkit', 1)
     hook = shop.root / ".git" / "hooks" / "pre-commit"
     hook.parent.mkdir(exist_ok=True)
