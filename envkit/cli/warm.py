@@ -157,6 +157,8 @@ def _answer(
     try:
         with _connected(first, mode) as agent:
             agent.ask(question, os.environb)
+            import envkit.launch.exec  # noqa: F401 - what follows is loaded while the agent works
+
             return agent.answer(timeout_seconds)
     except Unusable:
         raise
