@@ -455,6 +455,33 @@ def test_answers_are_audited_as_without_the_agent(dev, store, agent):
 
 
 @pytest.mark.usefixtures("trusted")
+@pytest.mark.parametrize(
+    "command", [("exec", "-e", "dev", "--", "true"), ("get", "X", "-e", "dev")]
+)
+def test_ctrl_c_is_audited_as_without_the_agent(dev, store, agent, command):
+    dev.logged()
+    agent.start()
+    store.gate.clear()
+    ends = []
+    for mode in ("off", "require"):
+        reads = len(store.reads)
+        env = {"ENVKIT_AGENT": mode, "ENVKIT_REASON": "deploy"}
+        process = started(dev, *command, env=env, stderr=PIPE)
+        while len(store.reads) == reads:
+            time.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        ends.append((process.communicate(), process.returncode, process.pid))
+    assert ends[0][:2] == ends[1][:2] == ((None, b""), 130)
+    cold, warm = dev.records()
+    assert (cold["pid"], warm["pid"]) == (ends[0][2], ends[1][2])
+    for record in (cold, warm):
+        for varying in ("time", "pid", "seq", "previous", "hash"):
+            del record[varying]
+    assert cold == warm
+    assert (cold["outcome"], cold["names"], cold["reason"]) == ("interrupted", ["X"], "deploy")
+
+
+@pytest.mark.usefixtures("trusted")
 def test_100_clients_at_once_cost_one_read_and_a_slow_store_delays_no_other_client(
     dev, store, agent
 ):
