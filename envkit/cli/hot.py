@@ -54,7 +54,11 @@ def interrupted(command: str, given: Arguments) -> int:
 
     deadline = Deadline(given.timeout_seconds)
     names = given.rest[:1] if command == "get" else ()
-    return end(command, given.one("reason"), lambda: _prepare(given, deadline, names=names))
+    return end(
+        command,
+        given.one("reason"),
+        lambda: _prepare(given, deadline, names=names, locating=True),
+    )
 
 
 def asks_for_help(command: str, arguments: Sequence[str]) -> bool:

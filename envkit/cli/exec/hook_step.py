@@ -184,7 +184,9 @@ def _record_interrupt(folder: str, name: str) -> None:
 
     def prepare_() -> list[PreparedProfile]:
         deadline = Deadline(TIMEOUT_SECONDS)
-        return prepare([name], profiles=folder, environ=os.environ, deadline=deadline)
+        return prepare(
+            [name], profiles=folder, environ=os.environ, deadline=deadline, locating=True
+        )
 
     end("hook", None, prepare_)
 

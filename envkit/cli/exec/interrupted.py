@@ -22,7 +22,7 @@ def end(command: str, reason: str | None, prepare: Callable[[], Sequence[Prepare
     Args:
         command: for the audit log.
         reason: for the audit log; default: `ENVKIT_REASON`.
-        prepare: returns what the command would have read.
+        prepare: returns what the command would have read; it asks no store for that.
     """
 
     def interrupt() -> NoReturn:
