@@ -386,6 +386,18 @@ def test_a_store_that_fails_is_asked_again_by_the_client_only(dev, store, agent)
 
 
 @pytest.mark.usefixtures("trusted")
+def test_a_store_that_is_too_slow_is_reported_as_without_the_agent(dev, store, agent):
+    dev.logged()
+    agent.start()
+    store.gate.clear()
+    command = ("exec", "-e", "dev", "--timeout", "0.5", "--", "true")
+    ends = [dev.run(*command, env={"ENVKIT_AGENT": mode}) for mode in ("off", "require")]
+    assert ends[0].stderr == ends[1].stderr
+    assert [end.returncode for end in ends] == [5, 5]
+    assert [record["outcome"] for record in dev.records()] == ["store-unavailable"] * 2
+
+
+@pytest.mark.usefixtures("trusted")
 @pytest.mark.parametrize("path", ["token", "./token", "{root}/token"])
 def test_a_changed_token_file_is_noticed_however_its_path_is_written(dev, store, agent, path):
     del dev.environ["VAULT_TOKEN"]
