@@ -7,7 +7,6 @@ Python's UTF-8 mode.
 
 from __future__ import annotations
 
-import gc
 import os
 import sys
 
@@ -26,7 +25,6 @@ def main() -> None:
 
         take_out(os.environ)
     if arguments and arguments[0] in HOT:
-        gc.disable()  # saves a tenth of the run time; the process ends before there is garbage
         spent_seconds = 0.0
         mode = _agent_mode()
         if mode != "off":
@@ -36,6 +34,9 @@ def main() -> None:
             if outcome.status is not None:
                 sys.exit(outcome.status)
             spent_seconds = outcome.spent_seconds
+        import gc
+
+        gc.disable()  # saves a tenth of the run time; the process ends before there is garbage
         from envkit.cli.hot import asks_for_help, run
 
         if not asks_for_help(arguments[0], arguments[1:]):

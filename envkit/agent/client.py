@@ -114,7 +114,9 @@ class Connection:
                     return read_answer(items)
                 except WireError as error:
                     raise Unusable(f"the agent's answer makes no sense: {error}") from None
-            if kind == WAIT and monotonic() - began < (timeout_seconds or _default_timeout()):
+            if kind == WAIT:
+                if monotonic() - began >= (timeout_seconds or _default_timeout()):
+                    raise Unusable("the agent still waits for a store", declined=True)
                 self.patient()
             elif kind == NEED and asked < ROUNDS:
                 asked += 1

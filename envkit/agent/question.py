@@ -96,10 +96,12 @@ def read_pairs(items: Sequence[bytes]) -> dict[bytes, bytes]:
     """Return variables from names and values, alternately.
 
     Raises:
-        WireError: the last one has no value.
+        WireError: the last one has no value, or one could not be in an environment.
     """
     if len(items) % 2:
         raise WireError("a variable has no value")
+    if any(b"\0" in item for item in items):
+        raise WireError("not a variable")
     return dict(zip(items[::2], items[1::2], strict=True))
 
 

@@ -48,6 +48,19 @@ def run(command: str, arguments: Sequence[str], *, spent_seconds: float = 0.0) -
     return status
 
 
+def interrupted(command: str, given: Arguments) -> int:
+    """End a command as Ctrl-C does while it reads, and return the exit status."""
+    from envkit.cli.exec.interrupted import end
+
+    deadline = Deadline(given.timeout_seconds)
+    names = given.rest[:1] if command == "get" else ()
+    return end(
+        command,
+        given.one("reason"),
+        lambda: _prepare(given, deadline, names=names, locating=True),
+    )
+
+
 def asks_for_help(command: str, arguments: Sequence[str]) -> bool:
     """Return whether `--help` is meant for envkit and not for the app."""
     options = {flag: o for o in COMMANDS[command].options for flag in o.flags}

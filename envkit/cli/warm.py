@@ -69,27 +69,39 @@ def run(command: str, arguments: Sequence[str], mode: str) -> Outcome:
     given, asked = question
     status: int | None = None
     try:
-        status = _finish(command, arguments, given, _answer(first, *asked, mode))
+        answer = _answer(first, *asked, mode)
     except Unusable as reason:
         if mode == REQUIRE and not reason.declined:
             status = _report(_unusable(reason), command, arguments)
     except KeyboardInterrupt:
-        status = INTERRUPTED
+        from envkit.cli.hot import interrupted
+
+        status = interrupted(command, given)
+    else:
+        status = _finish(command, arguments, given, answer)
     return Outcome(status, monotonic() - began)
 
 
-def answer_for_hook(profiles: str, environment: str, timeout_seconds: float) -> Answer:
+def answer_for_hook(profiles: str, environment: str, timeout_seconds: float, mode: str) -> Answer:
     """Return what the shell hook loads, once it is recorded.
 
     Raises:
         Unusable: the agent has no answer.
-        UsageError: `ENVKIT_AUDIT` does not name a log.
+        AgentError: the mode requires the agent, which cannot be used.
+        UsageError: `ENVKIT_AUDIT` does not name a log, or it is not a mode.
     """
+    if mode not in (AUTO, REQUIRE):
+        raise _wrong_mode(mode)
     first = _First()
     folder = os.path.dirname(profiles)
     last = ("hook", _reason() or "", str(timeout_seconds))
     items = question_items(__version__, folder, ((profiles,), (environment,), *[()] * 4), *last)
-    answer = _answer(first, items, timeout_seconds, AUTO)
+    try:
+        answer = _answer(first, items, timeout_seconds, mode)
+    except Unusable as reason:
+        if mode == REQUIRE and not reason.declined:
+            raise _unusable(reason) from None
+        raise
     if answer.unrecorded:
         _record("hook", answer, _reason())
     return answer
@@ -157,6 +169,8 @@ def _answer(
     try:
         with _connected(first, mode) as agent:
             agent.ask(question, os.environb)
+            import envkit.launch.exec  # noqa: F401 - what follows is loaded while the agent works
+
             return agent.answer(timeout_seconds)
     except Unusable:
         raise
@@ -191,6 +205,8 @@ def _finish(command: str, arguments: Sequence[str], given: Arguments, answer: An
         if answer.unrecorded:
             _record(command, answer, _reason(given.one("reason")))
         return _FINISH[command](given, answer)
+    except KeyboardInterrupt:
+        return INTERRUPTED
     except Exception as error:  # noqa: BLE001 - `guarded` reports each kind of error
         return _report(error, command, arguments)
 

@@ -1,11 +1,15 @@
 """`envkit hook`: a shell loads and unloads the environment of a project that its user allowed."""
 
+import contextlib
 import json
 import os
+import signal
+import socket
 import subprocess
 import sys
 import time
 from pathlib import Path
+from subprocess import PIPE
 
 import pytest
 from hypothesis import given
@@ -13,7 +17,7 @@ from hypothesis import strategies as st
 
 from envkit.launch.shell_hook import SHELLS, Loaded, decoded, encoded
 from envkit.trust.hooks import HookStore
-from support.process import program, run_python
+from support.process import program, run_python, started
 from support.supervised import wait_until
 from support.terminal_session import CTRL_C, PROMPT, TerminalSession
 
@@ -368,6 +372,67 @@ def test_the_agent_answers_the_hook_with_the_same_code_and_record(shop, agent):
     assert len({json.dumps([record["names"], record["profiles"]]) for record in records}) == 1
     (shop.root / "profiles").rename(shop.root / "gone")
     assert "KEY" not in step(shop, ENVKIT_AGENT="auto")
+
+
+@pytest.fixture
+def slow(shop, agent):
+    """A source that answers nothing; the agent runs."""
+    allowed(shop)
+    shop.environ.update(agent.environ)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(30)
+        address = f"http://127.0.0.1:{server.getsockname()[1]}"
+        source = f'[sources.vault]\naddress = "{address}"\nmount = "secret"\n'
+        shop.environ.update(ENVKIT_TRUST="1", VAULT_TOKEN="t")
+        shop.profile("dev.toml", source + '[variables]\nKEY = "{{ vault:app#x }}"\n')
+        agent.start()
+        yield server
+
+
+def test_ctrl_c_ends_a_read_of_the_agent_for_the_hook_with_a_record(shop, slow):
+    step_ = ("hook", "bash", "--step", str(os.getpid()))
+    process = started(shop, *step_, stdout=PIPE, stderr=PIPE, env={"ENVKIT_AGENT": "auto"})
+    with slow.accept()[0]:
+        process.send_signal(signal.SIGINT)
+        assert (process.communicate(), process.returncode) == ((b"", b""), 130)
+    (record,) = shop.records()
+    assert (record["command"], record["outcome"]) == ("hook", "interrupted")
+    assert (record["pid"], record["names"]) == (process.pid, ["KEY"])
+
+
+def test_the_hook_does_not_wait_again_for_a_store_that_the_agent_has_waited_for(shop, slow):
+    code = (
+        "import sys; from envkit.cli.exec import hook_step; hook_step.TIMEOUT_SECONDS = 0.5\n"
+        "sys.exit(hook_step.run('bash', 1, 'auto', load=True))"
+    )
+    done = run_python(code, options=["-I"], cwd=shop.root, env={**os.environ, **shop.environ})
+    assert done.stderr.startswith("envkit: warning: no environment is loaded: "), done.stderr
+    slow.settimeout(0)
+    reads = 0
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            slow.accept()[0].close()
+            reads += 1
+    assert reads <= 1, "that of the agent"
+
+
+@pytest.mark.parametrize(
+    ("mode", "said"),
+    [
+        ("require", "the agent cannot be used: other users may write in"),
+        ("yes", "ENVKIT_AGENT is 'yes', which is not a mode"),
+    ],
+)
+def test_the_hook_loads_nothing_if_it_may_not_do_without_the_agent(
+    shop, agent, runtime, mode, said
+):
+    allowed(shop)
+    shop.environ.update(agent.environ)
+    os.chmod(runtime, 0o777)
+    done = shop.run("hook", "bash", "--step", str(os.getpid()), env={"ENVKIT_AGENT": mode})
+    assert (done.returncode, said in done.stderr) == (0, True), done.stderr
+    assert "KEY" not in done.stdout
+    assert "KEY" in step(shop, ENVKIT_AGENT="auto")
 
 
 @pytest.mark.parametrize(

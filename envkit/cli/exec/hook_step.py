@@ -23,10 +23,14 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from envkit._internal.clock import Deadline
+    from envkit.resolution.prepare import PreparedProfile
+
     # of the folder of profiles, an environment, and files to which to add those that it is made of
     Resolve = Callable[[str, str, list[str]], dict[str, Secret]]
 
 TIMEOUT_SECONDS = 5.0  # a prompt waits for it
+INTERRUPTED = 130
 STAMPS = "hook"  # a folder of envkit's state with an empty file for each shell
 EARLIER_NS = 50_000_000  # the clock of files is coarser than this
 
@@ -40,10 +44,17 @@ def run(shell: str, pid: int, mode: str, *, load: bool) -> int:
         load: whether to load, or only to unload.
         mode: the value of `ENVKIT_AGENT`, or what the user's configuration says.
     """
+    began = time.monotonic()
     if mode != "off" and shell in SHELLS:
         before = dict(os.environ)
+
+        def from_agent(folder: str, name: str, files: list[str]) -> dict[str, Secret]:
+            return _from_agent(folder, name, files, mode)
+
         try:
-            _write(_step(shell, pid, _from_agent, load=load))
+            _write(_step(shell, pid, from_agent, load=load))
+        except KeyboardInterrupt:
+            return INTERRUPTED
         except Exception:  # noqa: BLE001 - it is done again without the agent
             os.environ.clear()
             os.environ.update(before)
@@ -51,7 +62,8 @@ def run(shell: str, pid: int, mode: str, *, load: bool) -> int:
             return 0
     from envkit.cli.boundary import guarded
 
-    return guarded(lambda: write(shell, pid, load=load))
+    spent_seconds = time.monotonic() - began
+    return guarded(lambda: write(shell, pid, load=load, spent_seconds=spent_seconds))
 
 
 def check_shell(shell: str) -> None:
@@ -66,13 +78,27 @@ def check_shell(shell: str) -> None:
         raise UsageError(f"envkit has no hook for '{shell}'", hint=did_you_mean(shell, SHELLS))
 
 
-def write(shell: str, pid: int, *, load: bool) -> int:
-    """Print the code that the shell evaluates, without the agent."""
+def write(shell: str, pid: int, *, load: bool, spent_seconds: float = 0.0) -> int:
+    """Print the code that the shell evaluates, without the agent.
+
+    Args:
+        shell: one of SHELLS.
+        pid: of the shell.
+        load: whether to load, or only to unload.
+        spent_seconds: what the agent has taken of the timeout.
+    """
+    from envkit._internal.clock import Deadline
     from envkit.sources.registry import never_ask
 
     check_shell(shell)
     never_ask()
-    _write(_step(shell, pid, _read, load=load))
+    deadline = Deadline(TIMEOUT_SECONDS)
+    deadline.spend(spent_seconds)
+
+    def read(folder: str, name: str, files: list[str]) -> dict[str, Secret]:
+        return _read(folder, name, files, deadline)
+
+    _write(_step(shell, pid, read, load=load))
     return 0
 
 
@@ -131,27 +157,45 @@ def _allowed_here(store: HookStore) -> tuple[str, str] | None:
     return None if name is None else (folder, name)
 
 
-def _from_agent(folder: str, name: str, files: list[str]) -> dict[str, Secret]:
+def _from_agent(folder: str, name: str, files: list[str], mode: str) -> dict[str, Secret]:
     """Return what a shell gets, with an answer of the agent.
 
     Raises:
         Unusable: there is no answer.
+        AgentError: the mode requires one.
     """
     from envkit.cli import warm
 
-    answer = warm.answer_for_hook(folder, name, TIMEOUT_SECONDS)
+    try:
+        answer = warm.answer_for_hook(folder, name, TIMEOUT_SECONDS, mode)
+    except KeyboardInterrupt:
+        _record_interrupt(folder, name)
+        raise
     files += [os.path.join(folder, name + form) for form in FORMS]
     files += map(os.fsdecode, answer.files)
     pairs = zip(answer.names, answer.values, strict=True)
     return {key.decode(): Secret.from_bytes(value) for key, value in pairs}
 
 
-def _read(folder: str, name: str, files: list[str]) -> dict[str, Secret]:
+def _record_interrupt(folder: str, name: str) -> None:
+    from envkit._internal.clock import Deadline
+    from envkit.cli.exec.interrupted import end
+    from envkit.resolution.prepare import prepare
+
+    def prepare_() -> list[PreparedProfile]:
+        deadline = Deadline(TIMEOUT_SECONDS)
+        return prepare(
+            [name], profiles=folder, environ=os.environ, deadline=deadline, locating=True
+        )
+
+    end("hook", None, prepare_)
+
+
+def _read(folder: str, name: str, files: list[str], deadline: Deadline) -> dict[str, Secret]:
     """Return what a shell gets, without the agent; add the files also if that fails.
 
     Variables that an app gets as files are left out.
     """
-    from envkit._internal.clock import Deadline
     from envkit.audit.session import Access
     from envkit.launch.loaders import loading_variables
     from envkit.resolution.prepare import prepare
@@ -160,7 +204,6 @@ def _read(folder: str, name: str, files: list[str]) -> dict[str, Secret]:
 
     profiles = [folder, *_entries(folder)]
     files += profiles  # until it can be loaded, the profile may be made of any of them
-    deadline = Deadline(TIMEOUT_SECONDS)
     with Access("hook") as access:
         prepared = prepare([name], profiles=folder, environ=os.environ, deadline=deadline)
         files[-len(profiles) :] = [os.path.join(folder, name + form) for form in FORMS]

@@ -38,9 +38,17 @@ def test_the_log_is_in_the_home_of_the_client(tmp_path):
         ({b"ENVKIT_AUDIT": b"syslog", b"HOME": b"/nowhere"}, USED),
         ({b"ENVKIT_AUDIT": b"wrong", b"HOME": b"/nowhere"}, USED),
         ({b"ENVKIT_AUDIT": b"/dev/null/x", b"HOME": b"/nowhere"}, USED),
+        ({b"ENVKIT_AUDIT": b"/x\0y", b"HOME": b"/nowhere"}, USED),
+        ({b"ENVKIT_AUDIT": b"/no" * 1300, b"HOME": b"/nowhere"}, USED),
+        ({b"ENVKIT_AUDIT": b"/proc/self/cwd/audit.jsonl", b"HOME": b"/nowhere"}, USED),
         ({}, USED),
+        ({b"HOME": b""}, USED),
+        ({b"HOME": b"nowhere"}, USED),
     ],
-    ids=["off", "syslog", "no destination", "no file", "no home"],
+    ids=[
+        *("off", "syslog", "no destination", "no file", "no path", "a long path"),
+        *("a file of one process", "no home", "an empty home", "a relative home"),
+    ],
 )
 def test_what_the_agent_cannot_record_is_left_to_the_client(variables, left):
     assert unrecorded(QUESTION, variables, 1, USED) == left

@@ -57,11 +57,12 @@ ASKING = wire.frame(wire.ASK, [*QUESTION.items(), b""])
         wire.frame(wire.ASK, [b"nonsense"]),
         wire.frame(wire.ASK),
         wire.frame(wire.ASK, [*QUESTION.items(), wire.pack([b"A"])]),
+        wire.frame(wire.ASK, [*QUESTION.items(), wire.pack([b"ENVKIT_AUDIT", b"/a\0b"])]),
         wire.frame(wire.VARIABLES, [b"A", b"b"]),
         wire.frame(wire.ANSWER, [b""] * 5),
         os.urandom(1 << 16),
     ],
-    ids=range(11),
+    ids=range(12),
 )
 def test_a_client_that_sends_nonsense_is_disconnected(connect, path, data):
     one = connect()
