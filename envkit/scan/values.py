@@ -11,8 +11,8 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from envkit.comparison.reuse import MIN_CHARACTERS, PLAIN_TYPES
+from envkit.detection.ordinary_values import is_common, is_ordinary
 from envkit.detection.secret_literal import random_looking
-from envkit.detection.setting_values import is_common, is_setting
 from envkit.detection.value_parts import credentials_of
 from envkit.scan.forms import Form, forms_of
 from envkit.scan.search import SHORTEST
@@ -182,7 +182,7 @@ def _parts(text: str, names: Sequence[str]) -> Iterator[tuple[str, Sequence[str]
 
 
 def _reason(names: Sequence[str], text: str, *, explicit: bool) -> Skipped | None:
-    if text and not explicit and all(is_setting(name, text) for name in names):
+    if text and not explicit and all(is_ordinary(name, text) for name in names):
         return Skipped.SETTING
     if len(text) < MIN_CHARACTERS:
         return Skipped.SHORT
