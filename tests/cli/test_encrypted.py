@@ -336,3 +336,19 @@ class TestErrors:
         said = world.run("get", "API_KEY", "--env", "prod", status=3, ENVKIT_DEBUG="1")
         assert ".env.keys:1: DOTENV_PRIVATE_KEY_PROD is not a private key" in said
         assert digits[:16] not in said
+
+
+def test_new_variable_goes_to_the_file_of_the_team_and_is_encrypted(project: Project) -> None:
+    world = World(project, "encrypted")
+    project.profile(
+        "prod.toml", f'[sources.dotenv]\npath = [".env.prod", ".env.prod.local"]\n{PROFILE}'
+    )
+    own = project.dotenv("prod.local", "MINE=1\n")
+    world.run("set", "NEW", "--env", "prod", text=NEW)
+    assert own.read_text() == "MINE=1\n"
+    written = dotenvx.written((project.root / ".env.prod").read_text())
+    assert is_encrypted(written["NEW"])
+    assert world.value("NEW") == NEW
+    own.write_text("MINE=1\nNEW=2\n")
+    world.run("set", "NEW", "--env", "prod", text="3")
+    assert "NEW=3" in own.read_text().replace("'", "")
