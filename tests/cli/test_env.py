@@ -629,8 +629,8 @@ def test_the_hook_refuses_a_value_of_an_encrypted_file_in_another_file(encrypted
     assert done.returncode == 1
     assert done.stderr == (
         "envkit: error: app.py:2: contains the value of DB_PASSWORD [leaked-value, prod]\n"
-        "envkit: hint: remove the value; if it was pushed, replace it: add --rotate, or run "
-        "'envkit set'\n"
+        "envkit: hint: remove the value and stage the file again, or accept it in "
+        ".envkit-ignore\n"
     )
     (encrypted.root / ".envkit-ignore").write_text("app.py leaked-value  # made up\n")
     assert commit(encrypted).returncode == 0

@@ -64,6 +64,8 @@ def hint(code: FindingCode, scope: Scope, what: str = "") -> str:
         )
     if code is FindingCode.TOKEN:
         return "revoke the token and remove it; if it is made up, accept it in .envkit-ignore"
+    if scope is Scope.STAGED:
+        return "remove the value and stage the file again, or accept it in .envkit-ignore"
     if scope is Scope.HISTORY:
         return "git keeps the value, so replace it: add --rotate, or run 'envkit set'"
     return "remove the value; if it was pushed, replace it: add --rotate, or run 'envkit set'"
