@@ -133,6 +133,7 @@ cat profiles/staging.toml
 
 say "With --watch, envkit starts the app again when a value has changed:"
 printf '$ envkit exec --env staging --watch --debounce 1 -- python3 worker.py &\n'
+: > output
 envkit exec --env staging --watch --debounce 1 -- python3 worker.py > output &
 app=$!
 starts 1

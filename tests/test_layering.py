@@ -58,8 +58,8 @@ ALLOWED = {
     "scan": (
         "_internal checks comparison detection errors profile resolution rotation secret sources"
     ),
-    "scaffold": "_internal detection dotenv errors profile",
-    "git": "_internal dotenv encryption errors scaffold",
+    "git": "_internal detection dotenv encryption errors",
+    "scaffold": "_internal detection dotenv errors git profile",
     "env_files": (
         "_internal dotenv editing encryption errors git profile rotation_state secret sources"
     ),

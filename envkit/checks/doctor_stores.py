@@ -11,6 +11,8 @@ from typing import NamedTuple
 
 from envkit._internal.paths import display_path
 from envkit.checks.dotenv_text import of_store
+from envkit.encryption.at_hand import PrivateKeyState, at_hand
+from envkit.encryption.reading import missing, wrong
 from envkit.errors import (
     EnvkitError,
     LinkRefusedError,
@@ -20,6 +22,7 @@ from envkit.errors import (
 from envkit.profile.placeholder import Literal
 from envkit.resolution.evaluate import how_to_set
 from envkit.sources.dotenv import DotenvSource
+from envkit.sources.dotenv_encrypted import encrypted_files
 from envkit.sources.model import Absent, Reading
 from envkit.sources.protocols import Probe, ReadCheck, WriteCheck
 
@@ -108,11 +111,36 @@ def examine_store(source: Source, planned: Plan, source_type: str) -> Examined:
             files = dict.fromkeys(path for ref in references for path in source.files(ref))
             found_in = (problem for path in files for problem in of_store(path, source.root))
             checks += warnings_of(found_in, **place)
+            checks += _keys(source, references, failures.values(), place)
         checks += _hard_to_write(source, references, place) if not failures else []
     checks += [
         Check(CheckStatus.WARNING, warning, **place) for warning in getattr(source, "warnings", ())
     ]
     return Examined(checks, outcomes)
+
+
+def _keys(
+    source: DotenvSource,
+    references: Sequence[Reference],
+    failures: Iterable[EnvkitError],
+    place: Mapping[str, str],
+) -> Iterator[Check]:
+    """Report where the private keys of encrypted files are, unless values have that failure."""
+    reported = [failure.message for failure in failures]
+    for name, public_keys, decrypter in encrypted_files(source, references):
+        try:
+            found = at_hand(decrypter, public_keys)
+        except EnvkitError as error:
+            failure = error
+        else:
+            if found.state is PrivateKeyState.FOUND:
+                message = f"{name} is encrypted; its private key is in {found.place}"
+                yield Check(CheckStatus.OK, message, **place)
+                continue
+            word = missing if found.state is PrivateKeyState.MISSING else wrong
+            failure = word(name, decrypter.lookup(public_keys))
+        if failure.message not in reported:
+            yield Check(CheckStatus.WARNING, failure.message, **place, hint=failure.hint or "")
 
 
 def _probe(source: Probe, name: str, planned: Plan, client: str) -> Iterator[Check]:

@@ -36,10 +36,10 @@ _SETTING_WORDS = """
 """
 # words of names whose values are secrets, or could be
 _DOUBTFUL_WORDS = """
-    ACCESS API APIKEY AUTH CERT CERTIFICATE CODE COOKIE CREDENTIAL CREDENTIALS CSRF DSN ENCRYPTION
-    HASH HMAC JWT KEY KEYS LICENSE MASTER OTP PASS PASSPHRASE PASSWD PASSWORD PASSWORDS PAT PEM
-    PEPPER PIN PRIVATE PWD PW SALT SECRET SECRETS SEED SESSION SIG SIGNATURE SIGNING TOKEN TOKENS
-    TOTP WEBHOOK WEBHOOKS
+    ACCESS API APIKEY AUTH CERT CERTIFICATE CODE COOKIE CREDENTIAL CREDENTIALS CREDS CSRF DSN
+    ENCRYPTION HASH HMAC JWT KEY KEYS LICENCE LICENSE LOGIN MASTER OTP PASS PASSPHRASE PASSWD
+    PASSWORD PASSWORDS PAT PEM PEPPER PIN PRIVATE PWD PW SALT SECRET SECRETS SEED SESSION SIG
+    SIGNATURE SIGNING TOKEN TOKENS TOTP WEBHOOK WEBHOOKS
 """
 _SETTINGS, _DOUBTFUL = frozenset(_SETTING_WORDS.split()), frozenset(_DOUBTFUL_WORDS.split())
 _DOUBTFUL_PARTS = re.compile("PASS|SECRET|TOKEN|APIKEY|CREDENTIAL|PRIVATE")  # `PGPASSWORD`
@@ -67,10 +67,10 @@ def is_setting(name: str, text: str) -> bool:
     if _is_opaque(text):
         return False
     if is_browser_name(normal(name)):
-        return not _is_doubtful(words[-1:])
+        return not is_doubtful(words[-1:])
     if words[-1] in _SETTINGS:
         return _CAPABILITIES.isdisjoint(words)
-    return bool(text) and not _is_doubtful(words) and _has_form_of_a_setting(text)
+    return bool(text) and not is_doubtful(words) and _has_form_of_a_setting(text)
 
 
 def is_setting_everywhere(name: str, texts: Iterable[str]) -> bool:
@@ -88,7 +88,7 @@ def is_connection(text: str) -> bool:
     return bool(separator) and scheme.lower() not in _OPEN_SCHEMES
 
 
-def _is_doubtful(words: Iterable[str]) -> bool:
+def is_doubtful(words: Iterable[str]) -> bool:
     """Return whether one of the words may be in the name of a secret."""
     return any(word in _DOUBTFUL or _DOUBTFUL_PARTS.search(word) for word in words)
 

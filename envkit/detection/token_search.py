@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from envkit.detection.token_shapes import SHAPES, is_made_up_token
+from envkit.detection.token_shapes import DOTENV_KEY, SHAPES, is_made_up_token
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ CONTEXT = 64  # bytes before the fixed text of a token that may belong to it
 FIXED = {
     "a private key": ("PRIVATE KEY", "PuTTY-User-Key-File"),
     "an age secret key": ("AGE-SECRET-KEY-1",),
-    "a dotenvx private key": ("DOTENV_PRIVATE_KEY",),
+    DOTENV_KEY: ("DOTENV_PRIVATE_KEY",),
     "an AWS access key": ("AKIA", "ASIA"),
     "a GitHub token": ("ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_"),
     "a GitLab token": tuple(

@@ -12,11 +12,17 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+DOTENV_KEY = "a dotenvx private key"
+# each part has a limit, so that a search takes linear time
+DOTENV_KEY_FORM = (
+    r"DOTENV_PRIVATE_KEY\w{0,200}[\"']?\s{0,9}[:=]\s{0,9}[\"']?"
+    r"(?:[0-9a-fA-F]{64},){0,9}[0-9a-fA-F]{64}\b"
+)
 # what readers call it -> its form; the first match counts
 SHAPES = {
     "a private key": r"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----|PuTTY-User-Key-File",
     "an age secret key": r"AGE-SECRET-KEY-1[A-Z0-9]{20,}",
-    "a dotenvx private key": r"DOTENV_PRIVATE_KEY\w*\s?=\s?[\"']?[0-9a-f]{64}\b",
+    DOTENV_KEY: DOTENV_KEY_FORM,
     "an AWS access key": r"A[KS]IA[A-Z2-7]{16}\b",
     "a GitHub token": r"gh[pousr]_[A-Za-z0-9]{36,}|github_pat_\w{22,}",
     "a GitLab token": r"gl(?:agent|cbt|dt|ft|imt|oas|pat|ptt|rt|soat)-[\w-]{20,}",

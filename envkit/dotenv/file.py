@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     Decrypt: TypeAlias = Callable[[Definition, Sequence[Definition]], str]
 
 LIMIT_BYTES = 1024 * 1024  # larger files are refused
+LOCAL = ".local"  # ends the name of a file that overrides another one on a single machine
 
 
 class Entry(NamedTuple):
@@ -99,6 +100,16 @@ class DotenvFile(NamedTuple):
         if entry is None and self.unclear is not None:
             raise self.unclear
         return entry
+
+
+def main_file(names: Sequence[str]) -> int:
+    """Return the index of the file that gets new variables: the last one that is not `.local`.
+
+    Args:
+        names: the files of an environment, of which a later one wins; at least one.
+    """
+    team = [index for index, name in enumerate(names) if not name.endswith(LOCAL)]
+    return team[-1] if team else len(names) - 1
 
 
 def parse(

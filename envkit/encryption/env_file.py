@@ -1,6 +1,6 @@
 """Change the text of an encrypted `.env` file. Pure; every byte that need not change stays.
 
-    #/ encrypted values: anyone can add one, and only who has the private key can read them
+    #/ encrypted values: anyone can add one; only the private key decrypts them
     DOTENV_PUBLIC_KEY_PROD="03d1..."
 
     # .env.prod
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from envkit.encryption.keys import PublicKey
     from envkit.encryption.reading import Decrypter
 
-_HEAD = "#/ encrypted values: anyone can add one, and only who has the private key can read them"
+_HEAD = "#/ encrypted values: anyone can add one; only the private key decrypts them"
 
 
 class FileKey(NamedTuple):

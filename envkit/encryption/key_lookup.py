@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from envkit.encryption.keys import PrivateKey, PublicKey
 
 KEY_FILE = ".env.keys"
-KEYRING_SERVICE = "envkit"
 KEYRING = "the keyring of the system"
 
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
@@ -143,19 +142,14 @@ def read_key_file(path: str, root: str) -> DotenvFile | None:
 
 
 def _from_keyring(public_keys: Iterable[PublicKey]) -> list[FoundKey] | None:
-    """Return the keys in the keyring of the system; None if it cannot be asked."""
-    try:
-        import keyring
-        from keyring.errors import KeyringError
-    except ImportError:
+    """Return the keys in the keyring of the system; None if there is no keyring."""
+    from envkit._internal.system_keyring import stored_texts
+
+    texts = stored_texts(map(str, public_keys))
+    if texts is None:
         return None
-    found = []
-    for public_key in public_keys:
-        try:
-            text = keyring.get_password(KEYRING_SERVICE, str(public_key))
-        except KeyringError:
-            return None
-        if text:
-            keys = parse_private_keys(Secret(text), where=f"{KEYRING}: {public_key}")
-            found += [FoundKey(key, KEYRING) for key in keys]
-    return found
+    return [
+        FoundKey(key, KEYRING)
+        for public_key, text in texts.items()
+        for key in parse_private_keys(Secret(text), where=f"{KEYRING}: {public_key}")
+    ]

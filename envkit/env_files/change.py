@@ -1,12 +1,14 @@
 """Change a whole `.env` file under its lock: encrypt it, decrypt it, or write an edited text.
 
-`encrypt` leaves no plain value behind: the copy of the previous version is encrypted as well, and
-a rotation whose record has plain values must be finished first.
+`encrypt` leaves no plain value behind: the copy of the previous version and the records of
+rotations in progress are encrypted as well.
 """
 
 from __future__ import annotations
 
+import json
 import os
+from shlex import quote
 from typing import NamedTuple
 
 from envkit._internal.clock import Deadline
@@ -28,12 +30,12 @@ from envkit.encryption.env_file import (
     with_public_key,
 )
 from envkit.encryption.errors import KeyInvalidError
-from envkit.encryption.values import is_encrypted
 from envkit.encryption.writing import check_pair
 from envkit.env_files.contents import contents
 from envkit.env_files.status import decrypter_of
-from envkit.errors import ProfileError, RotationInProgressError
+from envkit.errors import ProfileError, RotationError
 from envkit.git.ignore_rules import keep_private, let_in
+from envkit.rotation_state.stores.encrypted import sealed
 from envkit.rotation_state.stores.envelope import parse
 from envkit.rotation_state.stores.naming import FILE_SUFFIX
 from envkit.sources.dotenv_errors import failure
@@ -42,7 +44,7 @@ from envkit.sources.protocols import WritableSource
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
 
     from envkit.encryption.env_file import FileKey
     from envkit.env_files.locate import EnvFile
@@ -64,6 +66,7 @@ class Encrypted(NamedTuple):
         names: the variables whose values were encrypted.
         frozen: those that referred to other variables with `${NAME}`, and no longer do.
         copy: whether the copy of the previous version was encrypted as well.
+        records: how many records of rotations were encrypted as well.
         ignored: the lines that were added to `.gitignore`.
         committed: whether git tracks the file, so that its history may have the plain values.
         warning: that no private key is at hand; None if one is.
@@ -72,6 +75,7 @@ class Encrypted(NamedTuple):
     names: tuple[str, ...]
     frozen: tuple[str, ...]
     copy: bool
+    records: int
     ignored: tuple[str, ...]
     committed: bool
     warning: str | None
@@ -102,7 +106,7 @@ def encrypt(file: EnvFile, environ: Mapping[str, str], *, timeout_seconds: float
 
     Raises:
         NoPublicKeyError: the file has no public key.
-        RotationInProgressError: the record of a rotation has plain values.
+        RotationError: the record of a rotation cannot be read.
         SourceError: a line cannot be read, or a file cannot be read or written.
     """
     ignored = list(keep_private(os.path.dirname(file.beside), environ))
@@ -114,10 +118,10 @@ def encrypt(file: EnvFile, environ: Mapping[str, str], *, timeout_seconds: float
             text = _read(file)
             key = require(file, text)
             assert text is not None  # noqa: S101 - it has a key
-            _refuse_plain_records(file)
             found = contents(text, path=file.name)
             warning = check_pair(decrypter, key, found.public_keys)
             new, frozen = encrypt_all(text, key.key, decrypter, path=file.name, environ=environ)
+            records = _encrypt_records(file, key)
             copy = _encrypt_copy(file, key, environ)
             if new != text:
                 write_atomic(file.path, encode(new), follow=False)
@@ -128,7 +132,7 @@ def encrypt(file: EnvFile, environ: Mapping[str, str], *, timeout_seconds: float
     committed = (
         bool(found.plain) and repository is not None and bool(repository.tracked([file.beside]))
     )
-    return Encrypted(found.plain, tuple(frozen), copy, tuple(ignored), committed, warning)
+    return Encrypted(found.plain, tuple(frozen), copy, records, tuple(ignored), committed, warning)
 
 
 def decrypted(file: EnvFile, environ: Mapping[str, str]) -> tuple[str, str]:
@@ -272,32 +276,32 @@ def _encrypt_copy(file: EnvFile, key: FileKey, environ: Mapping[str, str]) -> bo
         return False
     new = with_public_key(text, key.name, key.key, path=shown)
     new, _ = encrypt_all(new, key.key, decrypter_of(file, environ), path=shown, environ=environ)
-    write_own(file.previous, encode(new), owner=state)
+    # the modification time is that of the version that the file had
+    write_own(file.previous, encode(new), owner=state, modified_ns=state.st_mtime_ns)
     return True
 
 
-def _refuse_plain_records(file: EnvFile) -> None:
-    """Refuse to leave the plain values in the record of a rotation behind."""
+def _encrypt_records(file: EnvFile, key: FileKey) -> int:
+    """Encrypt the values in the records of rotations; return how many records had plain ones."""
     folder, name = os.path.split(file.path)
+    count = 0
     for one in sorted(os.listdir(folder)):
         if not (one.startswith(f"{name}.") and one.endswith(FILE_SUFFIX)):
             continue
-        packed = parse(read_own(os.path.join(folder, one), _RECORD_LIMIT_BYTES)[0])
-        if isinstance(packed, dict) and any(_texts(packed.get("values"))):
-            raise RotationInProgressError(
-                f"{display_path(os.path.join(folder, one))} has plain values: a rotation is in "
-                "progress",
-                hint="run 'envkit rotate' until it has ended, then encrypt the file",
+        path = os.path.join(folder, one)
+        data, state = read_own(path, _RECORD_LIMIT_BYTES)
+        packed = parse(data)
+        if not isinstance(packed, dict):
+            shown = display_path(path)
+            raise RotationError(
+                f"the rotation record {shown} cannot be read, so it may have plain values",
+                hint=f"restore it from a backup, or remove it: rm {quote(shown)}",
             )
-
-
-def _texts(found: object) -> Iterator[str]:
-    """Yield the texts in a JSON value that are not encrypted."""
-    if isinstance(found, dict):
-        for one in found.values():
-            yield from _texts(one)
-    elif isinstance(found, str) and not is_encrypted(found):
-        yield found
+        new = sealed(packed, key)
+        if new != packed:
+            write_own(path, json.dumps(new).encode(), owner=state)
+            count += 1
+    return count
 
 
 def _difference(before: str, after: str, path: str) -> list[str]:

@@ -33,10 +33,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from envkit.encryption.at_hand import AtHand
     from envkit.encryption.keys import Names, PrivateKey
     from envkit.env_files.contents import Contents
     from envkit.env_files.locate import EnvFile
-    from envkit.env_files.status import AtHand
 
 
 class Initialised(NamedTuple):

@@ -1,7 +1,8 @@
 """Find the `.env` file of an environment.
 
-It is the file that the environment's profile reads: the last one in `path` of its first source
-of `.env` files. Without a profile it is `.env.NAME` in the working folder.
+It is the file to which the environment's profile adds new variables: in `path` of its first source
+of `.env` files, the last one that is not a `.local` file. Without a profile it is `.env.NAME` in
+the working folder.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import NamedTuple
 from envkit._internal.clock import Deadline
 from envkit._internal.files import resolved
 from envkit._internal.paths import display_path
+from envkit.dotenv.file import main_file
 from envkit.errors import IncompleteError, ProfileError, ProfileNotFoundError, UsageError
 from envkit.profile.discovery import is_profile_name, profile_names, profiles_folder
 from envkit.profile.loader import load
@@ -127,7 +129,7 @@ def of_profile(profile: Profile, environ: Mapping[str, str], deadline: Deadline)
     assert isinstance(source, DotenvSource)  # noqa: S101 - its type says so
     paths = source.files(Reference(source.name, "", _ANY))
     if "path" in profile.sources[found[0]].settings:
-        beside = paths[-1]
+        beside = paths[main_file(paths)]
     else:
         beside = next((path for path in paths if os.path.lexists(path)), paths[0])
     return _made(profile.name, beside, profile, source)

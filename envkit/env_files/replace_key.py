@@ -8,11 +8,12 @@ from __future__ import annotations
 import os
 
 from envkit._internal.writing.replaceable import check_own
+from envkit.encryption.at_hand import PrivateKeyState
 from envkit.encryption.reading import wrong
 from envkit.encryption.rotate_key import drop_old_keys, rotate_key
 from envkit.env_files.change import require
 from envkit.env_files.contents import contents, read_text
-from envkit.env_files.status import PrivateKeyState, decrypter_of, private_key
+from envkit.env_files.status import decrypter_of, private_key
 from envkit.git.ignore_rules import keep_private
 from envkit.sources.dotenv_errors import failure
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from enum import StrEnum
 from typing import NamedTuple
 
 from envkit._internal.clock import Deadline
 from envkit._internal.paths import display_path
 from envkit.dotenv.parser import PUBLIC_KEY
+from envkit.encryption.at_hand import PrivateKeyState, at_hand
 from envkit.encryption.key_lookup import KEY_FILE
 from envkit.encryption.reading import Decrypter
 from envkit.env_files.contents import contents, read_text
@@ -21,18 +21,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from envkit.encryption.keys import PrivateKey
+    from envkit.encryption.at_hand import AtHand
     from envkit.env_files.contents import Contents
     from envkit.env_files.locate import EnvFile
-
-
-class PrivateKeyState(StrEnum):
-    """Whether the private key of a file is at hand."""
-
-    FOUND = "found"
-    MISSING = "missing"
-    WRONG = "wrong"
-    UNREADABLE = "unreadable"
 
 
 class KeyStatus(NamedTuple):
@@ -105,35 +96,13 @@ def encrypted_files(environ: Mapping[str, str]) -> list[str]:
     return [one.path for one in statuses((), None, profiles=None, environ=environ)]
 
 
-class AtHand(NamedTuple):
-    """Whether the private key of a file is at hand.
-
-    Attributes:
-        state: whether it is.
-        place: where it was found, or where envkit looked.
-        key: the key; None unless it was found.
-    """
-
-    state: PrivateKeyState
-    place: str
-    key: PrivateKey | None = None
-
-
 def private_key(file: EnvFile, found: Contents, environ: Mapping[str, str]) -> AtHand:
     """Look for the private key of a file with a public key.
 
     Raises:
         SourceError: a place has something that is not a key, or cannot be read.
     """
-    assert found.key is not None  # noqa: S101 - the caller has looked
-    lookup = decrypter_of(file, environ).lookup(found.public_keys)
-    for one in lookup.found:
-        if one.key.public_key() == found.key.key:
-            return AtHand(PrivateKeyState.FOUND, one.place, one.key)
-    if lookup.found:
-        places = dict.fromkeys(one.place for one in lookup.found)
-        return AtHand(PrivateKeyState.WRONG, ", ".join(places))
-    return AtHand(PrivateKeyState.MISSING, lookup.looked_in())
+    return at_hand(decrypter_of(file, environ), found.public_keys)
 
 
 def decrypter_of(file: EnvFile, environ: Mapping[str, str]) -> Decrypter:

@@ -11,11 +11,8 @@ import os
 import re
 from typing import NamedTuple
 
-from envkit._internal.files import read_real
-from envkit._internal.paths import display_path
-from envkit._internal.writing.atomic_write import write_atomic
 from envkit.errors import WriteRefusedError
-from envkit.git.write_failure import write_failure
+from envkit.git.append import append_lines
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,7 +24,6 @@ DRIVER = "envkit"
 SETTING = f"diff.{DRIVER}.textconv"
 NAME = ".gitattributes"
 _USUAL = {".env": ".env", ".env.*": ".env.any"}  # a pattern, and a name that it must match
-_LIMIT_BYTES = 1024 * 1024
 _FIELDS = 3  # of each answer: path, attribute, value
 
 
@@ -58,29 +54,19 @@ def show_in_diffs(repository: Repository, command: str, files: Iterable[str]) ->
         SourceError: `.gitattributes` cannot be written.
     """
     path = os.path.join(repository.root, NAME)
-    if os.path.islink(path):
-        raise WriteRefusedError(
-            f"{display_path(path)} is a symbolic link, which git does not read",
-            hint="replace it with a file",
-        )
     patterns = {**_USUAL, **{_pattern(name): name for name in _inside(repository, files)}}
-    lines = [f"{pattern} diff={DRIVER}" for pattern in _without_driver(repository, patterns)]
-    try:
-        before = _content(path)
-        if lines:
-            gap = "" if not before or before.endswith("\n") else "\n"
-            text = before + gap + "\n".join(lines) + "\n"
-            data = text.encode("utf-8", "surrogateescape")
-            write_atomic(path, data, mode=None if before else 0o644, follow=False)
-    except OSError as error:
-        raise write_failure(path, error) from None
+
+    def missing(_: str) -> list[str]:
+        return [f"{pattern} diff={DRIVER}" for pattern in _without_driver(repository, patterns)]
+
+    lines = append_lines(path, missing)
     now = (repository.ask("config", "--local", "--get", SETTING) or "").removesuffix("\n")
     if now != command and repository.ask("config", "--local", SETTING, command) is None:
         raise WriteRefusedError(
             "cannot change the settings of this repository",
             hint=f"run: git config --local {SETTING} '{command}'",
         )
-    return Shown(tuple(lines), path, now != command)
+    return Shown(lines, path, now != command)
 
 
 def _without_driver(repository: Repository, patterns: dict[str, str]) -> list[str]:
@@ -113,10 +99,3 @@ def _pattern(name: str) -> str:
         inner = escaped.replace("\\", "\\\\").replace('"', '\\"')
         return f'"{inner}"'
     return escaped
-
-
-def _content(path: str) -> str:
-    try:
-        return read_real(path, _LIMIT_BYTES)[0].decode("utf-8", "surrogateescape")
-    except FileNotFoundError:
-        return ""

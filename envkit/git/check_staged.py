@@ -14,6 +14,7 @@ import re
 import shlex
 from typing import NamedTuple
 
+from envkit.detection.token_shapes import DOTENV_KEY_FORM
 from envkit.dotenv.file import LIMIT_BYTES
 from envkit.dotenv.parser import PUBLIC_KEY, OddLine, decode, split, stays_plain
 from envkit.encryption.key_lookup import KEY_FILE
@@ -29,10 +30,8 @@ if TYPE_CHECKING:
     from envkit.dotenv.parser import Definition
     from envkit.git.staged import Staged
 
-# each part has a limit, so that a search takes linear time
-_PRIVATE_KEY = re.compile(
-    rb"""(DOTENV_PRIVATE_KEY\w{0,200})["']?\s{0,9}[:=]\s{0,9}["']?[0-9a-fA-F]{64}\b"""
-)
+_PRIVATE_KEY = re.compile(DOTENV_KEY_FORM.encode())
+_NAME = re.compile(rb"\w+")
 _HAS_PUBLIC_KEY = re.compile(
     rb"(?m)^[ \t]*(export[ \t]+)?" + PUBLIC_KEY.encode() + rb"\w{0,200}[ \t]*="
 )
@@ -51,8 +50,8 @@ class Problem(NamedTuple):
     hint: str
 
 
-def check_staged(folder: str, environ: Mapping[str, str]) -> list[Problem] | None:
-    """Return the problems in the staged files; None without a repository.
+def check_staged(folder: str, environ: Mapping[str, str]) -> dict[str, list[Problem]] | None:
+    """Return the problems in staged files by path, in order; None without a repository.
 
     Args:
         folder: a folder in the working tree.
@@ -78,7 +77,7 @@ def check_staged(folder: str, environ: Mapping[str, str]) -> list[Problem] | Non
     for file in files:
         if file.before in encrypted and file.blob not in encrypted and file.blob:
             found.setdefault(file.path, []).append(_no_longer_encrypted(file.path))
-    return [problem for path in sorted(found) for problem in found[path]]
+    return {path: found[path] for path in sorted(found) if found[path]}
 
 
 def check_content(path: str, data: bytes) -> Iterator[Problem]:
@@ -91,7 +90,7 @@ def check_content(path: str, data: bytes) -> Iterator[Problem]:
     for match in _PRIVATE_KEY.finditer(data):
         line = data.count(b"\n", 0, match.start()) + 1
         yield Problem(
-            f"{path}:{line}: {match[1].decode()} is a private key",
+            f"{path}:{line}: {_name(match[0])} is a private key",
             f"run: git restore --staged {shlex.quote(path)}; if the key was ever pushed, "
             "also run 'envkit env rotate-key'",
         )
@@ -102,6 +101,12 @@ def check_content(path: str, data: bytes) -> Iterator[Problem]:
 def is_key_file(path: str) -> bool:
     """Return whether a path is that of a file of private keys, by its name."""
     return os.path.basename(path) == KEY_FILE
+
+
+def _name(assignment: bytes) -> str:
+    """Return the name in `NAME=value`."""
+    match = _NAME.match(assignment)
+    return "" if match is None else match[0].decode()
 
 
 def _check_values(path: str, data: bytes) -> Iterator[Problem]:

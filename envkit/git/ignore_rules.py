@@ -10,20 +10,16 @@ import os
 import re
 from typing import NamedTuple
 
-from envkit._internal.files import read_real
 from envkit._internal.git import find_repository
 from envkit._internal.paths import display_path
-from envkit._internal.writing.atomic_write import write_atomic
-from envkit._internal.writing.leftovers import sweep_beside
-from envkit._internal.writing.replaceable import check_replaceable
 from envkit.encryption.key_lookup import KEY_FILE
 from envkit.errors import WriteRefusedError
-from envkit.git.write_failure import write_failure
-from envkit.scaffold.gitignore import is_ignored
+from envkit.git.append import append_lines
+from envkit.git.ignore_patterns import is_ignored, patterns_in
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from envkit._internal.git import Repository
 
@@ -34,7 +30,6 @@ PRIVATE = {
     "*.envkit-rotation": "any.env.envkit-rotation",
 }
 NAME = ".gitignore"
-_LIMIT_BYTES = 1024 * 1024
 _KEYS_HEAD = "# private keys and copies stay out of git"
 _FILE_HEAD = "# encrypted, to be committed"
 _FIELDS = 4  # of each answer: source, line, pattern, path
@@ -145,28 +140,18 @@ def _add(
         head: a comment for the lines.
         missing: returns the lines, given a function that tells whether a file is ignored.
     """
-    path = os.path.join(folder, NAME)
-    try:
-        before = _content(path)
-        lines = missing(_question(folder, before, environ))
-        if lines:
-            check_replaceable(path)
-            sweep_beside(path)
-            newline = "\r\n" if "\r\n" in before else "\n"
-            gap = "" if not before else newline if before.endswith("\n") else newline * 2
-            text = before + gap + newline.join((head, *lines)) + newline
-            data = text.encode("utf-8", "surrogateescape")
-            write_atomic(path, data, mode=None if before else 0o644, follow=False)
-    except OSError as error:
-        raise write_failure(path, error) from None
-    return tuple(lines)
+
+    def lines(content: str) -> list[str]:
+        return missing(_question(folder, content, environ))
+
+    return append_lines(os.path.join(folder, NAME), lines, head=head)
 
 
 def _question(folder: str, content: str, environ: Mapping[str, str]) -> Callable[[str], bool]:
     """Return a function that tells whether git ignores a file of a folder."""
     repository = find_repository(folder, environ)
     if repository is None:
-        patterns = list(_patterns(content))
+        patterns = patterns_in(content)
         return lambda name: is_ignored(name, patterns)
 
     def asked(name: str) -> bool:
@@ -175,23 +160,6 @@ def _question(folder: str, content: str, environ: Mapping[str, str]) -> Callable
         return rule is not None and rule.ignores
 
     return asked
-
-
-def _patterns(content: str) -> Iterable[str]:
-    lines = (line.strip() for line in content.splitlines())
-    return (line for line in lines if line and not line.startswith("#"))
-
-
-def _content(path: str) -> str:
-    if os.path.islink(path):
-        raise WriteRefusedError(
-            f"{display_path(path)} is a symbolic link, which git does not read",
-            hint="replace it with a file",
-        )
-    try:
-        return read_real(path, _LIMIT_BYTES)[0].decode("utf-8", "surrogateescape")
-    except FileNotFoundError:
-        return ""
 
 
 def _literal(name: str) -> str:

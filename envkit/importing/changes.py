@@ -15,12 +15,11 @@ from envkit.importing.model import NotImported
 from envkit.promotion.decide import Decision, Write
 from envkit.promotion.lines import Line
 from envkit.promotion.model import Change, ChangeAction, PromotionPlan
-from envkit.sources.model import Reading
 from envkit.sources.protocols import WritableSource
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
     from typing import Any
 
     from envkit.editing.slots import CurrentValue
@@ -164,20 +163,3 @@ def _shown(name: str, value: Template) -> str | None:
     whole = "".join(part if isinstance(part, str) else PLACEHOLDER for part in value.parts)
     texts = (whole, *(placeholder.fallback or "" for placeholder in value.placeholders))
     return None if any(suspect(name, text) for text in texts) else str(value)
-
-
-def first_reading(
-    references: Sequence[Reference], outcomes: Mapping[Reference, Outcome]
-) -> tuple[Reference, Reading] | None:
-    """Return the first reference with a value, and its answer; None if there is none.
-
-    Raises:
-        EnvkitError: a reference before it could not be read.
-    """
-    for reference in references:
-        outcome = outcomes[reference]
-        if isinstance(outcome, Exception):
-            raise outcome.with_traceback(None)
-        if isinstance(outcome, Reading):
-            return reference, outcome
-    return None

@@ -19,10 +19,10 @@ from envkit._internal.paths import display_path
 from envkit.detection.settings import is_setting
 from envkit.editing.route import refuse_unwritable
 from envkit.errors import EnvkitError, UnchangeableError
-from envkit.importing.changes import Conflict, first_reading
+from envkit.importing.changes import Conflict
 from envkit.importing.model import Why
 from envkit.profile.placeholder import Name, Placeholder, Reference, Template
-from envkit.promotion.values import sole_placeholder
+from envkit.promotion.values import first_reading, sole_placeholder
 from envkit.sources.model import WHOLE
 
 TYPE_CHECKING = False

@@ -59,7 +59,15 @@ def sole_placeholder(variable: PlannedVariable) -> Placeholder | None:
 def reading_of(
     references: Sequence[Reference], outcomes: Mapping[Reference, Outcome]
 ) -> Secret | None:
-    """Return the value of the first reference that has one.
+    """Return the value of the first reference that has one; see `first_reading`."""
+    found = first_reading(references, outcomes)
+    return None if found is None else found[1].value
+
+
+def first_reading(
+    references: Sequence[Reference], outcomes: Mapping[Reference, Outcome]
+) -> tuple[Reference, Reading] | None:
+    """Return the first reference with a value, and its answer; None if there is none.
 
     Raises:
         EnvkitError: a reference before it could not be read.
@@ -69,5 +77,5 @@ def reading_of(
         if isinstance(outcome, Exception):
             raise outcome.with_traceback(None)
         if isinstance(outcome, Reading):
-            return outcome.value
+            return reference, outcome
     return None

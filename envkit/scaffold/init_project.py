@@ -15,12 +15,11 @@ from envkit._internal.clock import Deadline
 from envkit._internal.files import read_in_project, real_path
 from envkit._internal.git import find_repository
 from envkit._internal.os_errors import reason_of
-from envkit._internal.paths import display_path
 from envkit._internal.writing.atomic_write import write_atomic
 from envkit._internal.writing.leftovers import sweep_beside
-from envkit._internal.writing.replaceable import check_replaceable, lasting_failure
+from envkit._internal.writing.replaceable import lasting_failure
 from envkit.detection.settings import is_connection, is_setting_everywhere
-from envkit.dotenv.file import LIMIT_BYTES, parse
+from envkit.dotenv.file import LIMIT_BYTES, LOCAL, parse
 from envkit.dotenv.parser import decode
 from envkit.errors import (
     DeniedError,
@@ -28,15 +27,16 @@ from envkit.errors import (
     SourceError,
     UnavailableError,
     UsageError,
-    WriteRefusedError,
 )
+from envkit.git.append import append_lines, check_appendable
+from envkit.git.ignore_patterns import is_ignored, patterns_in
+from envkit.git.ignore_rules import NAME as GITIGNORE
+from envkit.git.ignore_rules import PRIVATE
 from envkit.profile.discovery import FOLDER, is_profile_name, profile_path
-from envkit.scaffold.gitignore import is_ignored
 from envkit.scaffold.profile_draft import (
     ALIASES,
     BASE,
     EXAMPLES,
-    LOCAL,
     PLAIN,
     drafts,
     environments,
@@ -52,8 +52,6 @@ if TYPE_CHECKING:
 
     from envkit.scaffold.profile_draft import Lookup
 
-_IGNORED = (".env", ".env.*")
-_OWN = ("*.envkit-previous", "*.envkit-rotation")
 PIPE_TIMEOUT_SECONDS = 15.0
 _GITIGNORE_HEAD = "# values stay out of git"
 
@@ -117,10 +115,10 @@ def initialise(root: str, names: Sequence[str] = ()) -> Initialised:
                 hint=f"use letters, digits, '-' and '_', and a name other than '{BASE}'",
             )
     folder = os.path.join(root, FOLDER)
-    gitignore = os.path.join(root, ".gitignore")
+    gitignore = os.path.join(os.path.realpath(root), GITIGNORE)
     try:
         real = real_path(folder, root)
-        ignored_before = _gitignore(gitignore, root)
+        check_appendable(gitignore, _missing)
         values = _variables(root)
         found = {file: list(texts) for file, texts in values.items()}
         shared = _is_shared(root)
@@ -135,7 +133,7 @@ def initialise(root: str, names: Sequence[str] = ()) -> Initialised:
         for name, draft in new.items():
             path = os.path.join(real, f"{name}.toml")
             write_atomic(path, draft.text.encode(), mode=0o644, follow=False)
-        ignored = _ignore(gitignore, ignored_before)
+        ignored = append_lines(gitignore, _missing, head=_GITIGNORE_HEAD)
     except OSError as error:
         lasting = lasting_failure(error, folder, "make")
         raise lasting or UsageError(f"cannot create {folder}: {reason_of(error)}") from None
@@ -225,48 +223,17 @@ def _exists(folder: str, name: str) -> bool:
     return any(profile_path(folder, each) for each in names)
 
 
-def _gitignore(path: str, root: str) -> str:
-    """Return the content of `.gitignore`, if missing entries can be added to it."""
-    if os.path.islink(path):
-        raise WriteRefusedError(
-            f"{display_path(path)} is a symbolic link, which git does not read",
-            hint="replace it with a file",
-        )
-    try:
-        data, _ = read_in_project(path, root, LIMIT_BYTES)
-    except FileNotFoundError:
-        return ""
-    text = data.decode("utf-8", "surrogateescape")
-    if _missing(text):
-        check_replaceable(os.path.realpath(path))
-    return text
-
-
-def _ignore(path: str, before: str) -> tuple[str, ...]:
-    """Add the missing entries to `.gitignore`, and return them."""
-    missing = _missing(before)
-    if missing:
-        gap = "" if not before else "\n" if before.endswith("\n") else "\n\n"
-        text = before + gap + "\n".join((_GITIGNORE_HEAD, *missing)) + "\n"
-        # the file itself is not a link, but its folder may be one
-        path = os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path))
-        data = text.encode("utf-8", "surrogateescape")
-        write_atomic(path, data, mode=None if before else 0o644, follow=False)
-    return tuple(missing)
-
-
 def _missing(text: str) -> list[str]:
-    """Return the entries that a `.gitignore` lacks.
+    """Return the lines that a `.gitignore` lacks.
 
     A pattern for the exact name of a file decides, wherever it is in the `.gitignore`.
     """
-    lines = [line.strip() for line in text.splitlines()]
-    patterns = [line for line in lines if line and not line.startswith("#")]
+    patterns = patterns_in(text)
     probes = {".env": ".env", ".env.*": ".env.environment"}
     missing = [
         entry
-        for entry in _IGNORED
-        if f"!{entry}" not in patterns and not is_ignored(probes[entry], patterns)
+        for entry, probe in probes.items()
+        if f"!{entry}" not in patterns and not is_ignored(probe, patterns)
     ]
     allowed = [line for line in patterns if line.lstrip("!/").startswith(".env") and line[0] == "!"]
     allowed = list(dict.fromkeys(allowed)) if ".env.*" in missing else []  # they must follow it
@@ -275,4 +242,5 @@ def _missing(text: str) -> list[str]:
         decided = sample in patterns or f"/{sample}" in patterns
         if not decided and is_ignored(sample, [*patterns, *missing]):
             missing.append(f"!{sample}")
-    return [*missing, *(entry for entry in _OWN if entry not in patterns)]
+    now = [*patterns, *missing]
+    return [*missing, *(line for line, name in PRIVATE.items() if not is_ignored(name, now))]

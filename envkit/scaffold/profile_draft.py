@@ -11,6 +11,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from envkit.dotenv.file import LOCAL
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -21,7 +23,6 @@ ALIASES = {"dev": "development", "prod": "production"}
 
 EXAMPLES = (".env.example", ".env.sample", ".env.template", ".env.dist")
 PLAIN = (".env", ".env.local")
-LOCAL = ".local"  # the suffix of a file that overrides an environment's file on one machine
 # environments that read a plain .env, so that production never runs on a laptop's values
 OWN_MACHINE = ("dev", "development", "local")
 # endings after `.env.` that do not name an environment: keys, archives, copies

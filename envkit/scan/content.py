@@ -54,13 +54,13 @@ class Scanner:
     """Scans contents for values and tokens.
 
     Args:
-        texts: each text to search for -> what it is.
+        texts: each text to search for -> what it is: a value, or a kind of token.
     """
 
     __slots__ = ("_overlap", "_searcher")
 
-    def __init__(self, texts: Mapping[bytes, Label]) -> None:
-        self._searcher: Searcher[Label] = Searcher(texts)
+    def __init__(self, texts: Mapping[bytes, Label | str]) -> None:
+        self._searcher: Searcher[Label | str] = Searcher(texts)
         self._overlap = max(self._searcher.longest, LONGEST) + CONTEXT
 
     def scan(self, pieces: Iterable[bytes]) -> Scanned:

@@ -50,11 +50,13 @@ class Chosen(NamedTuple):
 
     Attributes:
         prepared: their profiles, with the variables to read.
-        notes: what was left out, in sentences; empty if the user named the environments.
+        left_out: the values that are not read by default, in sentences.
+        notes: the profiles that cannot be used, in sentences.
         explicit: whether the user named them.
     """
 
     prepared: tuple[PreparedProfile, ...]
+    left_out: tuple[str, ...]
     notes: tuple[str, ...]
     explicit: bool
 
@@ -119,24 +121,25 @@ def choose(
         prepared = [
             _prepared(one, list(one.variables), environ, deadline) for one in named.values()
         ]
-        return Chosen(tuple(prepared), (), explicit=True)
+        return Chosen(tuple(prepared), (), (), explicit=True)
     names = profile_names(folder)
     if not names:
         raise ProfileNotFoundError(
             f"no profile in {display_path(folder)}", hint="run 'envkit init' to create one"
         )
     found: list[PreparedProfile] = []
+    left_out: list[str] = []
     notes: list[str] = []
     for profile in _loaded(names, folder, notes):
         try:
             local, remote = _split(profile)
             if remote:
-                notes.append(
+                left_out.append(
                     f"not searched for: {_count(remote)} of {profile.name} in remote stores; "
                     f"to read them, use --env {profile.name}"
                 )
             if local and profile.protected and not has_reason:
-                notes.append(
+                left_out.append(
                     f"not searched for: the values of {profile.name}, which is protected; "
                     "to read them, use --reason"
                 )
@@ -144,7 +147,7 @@ def choose(
                 found.append(_prepared(profile, local, environ, deadline))
         except (ProfileError, ResolutionError) as error:
             notes.append(_unusable(profile.name, error))
-    return Chosen(tuple(found), tuple(notes), explicit=False)
+    return Chosen(tuple(found), tuple(left_out), tuple(notes), explicit=False)
 
 
 def read(chosen: Chosen, deadline: Deadline) -> list[Read]:

@@ -14,6 +14,7 @@ import os
 from typing import NamedTuple
 
 from envkit._internal.git import find_repository
+from envkit.checks.problem import listed
 from envkit.errors import UsageError
 from envkit.scan.content import Scanner
 from envkit.scan.environments import files_of
@@ -21,13 +22,14 @@ from envkit.scan.errors import ScanError
 from envkit.scan.found import Report, Result, Scope
 from envkit.scan.git_objects import Git, GitError
 from envkit.scan.history import scan_history
+from envkit.scan.private_keys import private_keys_of
 from envkit.scan.staged import scan_staged
 from envkit.scan.tree import scan_tree
 from envkit.scan.values import Owner, Skipped, wanted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from envkit.scan.environments import Chosen, Read
     from envkit.scan.values import Wanted
@@ -67,12 +69,12 @@ def scan(
         UsageError: there is no such file, commit or repository.
         ScanError: git, or the list of a folder's files, cannot be read.
     """
-    sought = wanted(one.values for one in read)
+    sought = wanted((one.values for one in read), private_keys_of(chosen.prepared))
     absent = {Owner(one.profile.name, name): Skipped.ABSENT for one in read for name in one.absent}
     failures = [failure for one in read for failure in one.failed]
-    notes = [*chosen.notes]
+    notes = [*chosen.left_out, *chosen.notes]
     if not chosen.explicit:
-        notes += [f"not searched for: {failure}" for failure in failures]
+        notes += [note for one in read for note in _unread(one)]
         failures = []
     result = _scanned(request, chosen, sought, environ, progress)
     return Report(
@@ -87,6 +89,15 @@ def scan(
         (*notes, *result.notes),
         result.contents,
     )
+
+
+def _unread(read: Read) -> Iterator[str]:
+    """Yield a note for each reason why values could not be read."""
+    names: dict[str, list[str]] = {}
+    for failure in read.failed:
+        names.setdefault(failure.error.message, []).append(failure.name)
+    for message, found in names.items():
+        yield f"not searched for: {listed(found)} of {read.profile.name}: {message}"
 
 
 def _scanned(

@@ -11,8 +11,8 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from envkit.comparison.reuse import MIN_CHARACTERS, PLAIN_TYPES
+from envkit.detection.ordinary_values import is_common, is_ordinary
 from envkit.detection.secret_literal import random_looking
-from envkit.detection.setting_values import is_common, is_setting
 from envkit.detection.value_parts import credentials_of
 from envkit.scan.forms import Form, forms_of
 from envkit.scan.search import SHORTEST
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from envkit.resolution.environment import Variable
     from envkit.secret import Secret
 
+PRIVATE_KEY_OF = "the private key of"
 _OF_CREDENTIALS = ("PASSWORD",)
 _MOST = 4096  # characters of a value that are searched for, from its middle
 _MIN_LINE = 40  # characters of a line that identifies a key
@@ -81,12 +82,12 @@ class Wanted(NamedTuple):
     """The values to search for.
 
     Attributes:
-        texts: each text as bytes -> what it is.
+        texts: each text as bytes -> what it is; a private key is described in words.
         searched: the variables whose values are searched for.
         skipped: the others -> why not.
     """
 
-    texts: Mapping[bytes, Label]
+    texts: Mapping[bytes, Label | str]
     searched: tuple[Owner, ...]
     skipped: Mapping[Owner, Skipped]
 
@@ -94,8 +95,15 @@ class Wanted(NamedTuple):
         return f"Wanted({len(self.texts)} texts)"
 
 
-def wanted(environments: Iterable[EnvironmentValues]) -> Wanted:
-    """Return the values of environments to search for."""
+def wanted(
+    environments: Iterable[EnvironmentValues], private_keys: Mapping[str, Iterable[Secret]]
+) -> Wanted:
+    """Return the values of environments to search for.
+
+    Args:
+        environments: the values that could be read.
+        private_keys: the name of each encrypted file -> its private keys.
+    """
     found: dict[bytes, tuple[Form, dict[Owner, None]]] = {}
     searched: dict[Owner, None] = {}
     skipped: dict[Owner, Skipped] = {}
@@ -112,7 +120,13 @@ def wanted(environments: Iterable[EnvironmentValues]) -> Wanted:
                 for raw, form in forms_of(text).items():
                     if len(raw) >= SHORTEST:
                         found.setdefault(raw, (form, {}))[1][owner] = None
-    labels = {raw: Label(form, tuple(owners)) for raw, (form, owners) in found.items()}
+    labels: dict[bytes, Label | str] = {
+        raw: Label(form, tuple(owners)) for raw, (form, owners) in found.items()
+    }
+    for file, keys in private_keys.items():
+        for key in keys:
+            for raw in forms_of(key.reveal()):
+                labels.setdefault(raw, f"{PRIVATE_KEY_OF} {file}")
     return Wanted(labels, tuple(searched), skipped)
 
 
@@ -168,7 +182,7 @@ def _parts(text: str, names: Sequence[str]) -> Iterator[tuple[str, Sequence[str]
 
 
 def _reason(names: Sequence[str], text: str, *, explicit: bool) -> Skipped | None:
-    if text and not explicit and all(is_setting(name, text) for name in names):
+    if text and not explicit and all(is_ordinary(name, text) for name in names):
         return Skipped.SETTING
     if len(text) < MIN_CHARACTERS:
         return Skipped.SHORT

@@ -33,7 +33,7 @@ from envkit._internal.files import read_in_project, read_own, real_path, resolve
 from envkit._internal.named_tuple import NamedTuple
 from envkit._internal.names import is_name
 from envkit._internal.paths import has_loose_link
-from envkit.dotenv.file import LIMIT_BYTES, DotenvFile, parse
+from envkit.dotenv.file import LIMIT_BYTES, DotenvFile, main_file, parse
 from envkit.dotenv.parser import ENCRYPTED, decode
 from envkit.errors import ProfileError, SourceError
 from envkit.secret import Secret
@@ -129,7 +129,7 @@ class DotenvSource:
         return outcomes
 
     def write(self, ref: Reference, value: Secret | None, *, expected: str | None) -> str:
-        """Set or remove one variable in the file that has it, or in the source's last file."""
+        """Set or remove one variable in the file that has it, or in `main_file`."""
         return self.write_group({ref: value}, expected=expected)
 
     def group(self, ref: Reference) -> str:
@@ -208,7 +208,7 @@ class DotenvSource:
         reads = self._read_all(ref, {} if self._known is None else self._known)
         variable = _variable(ref)
         having = (read for read in reversed(reads) if read.content.get(variable) is not None)
-        return next(having, reads[-1])
+        return next(having, _main(reads))
 
     def _outcome(self, ref: Reference, known: dict[str, Read | SourceError]) -> Outcome:
         try:
@@ -225,7 +225,7 @@ class DotenvSource:
             return error
         reason = f"not in {', '.join(there)}" if there else f"no file {', '.join(self._names(ref))}"
         names = dict.fromkeys(name for read in reads for name in read.content.entries)
-        return Absent(reason, reads[-1].version, known=tuple(names))
+        return Absent(reason, _main(reads).version, known=tuple(names))
 
     def _read_version(self, ref: Reference, known: dict[str, Read | SourceError]) -> list[Read]:
         """Return the files of a reference in the version that it pins."""
@@ -389,6 +389,10 @@ def _reading(reads: Sequence[Read], variable: str) -> Reading | None:
             place = f"{read.name}:{entry.line}"
             return Reading._make((Secret(entry.value), read.version, place, False))
     return None
+
+
+def _main(reads: Sequence[Read]) -> Read:
+    return reads[main_file([read.name for read in reads])]
 
 
 def _nothing(name: str) -> Read:

@@ -10,6 +10,7 @@ from importlib.metadata import version
 import pytest
 
 from envkit import __version__
+from support import dotenvx
 from support.sessions import replay, sessions
 
 VERSIONS = {
@@ -97,6 +98,42 @@ def test_doctor_reports_an_unusable_store_and_settings_without_a_value(team):
     assert errors["vault"]["hint"]
     assert "env:EU_VAULT is missing" in errors["eu"]["message"]
     assert "hunter2" not in done.stdout + done.stderr
+
+
+DIGITS = dotenvx.private_key().text.reveal()
+OTHER = "ab" * 32
+AT_HAND = [
+    ("", f"{OTHER},{DIGITS}", [("ok", "its private key is in $DOTENV_PRIVATE_KEY_STAGING")]),
+    (DIGITS, "", [("ok", "its private key is in .env.keys")]),
+    (
+        "",
+        "",
+        [("error", "there is no private key for .env.staging: looked in $DOTENV")],
+    ),
+    (OTHER, "", [("error", "the private key in .env.keys is not that of .env.staging")]),
+    ("x", "", [("error", ".env.keys:1: DOTENV_PRIVATE_KEY_STAGING is not a private key")]),
+]
+
+
+@pytest.mark.parametrize(("in_file", "in_environment", "expected"), AT_HAND)
+@pytest.mark.parametrize("needed", [True, False])
+def test_doctor_says_where_the_private_key_of_an_encrypted_file_is(
+    team, in_file, in_environment, expected, needed
+):
+    values = {"PASSWORD" if needed else "OTHER": "hunter2"}
+    text = dotenvx.encrypted_text(values, "DOTENV_PUBLIC_KEY_STAGING")
+    team.dotenv("staging", text + ("" if needed else "PASSWORD=\n"))
+    if in_file:
+        dotenvx.write_keys(team.root, f"DOTENV_PRIVATE_KEY_STAGING={in_file}\n")
+    env = {"DOTENV_PRIVATE_KEY_STAGING": in_environment} if in_environment else {}
+    done = team.run("doctor", "-e", "staging", "-f", "json", env=env)
+    found = [(one["status"], one["message"]) for one in checks(done) if "key" in one["message"]]
+    [(status, words)] = expected
+    [(shown, message)] = found
+    assert shown == (status if needed or status == "ok" else "warning")
+    assert words in message
+    assert OTHER not in done.stdout
+    assert DIGITS not in done.stdout
 
 
 def test_doctor_lists_running_watchers_without_values(project):

@@ -224,6 +224,26 @@ def test_rotation_its_record_and_its_rollback_work(world: World) -> None:
     assert "encrypted:" not in record.read_text()
 
 
+def test_encrypt_during_a_rotation_leaves_no_plain_value_and_the_rotation_continues(
+    project: Project,
+) -> None:
+    world = World(project, "plain")
+    world.run("rotate", "key")
+    copy = project.root / ".env.prod.envkit-previous"
+    saved = copy.stat().st_mtime_ns
+    world.run("env", "init", "--env", "prod")
+    said = world.run("env", "encrypt", "--env", "prod")
+    assert "the values in records of rotations in progress were encrypted as well" in said
+    assert copy.stat().st_mtime_ns == saved
+    (project.root / ".env.staging").unlink()
+    world.kind = "encrypted"
+    world.check_that_nothing_is_plain()
+    again = world.run("env", "encrypt", "--env", "prod")
+    assert "records" not in again
+    world.run("rotate", "--rollback", "key", "--yes")
+    assert world.value("DB_PASSWORD") == VALUES["DB_PASSWORD"]
+
+
 def test_audit_log_names_the_variables_of_each_command(world: World) -> None:
     world.run("set", "API_KEY", "--env", "prod", text=NEW)
     world.value("API_KEY")
@@ -316,3 +336,19 @@ class TestErrors:
         said = world.run("get", "API_KEY", "--env", "prod", status=3, ENVKIT_DEBUG="1")
         assert ".env.keys:1: DOTENV_PRIVATE_KEY_PROD is not a private key" in said
         assert digits[:16] not in said
+
+
+def test_new_variable_goes_to_the_file_of_the_team_and_is_encrypted(project: Project) -> None:
+    world = World(project, "encrypted")
+    project.profile(
+        "prod.toml", f'[sources.dotenv]\npath = [".env.prod", ".env.prod.local"]\n{PROFILE}'
+    )
+    own = project.dotenv("prod.local", "MINE=1\n")
+    world.run("set", "NEW", "--env", "prod", text=NEW)
+    assert own.read_text() == "MINE=1\n"
+    written = dotenvx.written((project.root / ".env.prod").read_text())
+    assert is_encrypted(written["NEW"])
+    assert world.value("NEW") == NEW
+    own.write_text("MINE=1\nNEW=2\n")
+    world.run("set", "NEW", "--env", "prod", text="3")
+    assert "NEW=3" in own.read_text().replace("'", "")

@@ -1,5 +1,6 @@
 """Output, exit statuses and hooks of `envkit scan`, with real repositories."""
 
+import base64
 import json
 import shutil
 import sys
@@ -7,6 +8,7 @@ import sys
 import pytest
 import yaml
 
+from support import dotenvx
 from support.pages import ROOT
 from support.rotating import table
 from support.scanning import GitRepository
@@ -107,6 +109,97 @@ def test_a_hook_stops_each_kind_of_commit_of_a_value(shop, arguments, folder):
     assert shop.git.try_(*commit).returncode == 0
 
 
+@pytest.fixture
+def encrypted(shop):
+    """The same; the file is encrypted and tracked."""
+    shop.dotenv("dev", dotenvx.encrypted_text({"DB_PASSWORD": VALUE}, "DOTENV_PUBLIC_KEY_DEV"))
+    digits = dotenvx.private_key().text.reveal()
+    dotenvx.write_keys(shop.root, f"DOTENV_PRIVATE_KEY_DEV={digits}\n")
+    shop.profile("dev.toml", '[variables]\nDB_PASSWORD = "{{ DB_PASSWORD }}"\n')
+    shop.git("add", "-f", ".env.dev")
+    shop.git.commit("encrypted")
+    shop.digits = digits
+    return shop
+
+
+def found(project, *arguments):
+    """Return the place of each finding, and what it is."""
+    done = project.run("scan", *arguments, "--format", "json")
+    assert VALUE not in done.stdout + done.stderr
+    assert project.digits not in done.stdout + done.stderr
+    return [
+        (f"{one['path']}:{one['line']}", one["variable"] or one["what"])
+        for one in json.loads(done.stdout)["findings"]
+    ]
+
+
+SCOPES = [(), ("--staged",), ("--history",)]
+KEY = "the private key of .env.dev"
+
+
+@pytest.mark.parametrize("scope", SCOPES)
+def test_a_tracked_encrypted_file_is_no_finding(encrypted, scope):
+    assert found(encrypted, *scope) == []
+
+
+@pytest.mark.parametrize("scope", SCOPES)
+def test_values_and_keys_of_an_encrypted_file_are_found_in_other_files(encrypted, scope):
+    encoded = base64.b64encode(encrypted.digits.encode()).decode()
+    encrypted.git.write("copy.env", f"DB_PASSWORD='{VALUE}'\n")
+    encrypted.git.write("ci.yml", f"key: {encrypted.digits}\nenv: {encoded}\n")
+    encrypted.git("add", "copy.env", "ci.yml")
+    encrypted.git("add", "-f", ".env.keys")
+    if scope == ("--history",):
+        encrypted.git("commit", "-qm", "leak")
+    assert sorted(found(encrypted, *scope)) == [
+        (".env.keys:1", KEY),
+        ("ci.yml:1", KEY),
+        ("ci.yml:2", KEY),
+        ("copy.env:1", "DB_PASSWORD"),
+    ]
+
+
+def test_a_key_file_is_found_by_its_form_if_no_profile_uses_its_keys(encrypted):
+    other = "0f" * 20 + "ab12cd34" * 3
+    encrypted.git.write("a/keys", f"DOTENV_PRIVATE_KEY_CI={other.upper()},{other}\n")
+    encrypted.git.write("ci.json", json.dumps({"DOTENV_PRIVATE_KEY_CI": other}))
+    encrypted.git("add", "-A")
+    assert sorted(found(encrypted, "--staged")) == [
+        ("a/keys:1", "a dotenvx private key"),
+        ("ci.json:1", "a dotenvx private key"),
+    ]
+
+
+def test_a_value_left_plain_in_a_tracked_encrypted_file_is_a_finding(encrypted):
+    encrypted.profile("dev.toml", '[variables]\nAPI_TOKEN = "{{ API_TOKEN }}"\n')
+    with (encrypted.root / ".env.dev").open("a") as file:
+        file.write("API_TOKEN=plain-Zq8-vT1x\n")
+    assert found(encrypted) == [(".env.dev:3", "API_TOKEN")]
+
+
+def test_without_a_private_key_a_scan_says_so_once_and_goes_on(encrypted):
+    values = {"DB_PASSWORD": VALUE, "API_TOKEN": VALUE}
+    encrypted.dotenv("dev", dotenvx.encrypted_text(values, "DOTENV_PUBLIC_KEY_DEV"))
+    lines = [f'{name} = "{{{{ {name} }}}}"\n' for name in values]
+    encrypted.profile("dev.toml", "".join(["[variables]\n", *lines]))
+    (encrypted.root / ".env.keys").unlink()
+    encrypted.git.write("app", TOKEN)
+    done = encrypted.run("scan")
+    assert done.returncode == 1
+    [note] = done.stderr.splitlines()
+    assert note.startswith(
+        "envkit: note: not searched for: DB_PASSWORD and API_TOKEN of dev: there is no private key"
+    )
+    assert encrypted.run("scan", "--env", "dev").returncode == 1
+    encrypted.git.write("app", "")
+    assert encrypted.run("scan", "--env", "dev").returncode == 6
+
+
+def test_the_hint_for_a_private_key_names_the_command_that_replaces_it(encrypted):
+    encrypted.git.write("ci.yml", encrypted.digits)
+    assert "run 'envkit env rotate-key'" in encrypted.run("scan").stdout
+
+
 def test_outside_a_repository_files_can_be_scanned_but_no_history(project):
     project.profile("dev.toml", PROFILE)
     project.dotenv("dev", f"DB_PASSWORD={VALUE}\nMODE=x\n")
@@ -137,7 +230,7 @@ def test_values_of_a_named_environment_that_cannot_be_read_are_an_error(shop):
     assert unread["name"] == "DB_PASSWORD (profiles/dev.toml:2)"
     by_default = shop.run("scan")
     assert by_default.returncode == 0
-    assert "envkit: note: not searched for: DB_PASSWORD (profiles/dev.toml:2)" in by_default.stderr
+    assert "envkit: note: not searched for: DB_PASSWORD of dev: .env.dev:1: " in by_default.stderr
 
 
 def test_a_scan_is_recorded_like_every_read(shop):

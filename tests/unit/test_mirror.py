@@ -57,6 +57,8 @@ ELSEWHERE = {
     "rotation.scheduler.endpoint": "live/test_serve.py",
     "sources.aws": "live/test_aws.py",
     "sources.vault": "live/test_vault.py",
+    "sources.dotenv_encrypted": "unit/scan/test_private_keys.py",
+    "encryption.at_hand": "cli/test_doctor.py",
     "sources.tls_mismatch": "live/test_vault.py",
     # contracts that several implementations fulfil
     "rotation_state.store": "contract/test_rotation_stores.py",

@@ -9,23 +9,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from envkit._internal.clock import Deadline
-from envkit.audit.session import REASON, Access
-from envkit.checks.ignore_file import project_rules
 from envkit.cli.complete import environments
 from envkit.cli.error_text import print_error, print_labelled
 from envkit.cli.formats.scan.wording import notes
-from envkit.cli.interaction.progress import Bar
-from envkit.cli.interaction.prompt import ask_reason
+from envkit.cli.interaction.scanning import scan_for_values
 from envkit.cli.options import timeout_seconds
 from envkit.cli.output import on_terminal, print_lines
 from envkit.cli.parameters import Profiles, Reason, Timeout
 from envkit.errors import ResolutionError, UsageError
 from envkit.profile.discovery import profiles_folder
-from envkit.scan.environments import choose, read
 from envkit.scan.found import Scope
 from envkit.scan.run import Request
-from envkit.scan.run import scan as find
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -99,26 +93,12 @@ def scan(
             f"cannot combine --rotate and --format {format_}", hint="leave one of them out"
         )
     folder = profiles_folder(profiles, os.environ)
-    rules = project_rules(os.path.dirname(folder))
-    deadline = Deadline(timeout_seconds(timeout))
-    with Bar() as bar:
-        with Access("scan", reason=reason, ask=ask_reason) as access:
-            chosen = choose(
-                env or (),
-                folder,
-                environ=os.environ,
-                deadline=deadline,
-                has_reason=bool((reason or os.environ.get(REASON, "")).strip()),
-            )
-            if chosen.prepared:
-                access.begin(chosen.prepared)
-                deadline.restart()  # a person may have been asked
-            values = read(chosen, deadline)
-            if values:
-                access.succeed(variable for one in values for variable in one.variables)
-        request = Request(scope, folder, tuple(names or ()))
-        report = find(request, chosen, values, os.environ, bar.show).accepting(rules)
-    del values
+    report = scan_for_values(
+        Request(scope, folder, tuple(names or ())),
+        env or (),
+        reason=reason,
+        timeout_seconds=timeout_seconds(timeout),
+    )
     _show(report, format_)
     _complain(report, env or (), with_notes=format_ is not Format.JSON)
     if rotate and report.findings:

@@ -11,22 +11,20 @@ from __future__ import annotations
 import os
 import stat
 
+from envkit._internal.system_keyring import stored_or_added, stored_texts
 from envkit.errors import EnvkitError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
-
-    from envkit._internal.clock import Deadline
+    from collections.abc import Iterator, Mapping
 
 KEY_BYTES = 32
-SERVICE, USER = "envkit", "last-known-good"
-KEYRING_SECONDS = 5.0  # it may wait for a person who unlocks it
+USER = "last-known-good"  # in the keyring
 
 
 def keys(environ: Mapping[str, str]) -> Iterator[bytes]:
     """Yield the keys that snapshots may be encrypted with."""
-    if (key := _in_time(_from_ring)) is not None:
+    if (key := _from_ring()) is not None:
         yield key
     if (key := _from_file(key_path(environ))) is not None:
         yield key
@@ -36,8 +34,9 @@ def key_to_encrypt(environ: Mapping[str, str]) -> bytes | None:
     """Return the key for a new snapshot, which is created if there is none; None if it cannot."""
     path = key_path(environ)
     there = _from_file(path)
-    ring = _in_time(lambda: _from_ring(create=there is None))
-    return ring or there or _add_file(path)
+    if there is not None:
+        return _from_ring() or there
+    return _decoded(stored_or_added(USER, os.urandom(KEY_BYTES).hex())) or _add_file(path)
 
 
 def key_path(environ: Mapping[str, str]) -> str:
@@ -48,28 +47,9 @@ def key_path(environ: Mapping[str, str]) -> str:
     return os.path.join(os.path.realpath(folder), "envkit", "last-known-good.key")
 
 
-def _in_time(ask: Callable[[], bytes | None]) -> bytes | None:
-    """Return a key from the keyring; None if it fails, or waits too long."""
-    from envkit._internal.clock import Deadline
-    from envkit._internal.parallel import call_in_time
-
-    deadline: Deadline = Deadline(KEYRING_SECONDS)
-    result = call_in_time(ask, deadline)
-    return None if result.late or result.error is not None else result.value
-
-
-def _from_ring(*, create: bool = False) -> bytes | None:
-    """Return the key in the keyring; None if there is none, or no keyring that can store it."""
-    import keyring
-
-    ring = keyring.get_keyring()
-    if ring.priority < 1:
-        return None
-    text = ring.get_password(SERVICE, USER)
-    if text is None and create:
-        ring.set_password(SERVICE, USER, os.urandom(KEY_BYTES).hex())
-        text = ring.get_password(SERVICE, USER)  # another process may have added its own meanwhile
-    return None if text is None else _checked(bytes.fromhex(text))
+def _from_ring() -> bytes | None:
+    """Return the key in the keyring; None if there is none."""
+    return _decoded((stored_texts([USER]) or {}).get(USER))
 
 
 def _from_file(path: str) -> bytes | None:
@@ -105,3 +85,10 @@ def _add_file(path: str) -> bytes | None:
 
 def _checked(key: bytes) -> bytes | None:
     return key if len(key) == KEY_BYTES else None
+
+
+def _decoded(text: str | None) -> bytes | None:
+    try:
+        return None if text is None else _checked(bytes.fromhex(text))
+    except ValueError:  # another program's
+        return None

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def sealed(packed: dict[str, object], key: FileKey | None) -> dict[str, object]:
-    """Return the object of `envelope.pack` with encrypted values.
+    """Return the object of `envelope.pack` with encrypted values; encrypted ones stay as they are.
 
     Args:
         packed: the object.
@@ -26,7 +26,7 @@ def sealed(packed: dict[str, object], key: FileKey | None) -> dict[str, object]:
     if key is None:
         return packed
     public_key = key.key
-    return _changed(packed, lambda text: encrypt(text, public_key))
+    return _changed(packed, lambda text: text if is_encrypted(text) else encrypt(text, public_key))
 
 
 def opened(packed: object, decrypt: Callable[[str], str]) -> object:

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from envkit.detection.ordinary_values import is_ordinary
 from envkit.detection.secret_literal import suspect
 from envkit.detection.settings import is_setting, is_setting_everywhere
 
@@ -54,6 +55,7 @@ SECRETS = [
     ("DB_SERVER", "Server=db;Password=x"),
     ("NEXT_PUBLIC_SECRET", "abc"),
     ("LICENSE", "A-B"),
+    ("APP_CREDS", "true"),
     ("PGPASSWORD", "12345"),
     ("DBPASS", "true"),
     ("NEXT_PUBLIC_APITOKEN", "abc"),
@@ -76,6 +78,11 @@ def test_every_other_variable_is_a_secret(name, text):
 )
 def test_what_check_reports_as_a_secret_is_never_a_setting(name, text):
     assert not (is_setting(name, text) and suspect(name, text) is not None)
+
+
+@pytest.mark.parametrize(("name", "text"), SETTINGS)
+def test_a_setting_is_not_searched_for(name, text):
+    assert is_ordinary(name, text)
 
 
 @pytest.mark.parametrize(

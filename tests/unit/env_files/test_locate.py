@@ -19,11 +19,15 @@ def found(*environments, file=None, environ=None):
         ("", [".env.production"], ".env.production"),
         ("", [".env.prod", ".env.production"], ".env.prod"),
         ('path = "config/app.env"', [], "config/app.env"),
-        ('path = [".env", ".env.local"]', [".env"], ".env.local"),
+        ('path = [".env", ".env.prod"]', [".env"], ".env.prod"),
+        ('path = [".env.prod", ".env.prod.local"]', [".env.prod.local"], ".env.prod"),
+        ('path = [".env.local", ".env.prod.local"]', [], ".env.prod.local"),
         ('path = "{{ env:WHERE }}/x.env"', [], "there/x.env"),
     ],
 )
-def test_the_file_is_the_last_one_that_the_profile_reads(project, source, existing, expected):
+def test_the_file_is_the_last_one_of_the_profile_that_the_team_shares(
+    project, source, existing, expected
+):
     project.profile("prod.toml", f'aliases = ["production"]\n[sources.dotenv]\n{source}\n')
     for name in ("config", "there"):
         (project.root / name).mkdir()

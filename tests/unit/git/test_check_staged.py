@@ -122,7 +122,11 @@ def root(tmp_path, monkeypatch):
 
 
 def staged(root):
-    return [problem.message for problem in check_staged(str(root), os.environ)]
+    return said(check_staged(str(root), os.environ))
+
+
+def said(found):
+    return [problem.message for problems in found.values() for problem in problems]
 
 
 def stage(root, **files):
@@ -194,9 +198,7 @@ def test_the_index_of_the_commit_in_progress_is_checked(root):
     git(root, "reset", "-q")
     assert staged(root) == []
     index = {**os.environ, "GIT_INDEX_FILE": str(root / "kept")}
-    assert [one.message for one in check_staged(str(root), index)] == [
-        ".env.prod:3: B is not encrypted"
-    ]
+    assert said(check_staged(str(root), index)) == [".env.prod:3: B is not encrypted"]
 
 
 def test_there_is_no_answer_without_a_repository(tmp_path):

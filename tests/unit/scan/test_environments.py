@@ -40,7 +40,7 @@ def test_by_default_the_local_values_of_all_profiles_are_read(project, choosing)
     project.profile("literal.toml", 'protected = true\n[variables]\nE = "x"\n')
     chosen = choosing()
     assert names(chosen) == {"dev": ("A",), "test": ("D",)}
-    assert chosen.notes == (
+    assert chosen.left_out == (
         "not searched for: 2 values of dev in remote stores; to read them, use --env dev",
     )
 
@@ -51,13 +51,13 @@ def test_named_environments_are_read_as_a_whole(project, choosing):
     )
     project.profile("other.env", "C={{ C }}\n")
     chosen = choosing("dev")
-    assert (names(chosen), chosen.notes) == ({"dev": ("A", "B")}, ())
+    assert (names(chosen), chosen.left_out) == ({"dev": ("A", "B")}, ())
 
 
 def test_a_protected_environment_needs_a_reason_or_its_name(project, choosing):
     project.profile("prod.toml", 'protected = true\n[variables]\nA = "{{ A }}"\n')
     assert names(choosing()) == {}
-    assert choosing().notes == (
+    assert choosing().left_out == (
         "not searched for: the values of prod, which is protected; to read them, use --reason",
     )
     assert names(choosing(has_reason=True)) == names(choosing("prod")) == {"prod": ("A",)}

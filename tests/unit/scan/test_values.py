@@ -19,7 +19,7 @@ def wanted_of(project):
         deadline = Deadline(5)
         given = {"environ": {"PATH": "/usr/bin"}, "deadline": deadline, "has_reason": True}
         chosen = choose(["dev"], str(project.profiles), **given)
-        return wanted(one.values for one in read(chosen, deadline))
+        return wanted((one.values for one in read(chosen, deadline)), {})
 
     return find
 

@@ -36,6 +36,8 @@ def encrypt(
         print(f"every value in {target.name} is encrypted already")
     if done.copy:
         print("the copy of the previous version was encrypted as well")
+    if done.records:
+        print("the values in records of rotations in progress were encrypted as well")
     if done.ignored:
         print(f"added to .gitignore: {', '.join(done.ignored)}")
     if done.warning is not None:

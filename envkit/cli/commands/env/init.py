@@ -12,10 +12,10 @@ from envkit.cli.commands.env.selection import File, chosen
 from envkit.cli.error_text import print_labelled
 from envkit.cli.options import timeout_seconds
 from envkit.cli.parameters import OneEnv, Profiles, Timeout
+from envkit.encryption.at_hand import PrivateKeyState
 from envkit.encryption.key_lookup import KEY_FILE
 from envkit.encryption.keys import names_for
 from envkit.env_files.initialise import initialise
-from envkit.env_files.status import PrivateKeyState
 
 EXAMPLE = "envkit env init --env prod"
 

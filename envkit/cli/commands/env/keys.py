@@ -9,7 +9,8 @@ from envkit.cli.commands.env.selection import File
 from envkit.cli.error_text import print_labelled
 from envkit.cli.output import Cell, print_json, print_table
 from envkit.cli.parameters import AnyEnv, Format, Formatted, Profiles
-from envkit.env_files.status import PrivateKeyState, statuses
+from envkit.encryption.at_hand import PrivateKeyState
+from envkit.env_files.status import statuses
 
 if TYPE_CHECKING:
     from envkit.env_files.status import KeyStatus

@@ -45,7 +45,8 @@ def render(report: Report, environ: Mapping[str, str]) -> str:
 
 
 def _result(finding: Finding, report: Report, environ: Mapping[str, str]) -> dict[str, Any]:
-    message = f"{sentence(finding)} [{concerns(finding)}].\n{hint(finding.code, report.scope)}"
+    fix = hint(finding.code, report.scope, finding.what)
+    message = f"{sentence(finding)} [{concerns(finding)}].\n{fix}"
     return {
         "ruleId": finding.code,
         "ruleIndex": _CODES.index(finding.code),

@@ -28,7 +28,7 @@ def styled(report: Report, width: int) -> Iterator[list[Span]]:
 
 
 def _lines(report: Report) -> Iterator[list[Span]]:
-    codes = set()
+    hints = set()
     for finding in report.findings:
         yield [
             Span(printable(f"{place(finding)}: "), "bold"),
@@ -36,7 +36,8 @@ def _lines(report: Report) -> Iterator[list[Span]]:
             Span(f" {printable(sentence(finding))} "),
             Span(printable(f"[{concerns(finding)}]"), "dim"),
         ]
-        if finding.code not in codes:  # show each hint once
-            codes.add(finding.code)
-            yield [Span(" " * _INDENT), Span(hint(finding.code, report.scope), "cyan")]
+        fix = hint(finding.code, report.scope, finding.what)
+        if fix not in hints:
+            hints.add(fix)
+            yield [Span(" " * _INDENT), Span(fix, "cyan")]
     yield [Span(printable(summary(report)), "" if report.findings else "bold green")]

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 from envkit._internal.paths import display_path
 from envkit.checks.problem import listed
+from envkit.detection.token_shapes import DOTENV_KEY
 from envkit.scan.forms import Form
 from envkit.scan.found import FindingCode, Scope
-from envkit.scan.values import Skipped
+from envkit.scan.values import PRIVATE_KEY_OF, Skipped
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -54,10 +55,17 @@ def concerns(finding: Finding) -> str:
     return ", ".join(filter(None, (finding.code, listed(finding.environments or ("",)))))
 
 
-def hint(code: FindingCode, scope: Scope) -> str:
-    """Return how to fix findings of a code."""
+def hint(code: FindingCode, scope: Scope, what: str = "") -> str:
+    """Return how to fix findings of a code; see `Finding` for `what`."""
+    if what == DOTENV_KEY or what.startswith(PRIVATE_KEY_OF):
+        return (
+            "remove the key; if it was pushed, run 'envkit env rotate-key', and replace the values "
+            "that it decrypts"
+        )
     if code is FindingCode.TOKEN:
         return "revoke the token and remove it; if it is made up, accept it in .envkit-ignore"
+    if scope is Scope.STAGED:
+        return "remove the value and stage the file again, or accept it in .envkit-ignore"
     if scope is Scope.HISTORY:
         return "git keeps the value, so replace it: add --rotate, or run 'envkit set'"
     return "remove the value; if it was pushed, replace it: add --rotate, or run 'envkit set'"

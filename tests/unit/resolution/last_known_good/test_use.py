@@ -5,9 +5,9 @@ import threading
 
 import pytest
 
+from envkit._internal import system_keyring
 from envkit._internal.clock import Deadline
 from envkit.errors import DeniedError, ResolutionError, UnavailableError
-from envkit.resolution.last_known_good import key as key_module
 from envkit.resolution.prepare import prepare
 from envkit.resolution.resolve import USE, resolve_prepared
 from envkit.secret import Secret
@@ -122,7 +122,7 @@ def test_a_keyring_that_hangs_is_asked_once_for_each_start(monkeypatch):
     import keyring
 
     asked, done = [], threading.Event()
-    monkeypatch.setattr(key_module, "KEYRING_SECONDS", 0.01)
+    monkeypatch.setattr(system_keyring, "LIMIT_SECONDS", 0.01)
 
     def hang():
         asked.append(None)

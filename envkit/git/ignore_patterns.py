@@ -26,6 +26,12 @@ def is_ignored(name: str, patterns: Iterable[str]) -> bool:
     return ignored
 
 
+def patterns_in(content: str) -> list[str]:
+    """Return the patterns in the text of a `.gitignore`."""
+    lines = (line.strip() for line in content.splitlines())
+    return [line for line in lines if line and not line.startswith("#")]
+
+
 def _fits(name: str, pattern: str) -> bool:
     pattern = pattern.removeprefix("\\") if pattern.startswith(("\\!", "\\#")) else pattern
     pattern = pattern.removeprefix("**/").removeprefix("/")

@@ -1,10 +1,11 @@
-"""Tell the settings of an environment from its secrets, by name and value. Pure.
+"""Decide whether a value is ordinary, so that a copy of it in another file is no leak. Pure.
 
-Stores and `.env` files contain both, and no profile has to say which is which. Searching for
-`production` or `db.internal` in other files would find them everywhere.
+A search for `production` or `db.internal` would find them everywhere. Every setting is ordinary,
+and so is a value that is made of words, or is a place: `settings` is stricter, because what it
+lets through may be committed.
 
-    is_setting("NODE_ENV", "production")   ->  True
-    is_setting("API_TOKEN", "production")  ->  False
+    is_ordinary("NODE_ENV", "production")   ->  True
+    is_ordinary("API_TOKEN", "production")  ->  False
 """
 
 from __future__ import annotations
@@ -19,14 +20,10 @@ from envkit.detection.secret_names import (
     is_secret_name,
     normal,
 )
+from envkit.detection.settings import is_doubtful, is_setting
 from envkit.detection.token_shapes import find_tokens
 from envkit.detection.value_parts import credentials_of, is_given_name
 
-# words in names of secrets that `secret_names` is not sure about
-_DOUBTFUL = re.compile(
-    r"CREDENTIAL|PASS|PWD|SECRET|TOKEN|(?:^|_)(?:APIKEY|AUTH|CODE|CREDS?|HASH|JWT|KEYS?|LICEN[CS]E|LOGIN|OTP|PIN|PRIVATE|SALT|SEED"
-    r"|SIGNING|WEBHOOK)(?:_|$)"
-)
 _PLACE = re.compile(  # a URL, a path, an e-mail address or a host
     r"[\w+.-]+://\S* | (?:\.{0,2}|~)/\S* | (?:[^<@]*<)?[^\s@]+@[\w-]+(?:\.[\w-]+)+>?"
     r"| [\w-]+(?:\.[\w-]+)+(?::\d+)? | [\w-]+:\d+",
@@ -41,13 +38,15 @@ _UNSET = re.compile(
 )
 
 
-def is_setting(name: str, text: str) -> bool:
-    """Return whether a value is a setting that anyone may read.
+def is_ordinary(name: str, text: str) -> bool:
+    """Return whether finding a value in another file is no leak.
 
     Args:
         name: the name of the variable.
         text: its value, or a part of it that is a value by itself.
     """
+    if is_setting(name, text):
+        return True
     name = normal(name)
     if is_password_name(name) or is_secret_name(name):
         return False
@@ -59,7 +58,7 @@ def is_setting(name: str, text: str) -> bool:
     if is_public_name(name) or is_browser_name(name) or _NUMBER.fullmatch(text):
         return True
     words = text.replace(",", " ").split()
-    return _DOUBTFUL.search(name) is None and all(map(is_given_name, words))
+    return not is_doubtful(name.split("_")) and all(map(is_given_name, words))
 
 
 def is_common(text: str) -> bool:

@@ -4,7 +4,7 @@ import subprocess
 
 import pytest
 
-from envkit.scaffold.gitignore import is_ignored
+from envkit.git.ignore_patterns import is_ignored
 from support.checking import git
 
 NAMES = [".env", ".env.dev", ".env.example", ".env.test", ".envrc", "a.env", "#x", "!x", "ab"]

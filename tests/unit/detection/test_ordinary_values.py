@@ -1,10 +1,10 @@
-"""Which values of an environment are settings or common words, and which may be secrets."""
+"""Which values of an environment are ordinary or common, and which may be secrets."""
 
 import pytest
 
-from envkit.detection.setting_values import is_common, is_setting
+from envkit.detection.ordinary_values import is_common, is_ordinary
 
-SETTINGS = {
+ORDINARY = {
     "NODE_ENV": "production",
     "AWS_REGION": "us-east-1",
     "MAIL_FROM": "Shop <noreply@shop.io>",
@@ -42,14 +42,14 @@ SECRETS = {
 }
 
 
-@pytest.mark.parametrize(("name", "text"), SETTINGS.items())
-def test_a_setting_is_recognized_by_its_name_and_value(name, text):
-    assert is_setting(name, text)
+@pytest.mark.parametrize(("name", "text"), ORDINARY.items())
+def test_a_setting_is_ordinary_by_its_name_or_value(name, text):
+    assert is_ordinary(name, text)
 
 
 @pytest.mark.parametrize(("name", "text"), SECRETS.items())
-def test_a_value_that_may_be_secret_is_no_setting(name, text):
-    assert not is_setting(name, text)
+def test_a_value_that_may_be_secret_is_not_ordinary(name, text):
+    assert not is_ordinary(name, text)
 
 
 @pytest.mark.parametrize(
