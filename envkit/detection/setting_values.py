@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 
+from envkit.detection.logins import has_login
 from envkit.detection.secret_literal import is_made_up, random_looking
 from envkit.detection.secret_names import (
     is_browser_name,
@@ -20,7 +21,7 @@ from envkit.detection.secret_names import (
     normal,
 )
 from envkit.detection.token_shapes import find_tokens
-from envkit.detection.value_parts import credentials_of, is_given_name
+from envkit.detection.value_parts import is_given_name
 
 # words in names of secrets that `secret_names` is not sure about
 _DOUBTFUL = re.compile(
@@ -51,7 +52,7 @@ def is_setting(name: str, text: str) -> bool:
     name = normal(name)
     if is_password_name(name) or is_secret_name(name):
         return False
-    if any(find_tokens(text)) or credentials_of(text):
+    if any(find_tokens(text)) or has_login(text):
         return False
     if _PLACE.fullmatch(text):
         segments = _SEGMENT.split(text)
