@@ -54,7 +54,8 @@ _PUBLISHED = re.compile(
 )
 _ALSO_PUBLISHED = frozenset(("API", "DSN", "KEY"))  # doubtful words that are usual in them
 _PUBLISHED_TEXT = re.compile(r"[\w.:=-]+", re.ASCII)
-_SENTRY_DSN = re.compile(r"https?://\w+@[\w.:-]+/\d+", re.ASCII)  # https://docs.sentry.io/concepts/key-terms/dsn-explainer/
+# Reference: https://docs.sentry.io/concepts/key-terms/dsn-explainer/
+_SENTRY_DSN = re.compile(r"https?://\w+@[\w.:-]+/\d+", re.ASCII)
 _USERS = frozenset(("PGUSER", "USER", "USERNAME"))
 _OPEN_SCHEMES = ("http", "https", "ws", "wss", "file")
 _EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
@@ -75,17 +76,14 @@ def is_setting(name: str, text: str) -> bool:
     words = normal(name).split("_")
     if _is_published(words, text):
         return True
-    if "://" in text and not _is_open_url(text, words):
-        return False
-    if _is_opaque(text):
+    if _is_opaque(text) or ("://" in text and not _is_open_url(text, words)):
         return False
     if is_browser_name(normal(name)):
         return not _is_doubtful(words[-1:])
     if words[-1] in _SETTINGS:
-        return _CAPABILITIES.isdisjoint(words) and not (words[-1] in _USERS and _has_two_parts(text))
-    if _DURATION.fullmatch(text):  # `JWT_EXPIRES_IN`
-        return not _is_doubtful(words[-1:])
-    return bool(text) and not _is_doubtful(words) and _has_form_of_a_setting(text)
+        return _CAPABILITIES.isdisjoint(words) and not _is_user_with_password(words[-1], text)
+    doubtful = words[-1:] if _DURATION.fullmatch(text) else words  # `JWT_EXPIRES_IN`
+    return bool(text) and not _is_doubtful(doubtful) and _has_form_of_a_setting(text)
 
 
 def is_setting_everywhere(name: str, texts: Iterable[str]) -> bool:
@@ -131,14 +129,14 @@ def _is_short_line(text: str) -> bool:
 
 
 def _is_open_url(url: str, words: list[str]) -> bool:
-    """Return whether a URL has no user, and neither it nor its name is of a kind to keep private."""
+    """Return whether a URL has no user, and neither it nor its name says that it is private."""
     parts = {part.upper() for part in _CHUNK.findall(url)}
     return "@" not in url and _CAPABILITIES.isdisjoint(words) and _CAPABILITIES.isdisjoint(parts)
 
 
-def _has_two_parts(user: str) -> bool:
+def _is_user_with_password(word: str, text: str) -> bool:
     """Return whether a password may follow the name of a user: `root:...`, `scott/...`."""
-    return any(separator in user for separator in ":/%")
+    return word in _USERS and any(separator in text for separator in ":/%")
 
 
 def _is_opaque(text: str) -> bool:
@@ -165,4 +163,5 @@ def _has_form_of_a_setting(text: str) -> bool:
     return (
         kind in (ValueKind.BOOL, ValueKind.URL)
         or _EMAIL.fullmatch(text) is not None
+        or _DURATION.fullmatch(text) is not None
     )

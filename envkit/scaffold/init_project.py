@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from envkit.scaffold.profile_draft import Lookup
 
 _IGNORED = (".env", ".env.*")
+_OTHERS = 0o066
 _OWN = ("*.envkit-previous", "*.envkit-rotation")
 PIPE_TIMEOUT_SECONDS = 15.0
 _GITIGNORE_HEAD = "# values stay out of git"
@@ -96,6 +97,12 @@ def shared_files(done: Initialised) -> list[str]:
             if file not in PLAIN and not file.endswith(LOCAL)
         )
     )
+
+
+def readable_by_others(done: Initialised, root: str = ".") -> list[str]:
+    """Return the files of new profiles that other users of the machine can read or write."""
+    files = dict.fromkeys(file for lookup in done.lookups for file in lookup.files)
+    return [file for file in files if _mode(os.path.join(root, file)) & _OTHERS]
 
 
 def initialise(root: str, names: Sequence[str] = ()) -> Initialised:
