@@ -14,6 +14,7 @@ from typing import NamedTuple
 from envkit._internal.clock import Deadline
 from envkit._internal.files import read_in_project, real_path
 from envkit._internal.git import find_repository
+from envkit._internal.names import reserved_for
 from envkit._internal.os_errors import reason_of
 from envkit._internal.paths import display_path
 from envkit._internal.writing.atomic_write import write_atomic
@@ -178,7 +179,9 @@ def _variables(root: str) -> dict[str, dict[str, str | None]]:
             if parsed.unclear is not None:
                 raise parsed.unclear
             found[file] = {
-                name: None if entry.error else entry.text for name, entry in parsed.entries.items()
+                name: None if entry.error else entry.text
+                for name, entry in parsed.entries.items()
+                if not reserved_for(name)
             }
     return found
 
