@@ -1,6 +1,7 @@
 """Output, exit statuses and hooks of `envkit scan`, with real repositories."""
 
 import json
+import os
 import shutil
 import sys
 
@@ -72,6 +73,23 @@ def test_scan_sarif_has_a_result_for_each_finding(shop):
         "leaked-value",
         "leaked-token",
     ]
+
+
+@pytest.mark.parametrize(
+    ("name", "uri"),
+    [
+        (b"a b", "a%20b"),
+        (b"a\nb", "a%0Ab"),
+        (b"100%.txt", "100%25.txt"),
+        ("größe".encode(), "gr%C3%B6%C3%9Fe"),
+        (b"not\xffutf8", "not%FFutf8"),
+    ],
+)
+def test_scan_sarif_has_the_uri_of_any_file_name(shop, name, uri):
+    (shop.root / os.fsdecode(name)).write_text(VALUE)
+    done = shop.run("scan", "--format", "sarif")
+    [result] = json.loads(done.stdout)["runs"][0]["results"]
+    assert result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] == uri
 
 
 def install_hook(shop):

@@ -104,7 +104,7 @@ def test_a_conflict_is_replaced_only_if_asked(folders, replace):
 @pytest.mark.parametrize(("name", "text"), [("x.env", ""), ("x.json", "{}"), ("x.json", "[]")])
 def test_files_without_any_variable_are_refused_as_those_of_a_failed_download(folders, name, text):
     contents = read_contents(text.encode(), path=name)
-    with pytest.raises(ImportFileError, match=f"^{name}: no variables$"):
+    with pytest.raises(ImportFileError, match=rf"^{name}: no variables\n"):
         prepare_import(
             "prod",
             [contents],

@@ -87,8 +87,8 @@ def test_a_dotenv_file_that_may_not_be_read_is_named_and_nothing_is_written():
 
 
 def test_a_setting_of_envkit_and_a_key_are_no_variables_of_a_profile(tmp_path):
-    (tmp_path / ".env").write_text("ENVKIT_ENV=dev\nDOTENV_PRIVATE_KEY_DEV=00\nA=1\n")
-    assert initialise(str(tmp_path), ["dev"]).settings == ()
+    (tmp_path / ".env").write_text("ENVKIT_ENV=dev\nDOTENV_PRIVATE_KEY_DEV=00\nPORT=1\n")
+    assert initialise(str(tmp_path), ["dev"]).settings == ("PORT",)
     assert "ENVKIT" not in str(files(tmp_path / "profiles"))
     assert "DOTENV" not in str(files(tmp_path / "profiles"))
 
