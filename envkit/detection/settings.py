@@ -57,6 +57,12 @@ _PUBLISHED_TEXT = re.compile(r"[\w.:=-]+", re.ASCII)
 # Reference: https://docs.sentry.io/concepts/key-terms/dsn-explainer/
 _SENTRY_DSN = re.compile(r"https?://\w+@[\w.:-]+/\d+", re.ASCII)
 _USERS = frozenset(("PGUSER", "USER", "USERNAME"))
+# words in names of addresses that usually have a password
+_SERVICES = re.compile(
+    r"AMQP|BROKER|CACHE|CELERY|CLICKHOUSE|CONNECTION|DATABASE|DB|ELASTIC|KAFKA|MAILER|MONGO|MYSQL"
+    r"|POSTGRES|PROXY|RABBIT|REDIS|SMTP"
+)
+_ADDRESSES = frozenset(("CONNECTION", "SERVER", "URI", "URL", "URLS"))
 _OPEN_SCHEMES = ("http", "https", "ws", "wss", "file")
 _EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
 _DURATION = re.compile(r"\d{1,6}\s?(?:ms|s|m|min|h|d|w|y|KB|MB|GB|KiB|MiB|GiB|k|M|G|%)")
@@ -80,7 +86,7 @@ def is_setting(name: str, text: str) -> bool:
         return False
     if is_browser_name(normal(name)):
         return not _is_doubtful(words[-1:])
-    if words[-1] in _SETTINGS:
+    if words[-1] in _SETTINGS and (text or not _is_of_service(words)):
         return _CAPABILITIES.isdisjoint(words) and not _is_user_with_password(words[-1], text)
     doubtful = words[-1:] if _DURATION.fullmatch(text) else words  # `JWT_EXPIRES_IN`
     return bool(text) and not _is_doubtful(doubtful) and _has_form_of_a_setting(text)
@@ -99,6 +105,11 @@ def is_connection(text: str) -> bool:
     """
     scheme, separator, _ = text.partition("://")
     return bool(separator) and scheme.lower() not in _OPEN_SCHEMES
+
+
+def _is_of_service(words: list[str]) -> bool:
+    """Return whether a name is that of an address with a password, such as `DATABASE_URL`."""
+    return words[-1] in _ADDRESSES and any(map(_SERVICES.search, words))
 
 
 def _is_published(words: list[str], text: str) -> bool:

@@ -26,7 +26,7 @@ LOCAL = ".local"  # the suffix of a file that overrides an environment's file on
 OWN_MACHINE = ("dev", "development", "local")
 # endings after `.env.` that do not name an environment: keys, archives, copies
 _COPIES = ("bak", "backup", "old", "orig", "save", "tmp")
-_OTHER = ("local", "keys", "vault", "me", *_COPIES)
+_OTHER = ("local", "keys", "vault", "me", BASE, *_COPIES)
 COPIES = tuple(f".{ending}" for ending in _COPIES)
 
 

@@ -6,12 +6,13 @@ import os
 from contextlib import suppress
 
 from envkit.profile.discovery import FOLDER
-from envkit.scaffold.profile_draft import COPIES, is_dotenv_name
+from envkit.scaffold.profile_draft import BASE, COPIES, LOCAL, is_dotenv_name
 
 # endings of files that contain no variables, and why they are not used
 _OTHER_ENDINGS = {
     ".vault": "it belongs to dotenv-vault",
     ".me": "it belongs to dotenv-vault",
+    f".{BASE}": f"the profile '{BASE}' is no environment, and reads no file",
 }
 _USED_ENDINGS = (".keys", ".envkit-previous", ".envkit-rotation", ".envkit-lock", ".envkit-tmp")
 
@@ -46,7 +47,7 @@ def _folders(path: str, name: str = "") -> list[str]:
 
 def _why_passed_over(file: str) -> str:
     for ending, why in _OTHER_ENDINGS.items():
-        if file.endswith(ending):
+        if file.removesuffix(LOCAL).endswith(ending):
             return why
     return "it looks like a copy" if file.endswith(COPIES) else "its name is no environment's"
 

@@ -13,6 +13,8 @@ from envkit.scaffold.unused_files import passed_over
         (".env.vault", "it belongs to dotenv-vault"),
         (".env.bak", "it looks like a copy"),
         (".env.a.b", "its name is no environment's"),
+        (".env.base", "the profile 'base' is no environment, and reads no file"),
+        (".env.base.local", "the profile 'base' is no environment, and reads no file"),
         (".env.keys", None),
         (".env.prod", None),
         ("web/readme", None),
