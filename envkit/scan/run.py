@@ -70,6 +70,8 @@ def scan(
     sought = wanted(one.values for one in read)
     absent = {Owner(one.profile.name, name): Skipped.ABSENT for one in read for name in one.absent}
     failures = [failure for one in read for failure in one.failed]
+    if chosen.explicit:  # a scan for nothing must not succeed
+        failures += [failure for one in read if one.is_empty for failure in one.missing]
     notes = [*chosen.notes]
     if not chosen.explicit:
         notes += [f"not searched for: {failure}" for failure in failures]

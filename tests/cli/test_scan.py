@@ -92,6 +92,21 @@ def test_scan_sarif_has_the_uri_of_any_file_name(shop, name, uri):
     assert result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] == uri
 
 
+@pytest.mark.parametrize(
+    ("values", "status"), [(None, 4), ("MODE=production\n", 0), ("DB_PASSWORD=x\n", 0)]
+)
+def test_a_named_environment_without_any_value_is_an_error_as_nothing_is_searched_for(
+    shop, values, status
+):
+    (shop.root / ".env.dev").unlink()
+    if values:
+        shop.dotenv("dev", values)
+    done = shop.run("scan", "--env", "dev")
+    assert done.returncode == status, done.stderr
+    assert ("cannot resolve 2 variables of dev" in done.stderr) == (status == 4)
+    assert shop.run("scan").returncode == 0  # without a name, the values of this machine count
+
+
 def install_hook(shop):
     """Install the command of the hook for pre-commit."""
     hooks = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text(encoding="utf-8"))
