@@ -38,3 +38,10 @@ def odd_character(text: str) -> str:
             return _CHARACTERS[character]
         return "a control character" if ord(character) < 32 else "a character that is not ASCII"
     return ""
+
+
+def reserved_for(name: str) -> str:
+    """Return for what a name is reserved, so that no app should get it; empty if it is not."""
+    if name.startswith("DOTENV_PRIVATE_KEY"):
+        return "is the key of an encrypted file, which belongs into .env.keys"
+    return "configures envkit and not the app" if name.startswith("ENVKIT_") else ""

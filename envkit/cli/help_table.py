@@ -117,10 +117,11 @@ NOTES = {
     ),
     "scan": Notes(
         "docs/guides/scan.md",
-        (0, 1, 2, 3, 5, 6),
+        (0, 1, 2, 3, 4, 5, 6),
         {
             0: "Nothing was found.",
             1: "A value or a token was found.",
+            4: "Nothing was found, but a named environment has no value.",
             5: "Nothing was found, but a store or git failed.",
             6: "Nothing was found, but a file or a value could not be read; or as for other "
             "commands.",

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from envkit.comparison.model import Finding, FindingKind, Place
+from envkit.detection.settings import is_setting
 from envkit.detection.value_parts import credentials_of, is_given_name
 
 TYPE_CHECKING = False
@@ -60,6 +61,8 @@ def _texts(index: int, side: Side, variable: Variable) -> Iterator[tuple[str, _T
     if plain or len(value) < MIN_CHARACTERS:
         return
     known = not side.assumed and (variable.secret or variable.name in side.secret_names)
+    if known and not (declaration and declaration.secret) and is_setting(variable.name, value):
+        known = False  # the store has settings, too, and environments may share them
     yield value, _TextPlace(index, variable.name, "", known)
     for part, text in credentials_of(value).items():
         if len(text) >= MIN_CHARACTERS:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 
+from envkit.detection.logins import has_login
 from envkit.detection.secret_literal import is_made_up, random_looking
 from envkit.detection.secret_names import (
     is_browser_name,
@@ -22,7 +23,7 @@ from envkit.detection.secret_names import (
 )
 from envkit.detection.settings import is_doubtful, is_setting
 from envkit.detection.token_shapes import find_tokens
-from envkit.detection.value_parts import credentials_of, is_given_name
+from envkit.detection.value_parts import is_given_name
 
 _PLACE = re.compile(  # a URL, a path, an e-mail address or a host
     r"[\w+.-]+://\S* | (?:\.{0,2}|~)/\S* | (?:[^<@]*<)?[^\s@]+@[\w-]+(?:\.[\w-]+)+>?"
@@ -50,7 +51,7 @@ def is_ordinary(name: str, text: str) -> bool:
     name = normal(name)
     if is_password_name(name) or is_secret_name(name):
         return False
-    if any(find_tokens(text)) or credentials_of(text):
+    if any(find_tokens(text)) or has_login(text):
         return False
     if _PLACE.fullmatch(text):
         segments = _SEGMENT.split(text)

@@ -13,9 +13,10 @@ from __future__ import annotations
 import itertools
 import re
 
+from envkit.detection.logins import has_login
 from envkit.detection.secret_literal import suspect
 from envkit.detection.secret_names import is_browser_name, normal
-from envkit.detection.value_parts import ValueKind, credentials_of, kind_of
+from envkit.detection.value_parts import ValueKind, kind_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,14 +26,14 @@ _MAX_CHARACTERS = 200
 _MAX_DIGITS = 6  # a longer number may be a PIN, an account or a phone number
 # the last word of the names of settings: `NODE_ENV`, `TOKEN_URL`, `PASSWORD_MIN_LENGTH`
 _SETTING_WORDS = """
-    ADDR ADDRESS AGE BACKEND BRANCH BUCKET CACHE CHANNEL CLASS COLOR CONCURRENCY COUNT CURRENCY
-    DATABASE DATE DAYS DB DEBUG DELAY DEPTH DIR DIRECTORY DISABLED DOMAIN DRIVER EMAIL ENABLED
-    ENCODING ENDPOINT ENGINE ENV ENVIRONMENT EXPIRY FEATURE FILE FILES FLAG FLAGS FOLDER FORMAT FROM
-    HOST HOSTNAME HOSTS HOURS INTERVAL LANG LANGUAGE LENGTH LEVEL LIMIT LOCALE LOG MAILER MAX MIN
-    MINUTES MODE MODULE MODULES NAME NAMESPACE ORIGIN ORIGINS PAGE PATH PERIOD PORT PREFIX PROTOCOL
-    PROVIDER QUEUE RATE REGION RETRIES ROOT SCHEMA SCHEME SECONDS SENDER SERVER SIZE SSL STAGE STORE
-    SUFFIX THREADS TIMEOUT TIMEZONE TLS TOPIC TTL TYPE TZ URI URL URLS USER USERNAME VERBOSITY
-    VERSION WORKERS ZONE
+    ADDR ADDRESS AGE ALGORITHM BACKEND BRANCH BROKERS BUCKET CACHE CHANNEL CLASS COLOR CONCURRENCY
+    CONNECTION COUNT CURRENCY DATABASE DATE DAYS DB DEBUG DELAY DEPTH DIR DIRECTORY DISABLED DOMAIN
+    DRIVER EMAIL ENABLED ENCODING ENDPOINT ENGINE ENV ENVIRONMENT EXPIRY FEATURE FILE FILES FLAG
+    FLAGS FOLDER FORMAT FROM HOST HOSTNAME HOSTS HOURS INTERVAL LANG LANGUAGE LENGTH LEVEL LIMIT
+    LOCALE LOG MAILER MAX MIN MINUTES MODE MODULE MODULES NAME NAMESPACE ORIGIN ORIGINS PAGE PATH
+    PERIOD PGDATABASE PGHOST PGPORT PGUSER PORT PREFIX PROTOCOL PROVIDER QUEUE RATE REGION RETRIES
+    ROOT SCHEMA SCHEME SECONDS SENDER SERVER SIZE SSL STAGE STORE SUFFIX TAG THREADS TIMEOUT
+    TIMEZONE TLS TOPIC TTL TYPE TZ URI URL URLS USER USERNAME VERBOSITY VERSION WORKERS ZONE
 """
 # words of names whose values are secrets, or could be
 _DOUBTFUL_WORDS = """
@@ -45,6 +46,23 @@ _SETTINGS, _DOUBTFUL = frozenset(_SETTING_WORDS.split()), frozenset(_DOUBTFUL_WO
 _DOUBTFUL_PARTS = re.compile("PASS|SECRET|TOKEN|APIKEY|CREDENTIAL|PRIVATE")  # `PGPASSWORD`
 # words in the names of URLs that anyone who knows them can use
 _CAPABILITIES = frozenset(("WEBHOOK", "WEBHOOKS", "HOOK", "HOOKS", "INVITE", "PRESIGNED", "SIGNED"))
+# names of values that the vendor publishes, or that are built into web pages: random, not secret
+_PUBLISHED = re.compile(
+    r"(?:(?:EXPO|NEXT|NUXT)_PUBLIC|GATSBY|PUBLIC|REACT_APP|VITE|VUE_APP)_.*"
+    r"|(?:.*_)?(?:(?:PUBLISHABLE|PUBLIC|ANON|SITE)_KEY|SENTRY_DSN|BUCKET"
+    r"|(?:ACCOUNT|APP|APPLICATION|CLIENT|MEASUREMENT|ORG|ORGANIZATION|PROJECT|TEAM|TENANT)_ID)"
+)
+_ALSO_PUBLISHED = frozenset(("API", "DSN", "KEY"))  # doubtful words that are usual in them
+_PUBLISHED_TEXT = re.compile(r"[\w.:=-]+", re.ASCII)
+# Reference: https://docs.sentry.io/concepts/key-terms/dsn-explainer/
+_SENTRY_DSN = re.compile(r"https?://\w+@[\w.:-]+/\d+", re.ASCII)
+_USERS = frozenset(("PGUSER", "USER", "USERNAME"))
+# words in names of addresses that usually have a password
+_SERVICES = re.compile(
+    r"AMQP|BROKER|CACHE|CELERY|CLICKHOUSE|CONNECTION|DATABASE|DB|ELASTIC|KAFKA|MAILER|MONGO|MYSQL"
+    r"|POSTGRES|PROXY|RABBIT|REDIS|SMTP"
+)
+_ADDRESSES = frozenset(("CONNECTION", "SERVER", "URI", "URL", "URLS"))
 _OPEN_SCHEMES = ("http", "https", "ws", "wss", "file")
 _EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
 _DURATION = re.compile(r"\d{1,6}\s?(?:ms|s|m|min|h|d|w|y|KB|MB|GB|KiB|MiB|GiB|k|M|G|%)")
@@ -59,18 +77,19 @@ def is_setting(name: str, text: str) -> bool:
         name: the variable.
         text: its value; empty if only the name can decide.
     """
-    if suspect(name, text) is not None or credentials_of(text) or not _is_short_line(text):
+    if suspect(name, text) is not None or has_login(text) or not _is_short_line(text):
         return False
     words = normal(name).split("_")
-    if "://" in text and not _is_open_url(text, words):
-        return False
-    if _is_opaque(text):
+    if _is_published(words, text):
+        return True
+    if _is_opaque(text) or ("://" in text and not _is_open_url(text, words)):
         return False
     if is_browser_name(normal(name)):
         return not is_doubtful(words[-1:])
-    if words[-1] in _SETTINGS:
-        return _CAPABILITIES.isdisjoint(words)
-    return bool(text) and not is_doubtful(words) and _has_form_of_a_setting(text)
+    if words[-1] in _SETTINGS and (text or not _is_of_service(words)):
+        return _CAPABILITIES.isdisjoint(words) and not _is_user_with_password(words[-1], text)
+    doubtful = words[-1:] if _DURATION.fullmatch(text) else words  # `JWT_EXPIRES_IN`
+    return bool(text) and not is_doubtful(doubtful) and _has_form_of_a_setting(text)
 
 
 def is_setting_everywhere(name: str, texts: Iterable[str]) -> bool:
@@ -86,6 +105,23 @@ def is_connection(text: str) -> bool:
     """
     scheme, separator, _ = text.partition("://")
     return bool(separator) and scheme.lower() not in _OPEN_SCHEMES
+
+
+def _is_of_service(words: list[str]) -> bool:
+    """Return whether a name is that of an address with a password, such as `DATABASE_URL`."""
+    return words[-1] in _ADDRESSES and any(map(_SERVICES.search, words))
+
+
+def _is_published(words: list[str], text: str) -> bool:
+    """Return whether a value is public by its name, although it may look random."""
+    name = "_".join(words)
+    if _PUBLISHED.fullmatch(name) is None or not _CAPABILITIES.isdisjoint(words):
+        return False
+    others = [word for word in words if word not in _ALSO_PUBLISHED]
+    if is_doubtful(others) or "SERVICE" in others:  # Supabase's SERVICE_ROLE_KEY
+        return False
+    form = _SENTRY_DSN if name.endswith("SENTRY_DSN") else _PUBLISHED_TEXT
+    return form.fullmatch(text) is not None
 
 
 def is_doubtful(words: Iterable[str]) -> bool:
@@ -104,8 +140,14 @@ def _is_short_line(text: str) -> bool:
 
 
 def _is_open_url(url: str, words: list[str]) -> bool:
-    """Return whether a URL has no user, and its name does not say that it must stay private."""
-    return "@" not in url and _CAPABILITIES.isdisjoint(words)
+    """Return whether a URL has no user, and neither it nor its name says that it is private."""
+    parts = {part.upper() for part in _CHUNK.findall(url)}
+    return "@" not in url and _CAPABILITIES.isdisjoint(words) and _CAPABILITIES.isdisjoint(parts)
+
+
+def _is_user_with_password(word: str, text: str) -> bool:
+    """Return whether a password may follow the name of a user: `root:...`, `scott/...`."""
+    return word in _USERS and any(separator in text for separator in ":/%")
 
 
 def _is_opaque(text: str) -> bool:

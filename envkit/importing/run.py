@@ -26,7 +26,7 @@ from envkit.editing.profile_change import ProfileChange
 from envkit.editing.slots import ProfileFile
 from envkit.errors import ConflictError, InvalidReferenceError, UsageError
 from envkit.importing.changes import Changes
-from envkit.importing.errors import ImportRefusedError
+from envkit.importing.errors import ImportFileError, ImportRefusedError
 from envkit.importing.model import NotImported, Wanted, Why
 from envkit.importing.plan import (
     Here,
@@ -143,6 +143,7 @@ def prepare_import(
 
     Raises:
         UsageError: the profile has no such source, or it cannot be written.
+        ImportFileError: the files contain nothing, as those of a download that failed.
         ProfileError: the profile is missing or not valid.
         EnvkitError: a source cannot be opened, or cannot store the variables.
     """
@@ -155,6 +156,11 @@ def prepare_import(
         raise UsageError(
             f"{profile.name} has no source '{destination.source}'",
             hint=did_you_mean(destination.source, profile.sources),
+        )
+    if files and not any(one.entries or one.left_out for one in files):
+        raise ImportFileError(
+            f"{' and '.join(one.path for one in files)}: no variables",
+            hint="check the file, or the command that should write it",
         )
     wanted = None if files is None else _wanted(files, profile)
     names = profile.variables if wanted is None else [one.name for one in wanted]

@@ -14,6 +14,7 @@ from typing import NamedTuple
 from envkit._internal.clock import Deadline
 from envkit._internal.files import read_in_project, real_path
 from envkit._internal.git import find_repository
+from envkit._internal.names import reserved_for
 from envkit._internal.os_errors import reason_of
 from envkit._internal.writing.atomic_write import write_atomic
 from envkit._internal.writing.leftovers import sweep_beside
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
 
     from envkit.scaffold.profile_draft import Lookup
 
+_OTHERS = 0o066
 PIPE_TIMEOUT_SECONDS = 15.0
 _GITIGNORE_HEAD = "# values stay out of git"
 
@@ -94,6 +96,12 @@ def shared_files(done: Initialised) -> list[str]:
             if file not in PLAIN and not file.endswith(LOCAL)
         )
     )
+
+
+def readable_by_others(done: Initialised, root: str = ".") -> list[str]:
+    """Return the files of new profiles that other users of the machine can read or write."""
+    files = dict.fromkeys(file for lookup in done.lookups for file in lookup.files)
+    return [file for file in files if _mode(os.path.join(root, file)) & _OTHERS]
 
 
 def initialise(root: str, names: Sequence[str] = ()) -> Initialised:
@@ -169,7 +177,9 @@ def _variables(root: str) -> dict[str, dict[str, str | None]]:
             if parsed.unclear is not None:
                 raise parsed.unclear
             found[file] = {
-                name: None if entry.error else entry.text for name, entry in parsed.entries.items()
+                name: None if entry.error else entry.text
+                for name, entry in parsed.entries.items()
+                if not reserved_for(name)
             }
     return found
 

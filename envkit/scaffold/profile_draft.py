@@ -27,7 +27,7 @@ PLAIN = (".env", ".env.local")
 OWN_MACHINE = ("dev", "development", "local")
 # endings after `.env.` that do not name an environment: keys, archives, copies
 _COPIES = ("bak", "backup", "old", "orig", "save", "tmp")
-_OTHER = ("local", "keys", "vault", "me", *_COPIES)
+_OTHER = ("local", "keys", "vault", "me", BASE, *_COPIES)
 COPIES = tuple(f".{ending}" for ending in _COPIES)
 
 

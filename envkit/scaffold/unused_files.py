@@ -6,12 +6,13 @@ import os
 from contextlib import suppress
 
 from envkit.profile.discovery import FOLDER
-from envkit.scaffold.profile_draft import COPIES, is_dotenv_name
+from envkit.scaffold.profile_draft import BASE, COPIES, LOCAL, is_dotenv_name
 
 # endings of files that contain no variables, and why they are not used
 _OTHER_ENDINGS = {
     ".vault": "it belongs to dotenv-vault",
     ".me": "it belongs to dotenv-vault",
+    f".{BASE}": f"the profile '{BASE}' is no environment, and reads no file",
 }
 _USED_ENDINGS = (".keys", ".envkit-previous", ".envkit-rotation", ".envkit-lock", ".envkit-tmp")
 
@@ -26,18 +27,27 @@ def passed_over(root: str) -> dict[str, str]:
         and not file.endswith(_USED_ENDINGS)
         and os.path.isfile(os.path.join(root, file))
     }
-    for folder in sorted(filter(_may_be_a_project, os.scandir(root)), key=lambda one: one.name):
-        with suppress(OSError):
-            for file in sorted(filter(is_dotenv_name, os.listdir(folder))):
-                found[f"{folder.name}/{file}"] = (
-                    f"to use it there, run 'envkit init' in {folder.name}"
-                )
+    for folder in _folders(root):
+        for part in (folder, *_folders(os.path.join(root, folder), folder)):  # also `apps/web`
+            with suppress(OSError):
+                for file in sorted(filter(is_dotenv_name, os.listdir(os.path.join(root, part)))):
+                    found[f"{part}/{file}"] = f"to use it there, run 'envkit init' in {part}"
     return found
+
+
+def _folders(path: str, name: str = "") -> list[str]:
+    """Return the folders in a folder that may have the `.env` files of other programs."""
+    try:
+        with os.scandir(path) as entries:
+            names = [entry.name for entry in entries if _may_be_a_project(entry)]
+    except OSError:
+        return []
+    return [os.path.join(name, each) for each in sorted(names)]
 
 
 def _why_passed_over(file: str) -> str:
     for ending, why in _OTHER_ENDINGS.items():
-        if file.endswith(ending):
+        if file.removesuffix(LOCAL).endswith(ending):
             return why
     return "it looks like a copy" if file.endswith(COPIES) else "its name is no environment's"
 

@@ -77,6 +77,8 @@ class Scanner:
             is_pointer = is_pointer or (number == 0 and data.startswith(_LFS))
             at = 0
             current = line
+            if not data.strip(b"\0"):  # the hole of a sparse file
+                continue
             for hit in sorted(self._hits(data), key=lambda hit: hit[:2]):
                 if start <= hit.start < end:
                     current += data.count(b"\n", at, hit.start)

@@ -84,9 +84,19 @@ class Read(NamedTuple):
         )
 
     @property
+    def is_empty(self) -> bool:
+        """Whether values are missing and none was read: perhaps this is the wrong machine."""
+        return bool(self.absent) and not any(one.origins for one in self.variables)
+
+    @property
     def absent(self) -> list[str]:
         """The required variables that no store has."""
-        return [one.name for one in self.failures if isinstance(one.error, AbsentError)]
+        return [one.name for one in self.missing]
+
+    @property
+    def missing(self) -> list[VariableFailure]:
+        """Why no store has a value for them."""
+        return [one for one in self.failures if isinstance(one.error, AbsentError)]
 
     @property
     def failed(self) -> list[VariableFailure]:

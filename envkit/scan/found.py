@@ -143,7 +143,7 @@ class Report(NamedTuple):
 
     @property
     def exit_status(self) -> int:
-        """1 for findings; otherwise 5 or 6 if the scan was incomplete, and 0 if it was not."""
+        """1 for findings; otherwise 4, 5 or 6 if the scan was incomplete, and 0 if it was not."""
         if self.findings:
             return 1
         statuses: Sequence[int] = [failure.error.exit_status for failure in self.failures]

@@ -72,6 +72,8 @@ def scan(
     sought = wanted((one.values for one in read), private_keys_of(chosen.prepared))
     absent = {Owner(one.profile.name, name): Skipped.ABSENT for one in read for name in one.absent}
     failures = [failure for one in read for failure in one.failed]
+    if chosen.explicit:  # a scan for nothing must not succeed
+        failures += [failure for one in read if one.is_empty for failure in one.missing]
     notes = [*chosen.left_out, *chosen.notes]
     if not chosen.explicit:
         notes += [note for one in read for note in _unread(one)]

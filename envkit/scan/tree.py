@@ -117,11 +117,13 @@ def _list(
         below = os.path.relpath(real, repository.root)
         options = ("--cached", "--others", "--exclude-standard")
         names = git.fields("--literal-pathspecs", "ls-files", "-z", *options, "--", below)
-        found = [os.path.join(repository.root, os.fsdecode(name)) for name in names]
-    # git lists nothing of an ignored folder, which the user has named
+        found = [os.path.join(repository.root, os.fsdecode(name).rstrip("/")) for name in names]
+    if found == [real] and os.path.isdir(real):
+        found = []
+    # git lists no file of an ignored folder or a repository in this one, which the user has named
     for file in found or _walked(real, stores):
         is_folder = os.path.isdir(file) and not os.path.islink(file)
-        (listed.nested if is_folder else listed.files).append(file.rstrip("/"))
+        (listed.nested if is_folder else listed.files).append(file)
 
 
 def _walked(path: str, stores: Collection[str]) -> Iterator[str]:
@@ -139,7 +141,7 @@ def _walked(path: str, stores: Collection[str]) -> Iterator[str]:
             folders.remove(".git")
         folders.sort()
         links = [name for name in folders if os.path.islink(os.path.join(folder, name))]
-        for name in sorted((*files, *links)):
+        for name in sorted({*files, *links} - {".git"}):
             file = os.path.join(folder, name)
             if os.path.realpath(file) not in stores and stat.S_IFMT(os.lstat(file).st_mode) in (
                 stat.S_IFREG,

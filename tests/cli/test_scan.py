@@ -2,6 +2,7 @@
 
 import base64
 import json
+import os
 import shutil
 import sys
 
@@ -74,6 +75,38 @@ def test_scan_sarif_has_a_result_for_each_finding(shop):
         "leaked-value",
         "leaked-token",
     ]
+
+
+@pytest.mark.parametrize(
+    ("name", "uri"),
+    [
+        (b"a b", "a%20b"),
+        (b"a\nb", "a%0Ab"),
+        (b"100%.txt", "100%25.txt"),
+        ("größe".encode(), "gr%C3%B6%C3%9Fe"),
+        (b"not\xffutf8", "not%FFutf8"),
+    ],
+)
+def test_scan_sarif_has_the_uri_of_any_file_name(shop, name, uri):
+    (shop.root / os.fsdecode(name)).write_text(VALUE)
+    done = shop.run("scan", "--format", "sarif")
+    [result] = json.loads(done.stdout)["runs"][0]["results"]
+    assert result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] == uri
+
+
+@pytest.mark.parametrize(
+    ("values", "status"), [(None, 4), ("MODE=production\n", 0), ("DB_PASSWORD=x\n", 0)]
+)
+def test_a_named_environment_without_any_value_is_an_error_as_nothing_is_searched_for(
+    shop, values, status
+):
+    (shop.root / ".env.dev").unlink()
+    if values:
+        shop.dotenv("dev", values)
+    done = shop.run("scan", "--env", "dev")
+    assert done.returncode == status, done.stderr
+    assert ("cannot resolve 2 variables of dev" in done.stderr) == (status == 4)
+    assert shop.run("scan").returncode == 0  # without a name, the values of this machine count
 
 
 def install_hook(shop):

@@ -102,7 +102,6 @@ ELSEWHERE = {
     "rotation.step_context": "unit/rotation/test_engine.py",
     "rotation.steps": "unit/rotation/test_engine.py",
     "scaffold.profile_draft": "unit/scaffold/test_init_project.py",
-    "scaffold.unused_files": "cli/test_init.py",
 }
 # names alone: types, protocols, and what programs import instead of a longer path
 ONLY_NAMES = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -11,7 +12,7 @@ from envkit.cli.changing.encryption import Encryption
 from envkit.cli.interaction.prompt import confirm, is_interactive
 from envkit.cli.output import printable
 from envkit.env_files.locate import DEFAULT_SECONDS, locate
-from envkit.scaffold.init_project import initialise, shared_files
+from envkit.scaffold.init_project import initialise, readable_by_others, shared_files
 
 if TYPE_CHECKING:
     from envkit.scaffold.init_project import Initialised
@@ -50,18 +51,21 @@ def init(
     if done.ignored:
         print(f"added to .gitignore: {', '.join(done.ignored)}")
     _show_files(done)
-    _encrypt(done, wanted=encrypt)
+    encrypted = _encrypt(done, wanted=encrypt)
     if done.environments:
         print("\nNext:")
+        exposed = [quote(file) for file in readable_by_others(done) if file not in encrypted]
+        if exposed:
+            print(f"  chmod 600 {' '.join(exposed)}    # other users can read these files")
         print(f"  envkit exec --env {_runnable(done)} -- env")
         print("  envkit doctor")
     return 0
 
 
-def _encrypt(done: Initialised, *, wanted: bool) -> None:
-    """Encrypt the files that a team shares, if the person wants that."""
+def _encrypt(done: Initialised, *, wanted: bool) -> list[str]:
+    """Encrypt the files that a team shares, if the person wants that, and return their names."""
     if not wanted and not is_interactive():
-        return
+        return []
     found = []
     for name in filter(os.path.isfile, shared_files(done)):
         file = locate((), name, profiles=None, environ=os.environ)
@@ -69,14 +73,15 @@ def _encrypt(done: Initialised, *, wanted: bool) -> None:
         if one.tasks:
             found.append(one)
     if not found:
-        return
+        return []
     names = ", ".join(printable(one.file.name) for one in found)
     print(flush=True)
     if not confirm(f"Encrypt {names}, so that you can commit it?", yes=wanted):
-        return
+        return []
     for one in found:
         one.begin(aloud=True)
         one.finish(aloud=True)
+    return [one.file.name for one in found]
 
 
 def _show_files(done: Initialised) -> None:

@@ -6,6 +6,7 @@ Reference: https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html
 from __future__ import annotations
 
 import json
+import os
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -44,7 +45,8 @@ def locations(file: str, line: int, environ: Mapping[str, str]) -> dict[str, Any
     """Return the part of a result that says where it is; empty without a file."""
     if not file:
         return {}
-    uri = {"uri": quote(below_root(file, environ)), "uriBaseId": _ROOT}
+    path = os.fsencode(below_root(file, environ))  # may not be UTF-8
+    uri = {"uri": quote(path), "uriBaseId": _ROOT}
     region = {"startLine": line or 1}
     return {"locations": [{"physicalLocation": {"artifactLocation": uri, "region": region}}]}
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from envkit._internal.names import is_name
+from envkit._internal.names import is_name, reserved_for
 from envkit.detection.value_parts import is_given_name
 from envkit.importing.contents import Entry, FileContents, LeftOut
 from envkit.importing.errors import ImportFileError
@@ -65,6 +65,9 @@ class Collected:
         """
         if not is_name(name):
             self.leave(name, where, "is not the name of an environment variable")
+            return
+        if reserved := reserved_for(name):
+            self.leave(name, where, reserved)
             return
         if value is None:
             self.leave(name, where, _NO_VALUE, needed=False)

@@ -6,7 +6,7 @@ import difflib  # noqa: F401 - imported by a mistyped filter; here so that it op
 
 import pytest
 
-from envkit._internal.names import is_name, odd_character
+from envkit._internal.names import is_name, odd_character, reserved_for
 
 
 @pytest.mark.parametrize(
@@ -48,3 +48,17 @@ def test_is_name_accepts_only_names_of_variables(text: str, is_one: bool) -> Non
 )
 def test_a_character_that_no_token_or_address_has_is_named(text: str, odd: str) -> None:
     assert odd_character(text) == odd
+
+
+@pytest.mark.parametrize(
+    ("name", "reserved"),
+    [
+        ("DOTENV_PRIVATE_KEY", True),
+        ("DOTENV_PRIVATE_KEY_PROD", True),
+        ("ENVKIT_TRUST", True),
+        ("DOTENV_PATH", False),
+        ("MY_ENVKIT_ENV", False),
+    ],
+)
+def test_a_name_is_reserved_for_keys_and_for_envkit(name: str, *, reserved: bool) -> None:
+    assert bool(reserved_for(name)) is reserved

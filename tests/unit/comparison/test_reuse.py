@@ -95,9 +95,26 @@ def test_a_process_may_share_the_secrets_of_the_compared_environment():
 
 
 def test_two_files_without_a_profile_share_no_known_secret():
-    files = [side(f"file:{name}", {"REGION": "eu-central-1"}, assumed=True) for name in "ab"]
-    assert status("REGION", *files) == "same"
-    assert status("REGION", files[0], side("prod", {"REGION": "eu-central-1"})) == "reused"
+    files = [side(f"file:{name}", {"KEY": SECRET}, assumed=True) for name in "ab"]
+    assert status("KEY", *files) == "same"
+    assert status("KEY", files[0], side("prod", {"KEY": SECRET})) == "reused"
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("NODE_ENV", "production"),
+        ("MAIL_FROM", "Shop <hello@example.com>"),
+        ("REDIS_URL", "redis://localhost:6379"),
+    ],
+)
+def test_a_setting_from_a_store_is_not_reused_unless_declared_secret(project, name, text):
+    dev, prod = side("dev", {name: text}), side("prod", {name: text})
+    assert status(name, dev, prod) == "same"
+    declared = f'[variables]\n{name} = {{ value = "{{{{ {name} }}}}", secret = true }}\n'
+    project.profile("prod.toml", declared)
+    prod = prod._replace(declared=load("prod", "profiles").variables)
+    assert status(name, dev, prod) == "reused"
 
 
 def test_many_variables_with_one_value_are_found_in_linear_time():

@@ -31,6 +31,17 @@ SETTINGS = [
     ("PASSWORD_MIN_LENGTH", "12"),
     ("NEXT_PUBLIC_SITE", "shop"),
     ("logLevel", "debug"),
+    ("SENTRY_DSN", "https://0f8a7c3d5b1e4a69@o1.ingest.sentry.io/42"),
+    ("NEXT_PUBLIC_SENTRY_DSN", "https://0f8a7c3d5b1e4a69@o1.ingest.sentry.io/42"),
+    ("STRIPE_PUBLISHABLE_KEY", "pk_live_51Habcdefg012345678"),
+    ("NEXT_PUBLIC_POSTHOG_KEY", "phc_abcdEFG0123456789"),
+    ("NEXT_PUBLIC_GA_ID", "G-ABC123DEF4"),
+    ("GOOGLE_CLIENT_ID", "123456789012-abcdefghijklmnop012345.apps.googleusercontent.com"),
+    ("AWS_ACCOUNT_ID", "123456789012"),
+    ("S3_BUCKET", "uploads-123456789012"),
+    ("JWT_EXPIRES_IN", "15m"),
+    ("QUEUE_CONNECTION", "database"),
+    ("PGHOST", "db.internal"),
 ]
 SECRETS = [
     ("DB_PASSWORD", "postgres"),
@@ -39,8 +50,12 @@ SECRETS = [
     ("API_KEY", "made-up"),
     ("FOO", "hunter2"),
     ("FOO", ""),
+    ("DATABASE_URL", ""),
+    ("MONGODB_URI", ""),
+    ("CELERY_BROKER_URL", ""),
+    ("HTTP_PROXY_URL", ""),
     ("DATABASE_URL", "postgresql://app:made-up@localhost:5432/shop"),
-    ("SENTRY_DSN", "https://abc@o0.ingest.example.com/1"),
+    ("SENTRY_DSN", "https://abc:def@o0.ingest.example.com/1"),
     ("SENTRY_URL", "https://abc@o0.ingest.example.com/1"),
     ("SLACK_WEBHOOK_URL", "https://hooks.example.com/services/a/b/c"),
     ("CALLBACK_URL", "https://example.org/hook/9f8b1c7e52d04a6b"),
@@ -59,6 +74,20 @@ SECRETS = [
     ("PGPASSWORD", "12345"),
     ("DBPASS", "true"),
     ("NEXT_PUBLIC_APITOKEN", "abc"),
+    ("VITE_STRIPE_SECRET_KEY", "abc"),
+    ("NEXT_PUBLIC_SUPABASE_SERVICE_ROLE_KEY", "abc"),
+    ("NEXT_PUBLIC_X", "sk_live_" + "4eC39HqLyjWDarjtT1zdp7dc"),
+    ("S3_PUBLIC_ACCESS_KEY", "0123456789abcdef"),
+    ("AWS_ACCESS_KEY_ID", "AKIA" + "ABCDEFGHIJKLMNOP"),
+    ("VAULT_ROLE_ID", "0123456789abcdef"),
+    ("SESSION_ID", "0123456789abcdef"),
+    ("DATABASE_URL", "app:hunter2@tcp(db:3306)/app"),
+    ("DATABASE_URL", "host=db user=app password=hunter2"),
+    ("DB_USER", "scott/tiger"),
+    ("DB_USER", "root:hunter2"),
+    ("SLACK_URL", "https://hooks.example.com/services/a/b/c"),
+    ("DISCORD_URL", "https://example.com/api/webhooks/1/a"),
+    ("JWT_TOKEN", "15m"),
 ]
 
 
@@ -90,7 +119,7 @@ def test_a_setting_is_not_searched_for(name, text):
     [
         (["redis://localhost/0", "redis://:pw@cache/0"], False),
         (["redis://localhost/0", "", "redis://cache/0"], True),
-        (["", ""], True),  # by its name
+        (["", ""], False),  # by its name
     ],
 )
 def test_a_setting_is_one_with_each_of_its_values(texts, setting):

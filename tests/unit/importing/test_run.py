@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from envkit.errors import ConflictError
+from envkit.importing.errors import ImportFileError
 from envkit.importing.model import Destination, Why
 from envkit.importing.readers.choose import read_contents
 from envkit.importing.run import prepare_import, read_import, verify
@@ -57,7 +58,7 @@ def folders(tmp_path_factory):
 
 
 @settings(max_examples=60)
-@given(st.dictionaries(NAMES, TEXTS, max_size=5))
+@given(st.dictionaries(NAMES, TEXTS, min_size=1, max_size=5))
 def test_every_imported_value_is_what_the_environment_resolves_to(folders, values):
     values = {name: text for name, text in values.items() if not text.startswith("encrypted:")}
     profiles = folders()
@@ -98,3 +99,17 @@ def test_a_conflict_is_replaced_only_if_asked(folders, replace):
     assert [one.why for one in planned.not_imported] == ([] if replace else [Why.CONFLICT])
     text = (profiles.parent / ".env.prod").read_text()
     assert text == ("PRESENT=mine\n" if replace else "PRESENT=theirs\n")
+
+
+@pytest.mark.parametrize(("name", "text"), [("x.env", ""), ("x.json", "{}"), ("x.json", "[]")])
+def test_files_without_any_variable_are_refused_as_those_of_a_failed_download(folders, name, text):
+    contents = read_contents(text.encode(), path=name)
+    with pytest.raises(ImportFileError, match=rf"^{name}: no variables\n"):
+        prepare_import(
+            "prod",
+            [contents],
+            Destination("dotenv"),
+            rotations=lambda profile, deadline: lambda source, reference: None,
+            profiles=str(folders()),
+            environ={},
+        )

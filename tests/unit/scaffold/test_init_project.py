@@ -86,6 +86,23 @@ def test_a_dotenv_file_that_may_not_be_read_is_named_and_nothing_is_written():
         assert not (root / "profiles").exists()
 
 
+def test_a_setting_of_envkit_and_a_key_are_no_variables_of_a_profile(tmp_path):
+    (tmp_path / ".env").write_text("ENVKIT_ENV=dev\nDOTENV_PRIVATE_KEY_DEV=00\nPORT=1\n")
+    assert initialise(str(tmp_path), ["dev"]).settings == ("PORT",)
+    assert "ENVKIT" not in str(files(tmp_path / "profiles"))
+    assert "DOTENV" not in str(files(tmp_path / "profiles"))
+
+
+@pytest.mark.parametrize("file", [".env.base", ".env.base.local"])
+def test_a_file_called_base_is_no_environment_so_that_no_profile_extends_itself(tmp_path, file):
+    (tmp_path / ".env").write_text("PORT=1\n")
+    (tmp_path / file).write_text("PORT=2\n")
+    done = initialise(str(tmp_path))
+    assert done.environments == ("dev", "staging", "prod")
+    assert list(done.unused) == [file]
+    assert "extends" not in (tmp_path / "profiles" / "base.toml").read_text()
+
+
 def test_a_folder_that_cannot_be_created_is_an_error(tmp_path):
     (tmp_path / "profiles").write_text("")
     with pytest.raises(UsageError, match=r"^cannot create .*profiles: file exists$"):

@@ -78,3 +78,9 @@ def test_a_pointer_of_git_lfs_is_recognized():
 
 def test_an_empty_content_contains_nothing():
     assert SCANNER.scan([]).occurrences == ()
+
+
+def test_a_value_before_and_after_a_hole_is_found():
+    hole = bytes(10_000)
+    pieces = cut(b"\n" + VALUE + hole + b"\n" + hole + VALUE + hole, 700)
+    assert SCANNER.scan(pieces).occurrences == (Occurrence(2, LABEL), Occurrence(3, LABEL))

@@ -96,7 +96,7 @@ def test_a_link_is_not_followed_but_its_target_is_scanned(repo, tmp_path, in_git
     assert repo.places(result) == [("named", 1)]
 
 
-def test_a_submodule_is_named_and_not_entered(repo, tmp_path):
+def test_a_submodule_is_named_in_a_note_and_entered_only_if_the_user_names_it(repo, tmp_path):
     inner = GitRepository(tmp_path / "inner")
     inner.commit(secret=VALUE)
     repo("submodule", "--quiet", "add", str(inner.root), "vendor")
@@ -106,6 +106,9 @@ def test_a_submodule_is_named_and_not_entered(repo, tmp_path):
     assert repo.places(result) == []
     names = ", ".join(str(repo.root / name) for name in ("nested", "vendor"))
     assert result.notes == [f"not scanned: the repositories inside this one: {names}"]
+    named = scan(repo, str(repo.root / "nested"), str(repo.root / "vendor"))
+    assert repo.places(named) == [("nested/secret", 1), ("vendor/secret", 1)]
+    assert (named.notes, named.contents) == ([], 2)
 
 
 @pytest.fixture

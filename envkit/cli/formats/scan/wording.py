@@ -90,10 +90,14 @@ def summary(report: Report) -> str:
 
 def notes(report: Report) -> Iterator[str]:
     """Yield what was not searched for and not scanned."""
+    several = len({one.environment for one in (*report.searched, *report.skipped)}) > 1
     for reason, words in _SKIPPED.items():
-        names = dict.fromkeys(
-            owner.variable for owner, why in report.skipped.items() if why is reason
-        )
-        if names:
-            yield f"not searched for, because {words}: {listed(names)}"
+        environments: dict[str, list[str]] = {}
+        for owner, why in report.skipped.items():
+            if why is reason:
+                environments.setdefault(owner.variable, []).append(owner.environment)
+        for each in dict.fromkeys(map(tuple, environments.values())):
+            names = [name for name, found in environments.items() if tuple(found) == each]
+            where = f" (in {listed(each)})" if several else ""
+            yield f"not searched for, because {words}: {listed(names)}{where}"
     yield from report.notes

@@ -52,6 +52,22 @@ def test_a_name_that_no_environment_can_have_is_left_out():
 
 
 @pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("DOTENV_PRIVATE_KEY_PROD", "is the key of an encrypted file"),
+        ("DOTENV_PRIVATE_KEY", "is the key of an encrypted file"),
+        ("ENVKIT_TRUST", "configures envkit"),
+    ],
+)
+def test_a_key_of_encrypted_files_or_a_setting_of_envkit_is_left_out(name, reason):
+    contents = read_dotenv(f"{name}=x\nA=1\n", path=".env.keys")
+    assert values(contents) == {"A": "1"}
+    [left] = contents.left_out
+    assert left.needed
+    assert left.reason.startswith(reason)
+
+
+@pytest.mark.parametrize(
     ("text", "message"),
     [
         ("A=1\nhidden-text\n", ".env:2: the line has no '='"),
