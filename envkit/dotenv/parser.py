@@ -36,7 +36,7 @@ class Definition(NamedTuple):
 
     name: str
     value: str  # without quotes and escapes, not expanded
-    quote: str  # the quotation mark around the value, or ""
+    quote: str  # the quotation mark around the value, or ""; a backtick only around ciphertext
     line: int  # first line of the definition, 1-based
     place: str  # the file and line, for messages
     source: str  # the source text, with the blanks before it
@@ -190,6 +190,8 @@ def _parsed(text: str, path: str) -> Iterator[Piece]:
             line = lines_before + first_line + _newlines(source[: len(source) - len(body)])
             quote = body.partition("=")[2].lstrip()[:1]
             quote = quote if quote in "'\"" else ""
+            if not quote and value is not None and ENCRYPTED in value:
+                value, quote = _ciphertext(value)
             if failed or value is None or _is_odd(key, value, source, quote):
                 from envkit.dotenv.recovery import odd_line
 
@@ -202,6 +204,13 @@ def _parsed(text: str, path: str) -> Iterator[Piece]:
                 start += len(source)
                 yield Definition(key, value, quote, line, f"{path}:{line}", source)
         lines_before = _newlines(text[:start])
+
+
+def _ciphertext(value: str) -> tuple[str, str]:
+    """Return a value without quotes as dotenvx reads it, if it is ciphertext, and its quote."""
+    if value.startswith("`" + ENCRYPTED) and value.endswith("`"):
+        return value[1:-1], "`"
+    return (value.partition("#")[0], "") if value.startswith(ENCRYPTED) else (value, "")
 
 
 def _is_odd(key: str, value: str, source: str, quote: str) -> bool:

@@ -24,7 +24,7 @@ from envkit.encryption.env_file import (
 from envkit.encryption.errors import KeyInvalidError, UnreadableValueError
 from envkit.encryption.keys import generate
 from envkit.encryption.reading import Decrypter
-from envkit.encryption.values import is_encrypted
+from envkit.encryption.values import encrypt, is_encrypted
 from envkit.errors import DotenvError, InvalidValueError
 from support import dotenvx
 
@@ -51,6 +51,18 @@ def values(text: str) -> dict[str, str]:
 def encrypted(text: str) -> str:
     text = with_public_key(text, NAME, KEY, path=".env.prod")
     return encrypt_all(text, KEY, decrypter(), path=".env.prod")[0]
+
+
+@pytest.mark.parametrize("written", ["`{}`", "{}# note", " {} # note", "`{}` # note", '"{}"#note'])
+def test_ciphertext_is_read_and_replaced_in_every_form_that_dotenvx_writes(written: str) -> None:
+    """dotenvx keeps the quotes and the comment of the plain value."""
+    sealed = encrypt("canary", KEY)
+    text = f"{NAME}={KEY}\nA={written.format(sealed)}\nB=1\n"
+    assert values(text) == {"A": "canary", "B": "1"}
+    again = set_encrypted(text, "A", "other", KEY, path=".env.prod")
+    assert values(again) == {"A": "other", "B": "1"}
+    assert sealed not in again
+    assert again.count("note") == written.count("note")
 
 
 PLAIN = """\
