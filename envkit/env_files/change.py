@@ -29,7 +29,7 @@ from envkit.encryption.env_file import (
 )
 from envkit.encryption.errors import KeyInvalidError
 from envkit.encryption.values import is_encrypted
-from envkit.encryption.writing import check_pair
+from envkit.encryption.writing import Encrypter, check_pair
 from envkit.env_files.contents import contents
 from envkit.env_files.status import decrypter_of
 from envkit.errors import ProfileError, RotationInProgressError
@@ -154,7 +154,7 @@ def decrypted(file: EnvFile, environ: Mapping[str, str]) -> tuple[str, str]:
 
 
 def replace(file: EnvFile, text: str, *, expected: str, timeout_seconds: float) -> None:
-    """Replace the text of a file, and save a copy of the old one.
+    """Replace the text of a file by a plain one that only its owner can read, and save a copy.
 
     Args:
         file: the file.
@@ -166,7 +166,13 @@ def replace(file: EnvFile, text: str, *, expected: str, timeout_seconds: float) 
         ConflictError: the file has another version; nothing was written.
         SourceError: the file cannot be written.
     """
-    rewrite_file(file, lambda _: encode(text), expected=expected, timeout_seconds=timeout_seconds)
+    rewrite_file(
+        file,
+        lambda _: encode(text),
+        expected=expected,
+        timeout_seconds=timeout_seconds,
+        mode=0o600,
+    )
 
 
 def write_edited(
@@ -184,6 +190,7 @@ def write_edited(
 
     Raises:
         ConflictError: the file was changed meanwhile; nothing was written.
+        KeyInvalidError: its public key is not that of the private key at hand.
         SourceError: a line of the edited text cannot be read, or the file cannot be written.
     """
     changed: list[str] = []
@@ -197,7 +204,9 @@ def write_edited(
                 hint=f"keep the line {key.name}; to replace the key, run: "
                 f"envkit env rotate-key {file.option}",
             )
-        new = encrypt_edited(text, edited, decrypter_of(file, environ), key.key, path=file.name)
+        decrypter = decrypter_of(file, environ)
+        Encrypter(decrypter).key(text)  # refuses a key that another person has put there
+        new = encrypt_edited(text, edited, decrypter, key.key, path=file.name)
         changed[:] = _difference(text, new, file.name)
         return encode(new)
 
@@ -237,7 +246,12 @@ def version(file: EnvFile) -> str | None:
 
 
 def rewrite_file(
-    file: EnvFile, edit: Callable[[str], bytes], *, expected: str | None, timeout_seconds: float
+    file: EnvFile,
+    edit: Callable[[str], bytes],
+    *,
+    expected: str | None,
+    timeout_seconds: float,
+    mode: int | None = None,
 ) -> str:
     """Change the text of a file under its lock, and save a copy; see `dotenv_write.rewrite`."""
     try:
@@ -248,6 +262,7 @@ def rewrite_file(
             edit,
             expected=expected,
             timeout_seconds=timeout_seconds,
+            mode=mode,
         )
     except OSError as error:
         raise failure("write", file.name, error) from None

@@ -117,6 +117,22 @@ def test_init_makes_a_private_key_that_only_its_owner_can_read_and_git_ignores(s
     assert ".env.keys" not in listed.stdout.split()
 
 
+def test_init_adds_a_lost_public_key_only_if_the_private_key_reads_every_value(encrypted):
+    path, keys = encrypted.root / ".env.prod", encrypted.root / ".env.keys"
+    path.write_text(re.sub("DOTENV_PUBLIC_KEY_PROD=.*\n", "", text_of(encrypted)))
+    before = text_of(encrypted)
+    mine = keys.read_text()
+    for others in ("", f"DOTENV_PRIVATE_KEY_PROD={generate().text.reveal()}\n"):
+        keys.write_text(others)
+        done = ran(encrypted, "env", "init", "--env", "prod", status=3)
+        assert "encrypted values and no public key; nothing was written" in done.stderr
+        assert (text_of(encrypted), keys.read_text()) == (before, others)
+    keys.write_text(others.rstrip() + "," + mine.partition("=")[2])
+    ran(encrypted, "env", "init", "--env", "prod")
+    ran(encrypted, "env", "set", "NEW", "--env", "prod", input="x")
+    assert value_of(encrypted) == SECRET
+
+
 def test_init_changes_nothing_the_second_time(encrypted):
     before = files(encrypted)
     done = ran(encrypted, "env", "init", "--env", "prod")
@@ -332,6 +348,13 @@ def test_decrypt_in_place_asks_and_the_file_can_be_encrypted_again(encrypted):
     assert value_of(encrypted) == SECRET
 
 
+def test_decrypt_in_place_leaves_a_file_that_only_its_owner_can_read(encrypted):
+    path = encrypted.root / ".env.prod"
+    path.chmod(0o644)  # as git checks it out
+    ran(encrypted, "env", "decrypt", "--env", "prod", "--yes")
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
 def test_decrypt_without_a_terminal_does_not_guess_where_the_values_go(encrypted):
     done = ran(encrypted, "env", "decrypt", "--env", "prod", status=2)
     assert "name a file or '-' with --output, or add --yes" in done.stderr
@@ -488,6 +511,16 @@ def test_edit_that_changes_nothing_leaves_the_file(encrypted, script, status, me
     before = text_of(encrypted)
     done = edited(encrypted, script, status)
     assert message in done.stdout + done.stderr
+    assert text_of(encrypted) == before
+
+
+def test_edit_encrypts_nothing_to_a_public_key_that_another_person_has_put_there(encrypted):
+    path = encrypted.root / ".env.prod"
+    other = f"DOTENV_PUBLIC_KEY_PROD={generate().public_key()}"
+    path.write_text(re.sub("DOTENV_PUBLIC_KEY_PROD=.*", other, text_of(encrypted)))
+    before = text_of(encrypted)
+    done = edited(encrypted, f'sed -i "s/{SECRET}/other/" "$1"', 3)
+    assert "does not belong to the private key in .env.keys" in done.stderr
     assert text_of(encrypted) == before
 
 
