@@ -181,7 +181,7 @@ def _parsed(text: str, path: str) -> Iterator[Piece]:
         rest = text[start:]
         if rest.startswith(_BYTE_ORDER_MARK):
             rest = _BYTE_ORDER_MARK + rest  # the parser drops one
-        for key, value, (source, first_line), failed in _parse_stream()(io.StringIO(rest)):
+        for key, parsed, (source, first_line), failed in _parse_stream()(io.StringIO(rest)):
             if key is None and not failed:
                 start += len(source)
                 yield source
@@ -190,8 +190,9 @@ def _parsed(text: str, path: str) -> Iterator[Piece]:
             line = lines_before + first_line + _newlines(source[: len(source) - len(body)])
             quote = body.partition("=")[2].lstrip()[:1]
             quote = quote if quote in "'\"" else ""
-            if not quote and value is not None and ENCRYPTED in value:
-                value, quote = _ciphertext(value)
+            value = parsed
+            if not quote and parsed is not None and ENCRYPTED in parsed:
+                value, quote = _ciphertext(parsed)
             if failed or value is None or _is_odd(key, value, source, quote):
                 from envkit.dotenv.recovery import odd_line
 

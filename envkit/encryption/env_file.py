@@ -94,7 +94,10 @@ def key_of(text: str, *, path: str) -> FileKey | None:
 
 
 def variables(text: str, *, path: str) -> list[Variable]:
-    """Return the variables of a file in file order, without its public keys."""
+    """Return the variables of a file in file order, without its public keys.
+
+    Those of both sides of an unresolved merge conflict are returned.
+    """
     return [
         Variable(
             one.name,
@@ -102,8 +105,8 @@ def variables(text: str, *, path: str) -> list[Variable]:
             is_encrypted(one.value),
             not (is_encrypted(one.value) or stays_plain(one.name) or not one.value),
         )
-        for one in definitions(text, path=path)
-        if not one.name.startswith(PUBLIC_KEY)
+        for one in _pieces(text, path=path)
+        if isinstance(one, Definition) and not one.name.startswith(PUBLIC_KEY)
     ]
 
 

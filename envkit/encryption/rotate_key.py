@@ -31,7 +31,7 @@ from envkit.encryption.key_lookup import read_key_file
 from envkit.encryption.keys import generate, names_for, parse_private_keys
 from envkit.encryption.reading import missing, written_in
 from envkit.encryption.values import decrypt, encrypt, is_encrypted
-from envkit.errors import DeniedError
+from envkit.errors import DeniedError, UnavailableError
 from envkit.secret import Secret
 
 TYPE_CHECKING = False
@@ -254,11 +254,16 @@ def write_keys(
             if entry is not None and entry.value:
                 where = f"{shown}:{entry.line}: {name}"
                 known = parse_private_keys(Secret(entry.value), where=where)
-            text = _HEAD if file is None else decode(read_own(path, LIMIT_BYTES)[0], path=shown)
+            text, owner = _HEAD, None
+            if file is not None:
+                data, owner = read_own(path, LIMIT_BYTES)
+                text = decode(data, path=shown)
             digits = dict.fromkeys(one.text.reveal() for one in change(known))
-            write_own(path, encode(set_value(text, name, ",".join(digits), path=shown)))
+            changed = set_value(text, name, ",".join(digits), path=shown)
+            write_own(path, encode(changed), owner=owner)
     except OSError as error:
         lasting = lasting_failure(error, shown)
         if lasting is not None:
             raise lasting from None
-        raise DeniedError(f"cannot write {shown}: {reason_of(error)}") from None
+        kind = DeniedError if isinstance(error, PermissionError) else UnavailableError
+        raise kind(f"cannot write {shown}: {reason_of(error)}") from None

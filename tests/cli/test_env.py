@@ -491,6 +491,11 @@ def test_edit_shows_plain_text_and_keeps_the_lines_of_unchanged_values(encrypted
     assert plain_files(encrypted) == []
 
 
+def test_editor_does_not_get_private_keys(encrypted, monkeypatch):
+    monkeypatch.setenv("DOTENV_PRIVATE_KEY_OTHER", "ab" * 32)
+    edited(encrypted, "! env | grep DOTENV_PRIVATE_KEY")
+
+
 def test_edit_changes_and_removes_values(encrypted):
     ran(encrypted, "env", "set", "NEW", "--env", "prod", input="x")
     done = edited(encrypted, f'sed -i "s/{SECRET}/other/; /^NEW/d" "$1"')

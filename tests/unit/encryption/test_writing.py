@@ -129,7 +129,13 @@ def test_nothing_is_encrypted_to_a_key_that_is_not_that_of_the_private_key(
         (dotenvx.FILE + "<<<<<<< HEAD\nA=1\n=======\n>>>>>>> x\n", DotenvError),
         (dotenvx.FILE + "A='open\n", DotenvError),
     ],
-    ids=["a wrong public key", "no public key", "two public keys", "merge conflict", "open quotation mark"],
+    ids=[
+        "a wrong public key",
+        "no public key",
+        "two public keys",
+        "merge conflict",
+        "open quotation mark",
+    ],
 )
 def test_file_that_is_not_valid_is_not_written(
     tmp_path: Path, text: str, error: type[DotenvError]
