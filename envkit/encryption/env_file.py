@@ -264,17 +264,18 @@ def encrypt_edited(
         if is_encrypted(one.value):
             value = decrypter.value(one, keys)
             shown = replaced(one, quote(value, name=one.name))
-            known.setdefault(one.name, []).append((shown, one.value, value))
+            known.setdefault(one.name, []).append((_stripped(shown), one.value, value))
         else:
-            known.setdefault(one.name, []).append((one.source, "", one.value))
+            known.setdefault(one.name, []).append((_stripped(one.source), "", one.value))
 
     def written(one: Definition) -> str | None:
         if is_encrypted(one.value) or stays_plain(one.name):
             return None
         candidates = known.get(one.name, [])
-        same = [found for found in candidates if found[0].strip() == one.source.strip()]
+        same = [found for found in candidates if found[0] == _stripped(one.source)]
         same += [found for found in candidates if found[1] and found[2] == one.value]
         if same:
+            candidates.remove(same[0])  # a name may have several lines
             return f"'{same[0][1]}'" if same[0][1] else None
         if one.quote != "'" and "${" in one.value:
             raise InvalidValueError(
@@ -315,6 +316,11 @@ def _pieces(text: str, *, path: str) -> list[Piece]:
         else piece
         for piece, other in zip(pieces, values, strict=True)
     ]
+
+
+def _stripped(source: str) -> str:
+    """Return a line of a file without the blanks around it, and with newlines as in values."""
+    return source.replace("\r\n", "\n").strip()
 
 
 def _refuse_odd_lines(text: str, *, path: str) -> None:

@@ -271,6 +271,16 @@ class TestEdited:
         assert dotenvx.written(after)["REDIS_URL"] == dotenvx.written(self.before)["REDIS_URL"]
         assert "EMPTY" not in values(after)
 
+    @pytest.mark.parametrize(
+        "plain",
+        ["A=1\nA=1\n", "A=\nB=2\nA=\n", 'A="\\${x}\\r\ny"\r\nB=1\r\n', "A='x\r\n${y}'\r\n"],
+        ids=["same value twice", "empty twice", "carriage return", "CRLF in a value"],
+    )
+    def test_every_unchanged_line_keeps_its_ciphertext(self, plain: str) -> None:
+        before = encrypted(plain)
+        shown = decrypt_all(before, decrypter(), path=".env.prod")
+        assert encrypt_edited(before, shown, decrypter(), KEY, path=".env.prod") == before
+
     def test_value_that_would_be_expanded_is_refused(self) -> None:
         with pytest.raises(InvalidValueError, match="never expanded"):
             self.edited(self.shown + "URL=pg://${HOST}\n")
