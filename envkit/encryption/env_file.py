@@ -255,6 +255,7 @@ def encrypt_edited(
 
     Raises:
         DotenvError: a line of the edited text cannot be read.
+        UnreadableValueError: an encrypted value in the edited text cannot be decrypted.
         InvalidValueError: a value cannot be encrypted.
     """
     _refuse_odd_lines(edited, path=path)
@@ -269,7 +270,10 @@ def encrypt_edited(
             known.setdefault(one.name, []).append((_stripped(one.source), "", one.value))
 
     def written(one: Definition) -> str | None:
-        if is_encrypted(one.value) or stays_plain(one.name):
+        if is_encrypted(one.value):
+            decrypter.value(one, keys)  # a person has pasted it
+            return None
+        if stays_plain(one.name):
             return None
         candidates = known.get(one.name, [])
         same = [found for found in candidates if found[0] == _stripped(one.source)]

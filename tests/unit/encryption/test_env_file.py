@@ -281,6 +281,13 @@ class TestEdited:
         shown = decrypt_all(before, decrypter(), path=".env.prod")
         assert encrypt_edited(before, shown, decrypter(), KEY, path=".env.prod") == before
 
+    def test_pasted_ciphertext_must_be_one_that_the_key_decrypts(self) -> None:
+        own, other = (encrypt("x", key) for key in (KEY, generate().public_key()))
+        assert values(self.edited(f"{self.shown}NEW='{own}'\n"))["NEW"] == "x"
+        for text in (other, own[:-4], "encrypted:"):
+            with pytest.raises(UnreadableValueError, match="NEW"):
+                self.edited(f"{self.shown}NEW='{text}'\n")
+
     def test_value_that_would_be_expanded_is_refused(self) -> None:
         with pytest.raises(InvalidValueError, match="never expanded"):
             self.edited(self.shown + "URL=pg://${HOST}\n")
