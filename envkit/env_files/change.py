@@ -7,6 +7,7 @@ a rotation whose record has plain values must be finished first.
 from __future__ import annotations
 
 import os
+import re
 from typing import NamedTuple
 
 from envkit._internal.clock import Deadline
@@ -32,12 +33,14 @@ from envkit.encryption.values import is_encrypted
 from envkit.encryption.writing import Encrypter, check_pair
 from envkit.env_files.contents import contents
 from envkit.env_files.status import decrypter_of
-from envkit.errors import ProfileError, RotationInProgressError
+from envkit.errors import ProfileError, RotationInProgressError, SourceError
 from envkit.git.ignore_rules import keep_private, let_in
+from envkit.profile.placeholder import Reference
 from envkit.rotation_state.stores.envelope import parse
 from envkit.rotation_state.stores.naming import FILE_SUFFIX
 from envkit.sources.dotenv_errors import failure
 from envkit.sources.dotenv_write import rewrite
+from envkit.sources.model import Reading
 from envkit.sources.protocols import WritableSource
 
 TYPE_CHECKING = False
@@ -49,6 +52,7 @@ if TYPE_CHECKING:
     from envkit.secret import Secret
 
 _RECORD_LIMIT_BYTES = 4 * LIMIT_BYTES
+_REFERRED = re.compile(r"\$\{([A-Za-z_]\w*)")
 
 
 class NoPublicKeyError(ProfileError):
@@ -97,7 +101,7 @@ def encrypt(file: EnvFile, environ: Mapping[str, str], *, timeout_seconds: float
 
     Args:
         file: a file with a public key.
-        environ: the process environment, for `${NAME}`.
+        environ: the process environment, for `${NAME}` that no file of the profile sets.
         timeout_seconds: how long to wait for another process.
 
     Raises:
@@ -117,7 +121,8 @@ def encrypt(file: EnvFile, environ: Mapping[str, str], *, timeout_seconds: float
             _refuse_plain_records(file)
             found = contents(text, path=file.name)
             warning = check_pair(decrypter, key, found.public_keys)
-            new, frozen = encrypt_all(text, key.key, decrypter, path=file.name, environ=environ)
+            known = _with_earlier(file, text, environ)
+            new, frozen = encrypt_all(text, key.key, decrypter, path=file.name, environ=known)
             copy = _encrypt_copy(file, key, environ)
             if new != text:
                 write_atomic(file.path, encode(new), follow=False)
@@ -268,6 +273,29 @@ def rewrite_file(
         raise failure("write", file.name, error) from None
 
 
+def _with_earlier(file: EnvFile, text: str, environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment with what `${NAME}` means in a file whose profile reads several.
+
+    Raises:
+        SourceError: a value in an earlier file cannot be read.
+    """
+    known, source, profile = dict(environ), file.source, file.profile
+    if profile is None or "path" not in profile.sources[source.name].settings:
+        return known
+    for path in source.files(Reference(source.name, "", "ANY")):
+        if source.places(path)[0] == file.path:
+            break
+        inner = f"./{os.path.relpath(path, source.root)}"
+        for name in set(_REFERRED.findall(text)):
+            reference = Reference(source.name, inner, name)
+            outcome = source.fetch([reference])[reference]
+            if isinstance(outcome, SourceError):
+                raise outcome
+            if isinstance(outcome, Reading):
+                known[name] = outcome.value.reveal()
+    return known
+
+
 def _read(file: EnvFile) -> str | None:
     try:
         return decode(read_real(file.path, LIMIT_BYTES)[0], path=file.name)
@@ -286,7 +314,8 @@ def _encrypt_copy(file: EnvFile, key: FileKey, environ: Mapping[str, str]) -> bo
     if not contents(text, path=shown).plain:
         return False
     new = with_public_key(text, key.name, key.key, path=shown)
-    new, _ = encrypt_all(new, key.key, decrypter_of(file, environ), path=shown, environ=environ)
+    known = _with_earlier(file, text, environ)
+    new, _ = encrypt_all(new, key.key, decrypter_of(file, environ), path=shown, environ=known)
     write_own(file.previous, encode(new), owner=state)
     return True
 

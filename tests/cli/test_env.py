@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import stat
 import subprocess
 import sys
@@ -307,6 +308,22 @@ def test_encrypt_refuses_plain_values_in_the_record_of_a_rotation(encrypted):
     done = ran(encrypted, "env", "encrypt", "--env", "prod", status=7)
     assert "a rotation is in progress" in done.stderr
     assert files(encrypted) == before
+
+
+def test_encrypt_knows_the_variables_of_the_files_that_the_profile_reads_before(shop):
+    profile = f'[sources.dotenv]\npath = ["shared.env", ".env.prod"]\n{PROFILE}'
+    shop.profile("prod.toml", profile)
+    for name, text in (("shared.env", f"A={SECRET}\nB=no\n"), (".env.prod", "B=b\n")):
+        (shop.root / name).write_text(text)
+    ran(shop, "env", "init", "--env", "prod")
+    with (shop.root / ".env.prod").open("a") as file:
+        file.write('DB_PASSWORD="${A}-${B}"\n')
+    before = value_of(shop)
+    shutil.copy(shop.root / ".env.prod", shop.root / ".env.prod.envkit-previous")
+    done = ran(shop, "env", "encrypt", "--env", "prod", env={"A": "wrong"})
+    assert "DB_PASSWORD referred to other variables" in done.stderr
+    assert value_of(shop) == before == f"{SECRET}-b"
+    assert plain_files(shop) == ["shared.env"]
 
 
 def test_decrypt_prints_or_writes_a_private_copy_and_leaves_the_file_alone(encrypted, tmp_path):
