@@ -29,7 +29,7 @@ ALLOWED = {
     "audit": "_internal errors profile resolution",
     "detection": "",
     "notification": "_internal errors profile resolution",
-    "rotation_state": "_internal encryption errors notification profile secret sources",
+    "rotation_state": "_internal dotenv encryption errors notification profile secret sources",
     "launch": "_internal detection dotenv errors resolution secret",
     "resident": "_internal audit errors launch profile resolution secret sources",
     "integrations": "_internal errors resident secret",

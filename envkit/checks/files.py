@@ -16,8 +16,8 @@ from envkit._internal.git import find_repository
 from envkit._internal.paths import display_path
 from envkit.checks.problem import Problem, listed
 from envkit.dotenv.file import LIMIT_BYTES, parse
-from envkit.dotenv.parser import decode
-from envkit.encryption.env_file import public_keys, variables
+from envkit.dotenv.parser import OddLine, decode, split
+from envkit.encryption.env_file import variables
 from envkit.encryption.key_lookup import KEY_FILE
 from envkit.errors import DotenvError, UntrustedError
 from envkit.sources.dotenv import PREVIOUS_SUFFIX, DotenvSource
@@ -41,20 +41,21 @@ def find(inspection: Inspection) -> Iterator[Problem]:
     there = [path for path in files if os.path.isfile(path)]
     repository = find_repository(inspection.root, inspection.environ)
     tracked = set() if repository is None else repository.tracked(there)
-    sealed = set()
+    encrypted = set()
     for path in there:
         content = _content(path, inspection.root)
-        if content is not None and content.encrypted and not content.plain:
-            sealed.add(path)
-        found = _exposed(path, encrypted=path in sealed)
-        if path in tracked and path not in sealed:
+        if content is not None and content.encrypted:
+            encrypted.add(path)
+        sealed = path in encrypted and content is not None and not content.plain
+        found = _exposed(path, encrypted=sealed)
+        if path in tracked and not sealed:
             found.append(_tracked(path, content))
         elif content is not None and content.encrypted and content.plain:
             found.append(_half_plain(path, content.plain))
         yield from (problem._replace(environments=files[path]) for problem in found)
     if repository is not None:
-        secret = [path for path in files if path not in tracked and path not in sealed]
-        yield from _not_ignored(repository, secret, all_secret=not sealed)
+        secret = [path for path in files if path not in tracked and path not in encrypted]
+        yield from _not_ignored(repository, secret, all_secret=not encrypted)
 
 
 def in_use(inspection: Inspection, *, beside: bool = True) -> Mapping[str, tuple[str, ...]]:
@@ -111,12 +112,15 @@ def _tracked(path: str, content: _Content | None) -> Problem:
     clear = [] if content is None else content.plain
     shown = display_path(path)
     which = f", with the values of {listed(clear)} in clear text" if clear else ""
+    if content is not None and content.encrypted:
+        remedy = f"run: envkit env encrypt --file {shown}; then change these secrets"
+    else:
+        remedy = f"run 'git rm --cached {shown}', add it to .gitignore, and change its secrets"
     return Problem(
         "file-tracked",
         f"git tracks {shown}{which}",
         path,
-        hint=f"run 'git rm --cached {shown}', add it to .gitignore, and change its secrets: "
-        "they remain in git history",
+        hint=f"{remedy}: they remain in git history",
         variables=tuple(clear),
     )
 
@@ -134,16 +138,18 @@ def _half_plain(path: str, plain: Sequence[str]) -> Problem:
 
 
 def _content(path: str, project: str) -> _Content | None:
-    """Return what a file contains; None if a line cannot be read."""
+    """Return what a file contains; None if a line may have a value that cannot be read."""
     try:
         text = decode(read_in_project(path, project, LIMIT_BYTES)[0], path=path)
-        if parse(text, path=path, expand=False).problems:
-            return None
-        found = variables(text, path=path)
-        has_key = bool(public_keys(text, path=path))
     except (OSError, DotenvError, UntrustedError):
         return None
-    if not has_key and not any(one.encrypted for one in found):
+    pieces = list(split(text, path=path))
+    if any(isinstance(one, OddLine) and not (one.conflict or one.declares) for one in pieces):
+        return None
+    found = variables(text, path=path)
+    if not parse(text, path=path, expand=False).public_keys and not any(
+        one.encrypted for one in found
+    ):
         plain = [one.name for one in found if not one.encrypted]
         return _Content(False, list(dict.fromkeys(plain)))  # noqa: FBT003 - a field
     return _Content(True, list(dict.fromkeys(one.name for one in found if one.exposed)))  # noqa: FBT003

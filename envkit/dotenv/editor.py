@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from envkit.errors import DotenvError
 
 _PLAIN = re.compile(r"[A-Za-z0-9_./:@%+,=-]*")
-_QUOTED = re.compile(r"""'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*\"""", flags=re.DOTALL)
+_QUOTED = re.compile(r"""'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*"|`[^`]*`""", flags=re.DOTALL)
 _NAME = re.compile(r"(?!export$)[^\s=#'\"`\\\0:,;+$@&\ufeff\u200b\u200c\u200d\u2060]+")
 _BLANKS = re.compile(r"[^\S\r\n]*")
 

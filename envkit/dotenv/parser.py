@@ -36,7 +36,7 @@ class Definition(NamedTuple):
 
     name: str
     value: str  # without quotes and escapes, not expanded
-    quote: str  # the quotation mark around the value, or ""
+    quote: str  # the quotation mark around the value, or ""; a backtick only around ciphertext
     line: int  # first line of the definition, 1-based
     place: str  # the file and line, for messages
     source: str  # the source text, with the blanks before it
@@ -181,7 +181,7 @@ def _parsed(text: str, path: str) -> Iterator[Piece]:
         rest = text[start:]
         if rest.startswith(_BYTE_ORDER_MARK):
             rest = _BYTE_ORDER_MARK + rest  # the parser drops one
-        for key, value, (source, first_line), failed in _parse_stream()(io.StringIO(rest)):
+        for key, parsed, (source, first_line), failed in _parse_stream()(io.StringIO(rest)):
             if key is None and not failed:
                 start += len(source)
                 yield source
@@ -190,6 +190,9 @@ def _parsed(text: str, path: str) -> Iterator[Piece]:
             line = lines_before + first_line + _newlines(source[: len(source) - len(body)])
             quote = body.partition("=")[2].lstrip()[:1]
             quote = quote if quote in "'\"" else ""
+            value = parsed
+            if not quote and parsed is not None and ENCRYPTED in parsed:
+                value, quote = _ciphertext(parsed)
             if failed or value is None or _is_odd(key, value, source, quote):
                 from envkit.dotenv.recovery import odd_line
 
@@ -202,6 +205,13 @@ def _parsed(text: str, path: str) -> Iterator[Piece]:
                 start += len(source)
                 yield Definition(key, value, quote, line, f"{path}:{line}", source)
         lines_before = _newlines(text[:start])
+
+
+def _ciphertext(value: str) -> tuple[str, str]:
+    """Return a value without quotes as dotenvx reads it, if it is ciphertext, and its quote."""
+    if value.startswith("`" + ENCRYPTED) and value.endswith("`"):
+        return value[1:-1], "`"
+    return (value.partition("#")[0], "") if value.startswith(ENCRYPTED) else (value, "")
 
 
 def _is_odd(key: str, value: str, source: str, quote: str) -> bool:

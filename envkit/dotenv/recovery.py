@@ -86,7 +86,7 @@ def odd_line(text: str, start: int, source: str, key: str | None, line: int, pat
     if key is None:
         return _failed(source, found, listed=listed, line=line, path=path)
     if setting is None:
-        declares = source.lstrip().startswith("export") and key != "export"
+        declares = source.lstrip().startswith("export") and key != "export" and is_name(key)
         return _fields(
             tuple(dict.fromkeys((bare_name(key), *_names(source)))),
             DotenvError(f"{place}: the line has no '='", hint=_FORM),

@@ -94,7 +94,10 @@ def key_of(text: str, *, path: str) -> FileKey | None:
 
 
 def variables(text: str, *, path: str) -> list[Variable]:
-    """Return the variables of a file in file order, without its public keys."""
+    """Return the variables of a file in file order, without its public keys.
+
+    Those of both sides of an unresolved merge conflict are returned.
+    """
     return [
         Variable(
             one.name,
@@ -102,8 +105,8 @@ def variables(text: str, *, path: str) -> list[Variable]:
             is_encrypted(one.value),
             not (is_encrypted(one.value) or stays_plain(one.name) or not one.value),
         )
-        for one in definitions(text, path=path)
-        if not one.name.startswith(PUBLIC_KEY)
+        for one in _pieces(text, path=path)
+        if isinstance(one, Definition) and not one.name.startswith(PUBLIC_KEY)
     ]
 
 
@@ -252,6 +255,7 @@ def encrypt_edited(
 
     Raises:
         DotenvError: a line of the edited text cannot be read.
+        UnreadableValueError: an encrypted value in the edited text cannot be decrypted.
         InvalidValueError: a value cannot be encrypted.
     """
     _refuse_odd_lines(edited, path=path)
@@ -261,17 +265,21 @@ def encrypt_edited(
         if is_encrypted(one.value):
             value = decrypter.value(one, keys)
             shown = replaced(one, quote(value, name=one.name))
-            known.setdefault(one.name, []).append((shown, one.value, value))
+            known.setdefault(one.name, []).append((_stripped(shown), one.value, value))
         else:
-            known.setdefault(one.name, []).append((one.source, "", one.value))
+            known.setdefault(one.name, []).append((_stripped(one.source), "", one.value))
 
     def written(one: Definition) -> str | None:
-        if is_encrypted(one.value) or stays_plain(one.name):
+        if is_encrypted(one.value):
+            decrypter.value(one, keys)  # a person has pasted it
+            return None
+        if stays_plain(one.name):
             return None
         candidates = known.get(one.name, [])
-        same = [found for found in candidates if found[0].strip() == one.source.strip()]
+        same = [found for found in candidates if found[0] == _stripped(one.source)]
         same += [found for found in candidates if found[1] and found[2] == one.value]
         if same:
+            candidates.remove(same[0])  # a name may have several lines
             return f"'{same[0][1]}'" if same[0][1] else None
         if one.quote != "'" and "${" in one.value:
             raise InvalidValueError(
@@ -312,6 +320,11 @@ def _pieces(text: str, *, path: str) -> list[Piece]:
         else piece
         for piece, other in zip(pieces, values, strict=True)
     ]
+
+
+def _stripped(source: str) -> str:
+    """Return a line of a file without the blanks around it, and with newlines as in values."""
+    return source.replace("\r\n", "\n").strip()
 
 
 def _refuse_odd_lines(text: str, *, path: str) -> None:

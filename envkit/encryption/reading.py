@@ -84,6 +84,9 @@ class Decrypter:
     def lookup(self, public_keys: Sequence[Definition]) -> Lookup:
         """Return the private keys for a file with these public keys.
 
+        The name that follows from the file's name is always among those that are looked up.
+        Otherwise a person who renames the public key could replace it unnoticed.
+
         Raises:
             SourceError: see `find_private_keys`.
         """
@@ -91,7 +94,7 @@ class Decrypter:
         if wanted not in self._lookups:
             names = [names_for(one.name).private for one in wanted]
             self._lookups[wanted] = find_private_keys(
-                names or [variable_names(self._path).private],
+                [*names, variable_names(self._path).private],
                 key_file=self.key_file,
                 root=self.root,
                 environ=self._environ,

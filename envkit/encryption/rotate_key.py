@@ -26,12 +26,12 @@ from envkit.dotenv.editor import set_value
 from envkit.dotenv.file import LIMIT_BYTES
 from envkit.dotenv.parser import decode, encode
 from envkit.encryption.env_file import definitions, encrypt_anew, file_key, public_keys
-from envkit.encryption.errors import KeyInvalidError
+from envkit.encryption.errors import CiphertextError, KeyInvalidError
 from envkit.encryption.key_lookup import read_key_file
 from envkit.encryption.keys import generate, names_for, parse_private_keys
 from envkit.encryption.reading import missing, written_in
 from envkit.encryption.values import decrypt, encrypt, is_encrypted
-from envkit.errors import DeniedError
+from envkit.errors import DeniedError, UnavailableError
 from envkit.secret import Secret
 
 TYPE_CHECKING = False
@@ -192,7 +192,7 @@ def _renew_copy(decrypter: Decrypter, previous: str, key: FileKey, current: Priv
     except (FileNotFoundError, NotADirectoryError):
         return
     text = decode(data, path=shown)
-    if _opens_all((one.value for one in definitions(text, path=shown)), current):
+    if opens_all((one.value for one in definitions(text, path=shown)), current):
         return
     changed = encrypt_anew(text, decrypter, key.name, key.key, path=shown)
     write_own(previous, encode(changed), owner=state, modified_ns=state.st_mtime_ns)
@@ -208,7 +208,7 @@ def _renew_records(decrypter: Decrypter, path: str, text: str, current: PrivateK
             continue
         beside = os.path.join(folder, other)
         data, state = read_own(beside, _RECORD_BYTES)
-        if _opens_all((found.decode() for found in _IN_RECORD.findall(data)), current):
+        if opens_all((found.decode() for found in _IN_RECORD.findall(data)), current):
             continue
 
         def renewed(found: re.Match[bytes], place: str = other) -> bytes:
@@ -218,8 +218,12 @@ def _renew_records(decrypter: Decrypter, path: str, text: str, current: PrivateK
         write_own(beside, _IN_RECORD.sub(renewed, data), owner=state)
 
 
-def _opens_all(texts: Iterable[str], key: PrivateKey) -> bool:
-    return all(decrypt(text, [key]) is not None for text in texts if is_encrypted(text))
+def opens_all(texts: Iterable[str], key: PrivateKey) -> bool:
+    """Return whether a key decrypts all texts that are encrypted."""
+    try:
+        return all(decrypt(text, [key]) is not None for text in texts if is_encrypted(text))
+    except CiphertextError:
+        return False
 
 
 def write_keys(
@@ -250,11 +254,16 @@ def write_keys(
             if entry is not None and entry.value:
                 where = f"{shown}:{entry.line}: {name}"
                 known = parse_private_keys(Secret(entry.value), where=where)
-            text = _HEAD if file is None else decode(read_own(path, LIMIT_BYTES)[0], path=shown)
+            text, owner = _HEAD, None
+            if file is not None:
+                data, owner = read_own(path, LIMIT_BYTES)
+                text = decode(data, path=shown)
             digits = dict.fromkeys(one.text.reveal() for one in change(known))
-            write_own(path, encode(set_value(text, name, ",".join(digits), path=shown)))
+            changed = set_value(text, name, ",".join(digits), path=shown)
+            write_own(path, encode(changed), owner=owner)
     except OSError as error:
         lasting = lasting_failure(error, shown)
         if lasting is not None:
             raise lasting from None
-        raise DeniedError(f"cannot write {shown}: {reason_of(error)}") from None
+        kind = DeniedError if isinstance(error, PermissionError) else UnavailableError
+        raise kind(f"cannot write {shown}: {reason_of(error)}") from None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from envkit.dotenv.editor import set_value
-from envkit.dotenv.parser import stays_plain
+from envkit.dotenv.parser import PUBLIC_KEY, stays_plain
 from envkit.encryption.env_file import definitions, file_key, public_keys, set_encrypted
 from envkit.encryption.errors import KeyInvalidError, UnreadableValueError
 from envkit.encryption.values import is_encrypted
@@ -39,20 +39,34 @@ class Encrypter:
         A variable that has the value already keeps its line.
 
         Raises:
-            KeyInvalidError: the file's public key is not that of the private key at hand.
+            KeyInvalidError: see `key`.
             DotenvError: an unreadable line may set the variable.
             InvalidValueError: a `.env` file cannot contain the value or the name.
         """
-        keys = public_keys(text, path=self._path)
-        key = file_key(keys)
-        if key is None or stays_plain(name):
+        key = None if stays_plain(name) else self.key(text)
+        if key is None:
             return set_value(text, name, value.reveal(), path=self._path)
-        warning = check_pair(self._decrypter, key, keys)
-        if warning is not None and warning not in self.warnings:
-            self.warnings.append(warning)
         if self._has(text, name, value):
             return text
         return set_encrypted(text, name, value.reveal(), key.key, path=self._path)
+
+    def key(self, text: str) -> FileKey | None:
+        """Return the key to which the values of a file are encrypted; None if they are plain.
+
+        Raises:
+            KeyInvalidError: the file's public key is not that of the private key at hand, or is
+                missing although values are encrypted.
+        """
+        keys = public_keys(text, path=self._path)
+        key = file_key(keys)
+        if key is None:
+            if any(is_encrypted(one.value) for one in definitions(text, path=self._path)):
+                raise no_public_key(self._path)
+            return None
+        warning = check_pair(self._decrypter, key, keys)
+        if warning is not None and warning not in self.warnings:
+            self.warnings.append(warning)
+        return key
 
     def _has(self, text: str, name: str, value: Secret) -> bool:
         """Return whether a variable is known to have a value, encrypted."""
@@ -64,6 +78,15 @@ class Encrypter:
         except UnreadableValueError:
             return False
         return now == value.reveal()
+
+
+def no_public_key(file: str) -> KeyInvalidError:
+    """Return the error for a file with encrypted values whose public key is gone."""
+    return KeyInvalidError(
+        f"{file} has encrypted values and no public key; nothing was written",
+        hint=f"find out who removed the line {PUBLIC_KEY}: run 'git log -p' on the file, then "
+        "restore it",
+    )
 
 
 def check_pair(decrypter: Decrypter, key: FileKey, public_keys: Sequence[Definition]) -> str | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from shlex import quote
 from typing import NamedTuple
 
@@ -30,16 +31,18 @@ from envkit.encryption.env_file import (
     with_public_key,
 )
 from envkit.encryption.errors import KeyInvalidError
-from envkit.encryption.writing import check_pair
+from envkit.encryption.writing import Encrypter, check_pair
 from envkit.env_files.contents import contents
 from envkit.env_files.status import decrypter_of
-from envkit.errors import ProfileError, RotationError
+from envkit.errors import ProfileError, RotationError, SourceError
 from envkit.git.ignore_rules import keep_private, let_in
+from envkit.profile.placeholder import Reference
 from envkit.rotation_state.stores.encrypted import sealed
 from envkit.rotation_state.stores.envelope import parse
 from envkit.rotation_state.stores.naming import FILE_SUFFIX
 from envkit.sources.dotenv_errors import failure
 from envkit.sources.dotenv_write import rewrite
+from envkit.sources.model import Reading
 from envkit.sources.protocols import WritableSource
 
 TYPE_CHECKING = False
@@ -51,6 +54,7 @@ if TYPE_CHECKING:
     from envkit.secret import Secret
 
 _RECORD_LIMIT_BYTES = 4 * LIMIT_BYTES
+_REFERRED = re.compile(r"\$\{([A-Za-z_]\w*)")
 
 
 class NoPublicKeyError(ProfileError):
@@ -101,7 +105,7 @@ def encrypt(file: EnvFile, environ: Mapping[str, str], *, timeout_seconds: float
 
     Args:
         file: a file with a public key.
-        environ: the process environment, for `${NAME}`.
+        environ: the process environment, for `${NAME}` that no file of the profile sets.
         timeout_seconds: how long to wait for another process.
 
     Raises:
@@ -120,7 +124,8 @@ def encrypt(file: EnvFile, environ: Mapping[str, str], *, timeout_seconds: float
             assert text is not None  # noqa: S101 - it has a key
             found = contents(text, path=file.name)
             warning = check_pair(decrypter, key, found.public_keys)
-            new, frozen = encrypt_all(text, key.key, decrypter, path=file.name, environ=environ)
+            known = _with_earlier(file, text, environ)
+            new, frozen = encrypt_all(text, key.key, decrypter, path=file.name, environ=known)
             records = _encrypt_records(file, key)
             copy = _encrypt_copy(file, key, environ)
             if new != text:
@@ -158,7 +163,7 @@ def decrypted(file: EnvFile, environ: Mapping[str, str]) -> tuple[str, str]:
 
 
 def replace(file: EnvFile, text: str, *, expected: str, timeout_seconds: float) -> None:
-    """Replace the text of a file, and save a copy of the old one.
+    """Replace the text of a file by a plain one that only its owner can read, and save a copy.
 
     Args:
         file: the file.
@@ -170,7 +175,13 @@ def replace(file: EnvFile, text: str, *, expected: str, timeout_seconds: float) 
         ConflictError: the file has another version; nothing was written.
         SourceError: the file cannot be written.
     """
-    rewrite_file(file, lambda _: encode(text), expected=expected, timeout_seconds=timeout_seconds)
+    rewrite_file(
+        file,
+        lambda _: encode(text),
+        expected=expected,
+        timeout_seconds=timeout_seconds,
+        mode=0o600,
+    )
 
 
 def write_edited(
@@ -188,6 +199,7 @@ def write_edited(
 
     Raises:
         ConflictError: the file was changed meanwhile; nothing was written.
+        KeyInvalidError: its public key is not that of the private key at hand.
         SourceError: a line of the edited text cannot be read, or the file cannot be written.
     """
     changed: list[str] = []
@@ -201,7 +213,9 @@ def write_edited(
                 hint=f"keep the line {key.name}; to replace the key, run: "
                 f"envkit env rotate-key {file.option}",
             )
-        new = encrypt_edited(text, edited, decrypter_of(file, environ), key.key, path=file.name)
+        decrypter = decrypter_of(file, environ)
+        Encrypter(decrypter).key(text)  # refuses a key that another person has put there
+        new = encrypt_edited(text, edited, decrypter, key.key, path=file.name)
         changed[:] = _difference(text, new, file.name)
         return encode(new)
 
@@ -241,7 +255,12 @@ def version(file: EnvFile) -> str | None:
 
 
 def rewrite_file(
-    file: EnvFile, edit: Callable[[str], bytes], *, expected: str | None, timeout_seconds: float
+    file: EnvFile,
+    edit: Callable[[str], bytes],
+    *,
+    expected: str | None,
+    timeout_seconds: float,
+    mode: int | None = None,
 ) -> str:
     """Change the text of a file under its lock, and save a copy; see `dotenv_write.rewrite`."""
     try:
@@ -252,9 +271,33 @@ def rewrite_file(
             edit,
             expected=expected,
             timeout_seconds=timeout_seconds,
+            mode=mode,
         )
     except OSError as error:
         raise failure("write", file.name, error) from None
+
+
+def _with_earlier(file: EnvFile, text: str, environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment with what `${NAME}` means in a file whose profile reads several.
+
+    Raises:
+        SourceError: a value in an earlier file cannot be read.
+    """
+    known, source, profile = dict(environ), file.source, file.profile
+    if profile is None or "path" not in profile.sources[source.name].settings:
+        return known
+    for path in source.files(Reference(source.name, "", "ANY")):
+        if source.places(path)[0] == file.path:
+            break
+        inner = f"./{os.path.relpath(path, source.root)}"
+        for name in set(_REFERRED.findall(text)):
+            reference = Reference(source.name, inner, name)
+            outcome = source.fetch([reference])[reference]
+            if isinstance(outcome, SourceError):
+                raise outcome
+            if isinstance(outcome, Reading):
+                known[name] = outcome.value.reveal()
+    return known
 
 
 def _read(file: EnvFile) -> str | None:
@@ -275,7 +318,8 @@ def _encrypt_copy(file: EnvFile, key: FileKey, environ: Mapping[str, str]) -> bo
     if not contents(text, path=shown).plain:
         return False
     new = with_public_key(text, key.name, key.key, path=shown)
-    new, _ = encrypt_all(new, key.key, decrypter_of(file, environ), path=shown, environ=environ)
+    known = _with_earlier(file, text, environ)
+    new, _ = encrypt_all(new, key.key, decrypter_of(file, environ), path=shown, environ=known)
     # the modification time is that of the version that the file had
     write_own(file.previous, encode(new), owner=state, modified_ns=state.st_mtime_ns)
     return True

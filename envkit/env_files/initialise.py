@@ -17,11 +17,12 @@ from envkit._internal.paths import display_path
 from envkit._internal.writing.atomic_write import write_atomic
 from envkit._internal.writing.replaceable import check_own, check_replaceable
 from envkit.dotenv.parser import encode
-from envkit.encryption.env_file import key_of, with_public_key
+from envkit.encryption.env_file import definitions, key_of, with_public_key
 from envkit.encryption.errors import PrivateKeyMissingError
 from envkit.encryption.key_lookup import find_private_keys, key_file_beside
 from envkit.encryption.keys import generate, names_for, variable_names
-from envkit.encryption.rotate_key import write_keys
+from envkit.encryption.rotate_key import opens_all, write_keys
+from envkit.encryption.writing import no_public_key
 from envkit.env_files.contents import read, read_text
 from envkit.env_files.recovery import check_recovery_path, write_recovery
 from envkit.env_files.status import decrypter_of, private_key
@@ -69,6 +70,7 @@ def initialise(
         timeout_seconds: how long to wait for another process.
 
     Raises:
+        KeyInvalidError: the file has encrypted values, and its public key is missing.
         UsageError: the copy for recovery cannot be written.
         WriteRefusedError: git tracks the file of private keys, or a file may not be replaced.
         SourceError: a file cannot be read or written.
@@ -84,7 +86,7 @@ def initialise(
     wrote_file = False
     if before is None or before.key is None:
         names = variable_names(file.beside)
-        key = _known_key(file, names, keys_path, environ)
+        key = _known_key(file, before, names, keys_path, environ)
         if key is None:
             key, new_key = generate(), keys_path
             _add_private_key(file, names, key, environ, timeout_seconds)
@@ -118,13 +120,27 @@ def _check(file: EnvFile, keys_path: str, environ: Mapping[str, str]) -> None:
 
 
 def _known_key(
-    file: EnvFile, names: Names, keys_path: str, environ: Mapping[str, str]
+    file: EnvFile,
+    before: Contents | None,
+    names: Names,
+    keys_path: str,
+    environ: Mapping[str, str],
 ) -> PrivateKey | None:
-    """Return the private key that is at hand for a file without a public key."""
+    """Return the private key that is at hand for a file without a public key.
+
+    Raises:
+        KeyInvalidError: the file has encrypted values, and no key decrypts all of them.
+    """
     lookup = find_private_keys(
         [names.private], key_file=keys_path, root=file.source.root, environ=environ
     )
-    return lookup.keys[0] if lookup.keys else None
+    if before is None or not before.encrypted:
+        return lookup.keys[0] if lookup.keys else None
+    texts = [one.value for one in definitions(before.text, path=file.name)]
+    fitting = next((key for key in lookup.keys if opens_all(texts, key)), None)
+    if fitting is None:
+        raise no_public_key(file.name)
+    return fitting
 
 
 def _add_private_key(

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 
+from envkit.dotenv.file import LOCAL
 from envkit.profile.discovery import FOLDER
-from envkit.scaffold.profile_draft import BASE, COPIES, LOCAL, is_dotenv_name
+from envkit.scaffold.profile_draft import BASE, COPIES, is_dotenv_name
 
 # endings of files that contain no variables, and why they are not used
 _OTHER_ENDINGS = {

@@ -11,7 +11,7 @@ from envkit._internal.writing.leftovers import LOCK, sweep_beside
 from envkit._internal.writing.replaceable import check_own, check_replaceable
 from envkit.dotenv.editor import remove_value, repeated_note, set_value
 from envkit.dotenv.file import LIMIT_BYTES
-from envkit.dotenv.parser import PUBLIC_KEY, decode, encode
+from envkit.dotenv.parser import ENCRYPTED, PUBLIC_KEY, decode, encode
 from envkit.errors import ConflictError, InvalidReferenceError, InvalidValueError, SourceError
 from envkit.sources.dotenv_errors import failure
 from envkit.sources.model import WHOLE
@@ -100,12 +100,12 @@ def change(
 
     Raises:
         DotenvError: the file cannot be read in its current form.
-        KeyInvalidError: its public key is not that of the private key at hand.
+        KeyInvalidError: its public key is missing, or not that of the private key at hand.
         InvalidValueError: a `.env` file cannot contain the value.
     """
     warnings = []
     encrypter = None
-    if PUBLIC_KEY in text:
+    if PUBLIC_KEY in text or ENCRYPTED in text:
         from envkit.encryption.writing import Encrypter
 
         encrypter = Encrypter(decrypter(path))
@@ -176,6 +176,7 @@ def rewrite(
     *,
     expected: str | None,
     timeout_seconds: float,
+    mode: int | None = None,
     written: Collection[str] | None = None,
 ) -> str:
     """Change a file under its lock if it has the expected version, and save a copy.
@@ -187,6 +188,7 @@ def rewrite(
         edit: takes the current content and returns the new one.
         expected: the expected version; None if the file must not exist.
         timeout_seconds: how long to wait for another writer.
+        mode: as for `write_with_copy`.
         written: as for `locked`: all files that a rotation writes under this lock, so that no
             folder is listed.
 
@@ -210,12 +212,19 @@ def rewrite(
         if version != expected:
             raise _conflict(name, expected)
         data = edit(text)
-        alone = written is not None
-        return version_of(replace(path, data, previous, before=encode(text), alone=alone))
+        alone, before = written is not None, encode(text)
+        state = replace(path, data, previous, before=before, mode=mode, alone=alone)
+        return version_of(state)
 
 
 def replace(
-    path: str, data: bytes, previous: str, *, before: bytes, alone: bool = False
+    path: str,
+    data: bytes,
+    previous: str,
+    *,
+    before: bytes,
+    mode: int | None = None,
+    alone: bool = False,
 ) -> os.stat_result:
     """Replace a file, and save a copy of an existing one.
 
@@ -226,6 +235,7 @@ def replace(
         data: the new content.
         previous: the path of the copy.
         before: the current content.
+        mode: as for `write_with_copy`.
         alone: as for `write_with_copy`.
 
     Returns:
@@ -237,7 +247,7 @@ def replace(
     """
     if os.path.dirname(previous) != os.path.dirname(path):
         sweep_beside(previous, alone=alone)  # acquiring the lock has swept the other folder
-    return write_with_copy(path, data, previous, before, alone=alone)
+    return write_with_copy(path, data, previous, before, mode=mode, alone=alone)
 
 
 def rehearse(path: str, previous: str, *, more_bytes: int, alone: bool = False) -> None:

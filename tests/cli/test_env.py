@@ -118,6 +118,22 @@ def test_init_makes_a_private_key_that_only_its_owner_can_read_and_git_ignores(s
     assert ".env.keys" not in listed.stdout.split()
 
 
+def test_init_adds_a_lost_public_key_only_if_the_private_key_reads_every_value(encrypted):
+    path, keys = encrypted.root / ".env.prod", encrypted.root / ".env.keys"
+    path.write_text(re.sub("DOTENV_PUBLIC_KEY_PROD=.*\n", "", text_of(encrypted)))
+    before = text_of(encrypted)
+    mine = keys.read_text()
+    for others in ("", f"DOTENV_PRIVATE_KEY_PROD={generate().text.reveal()}\n"):
+        keys.write_text(others)
+        done = ran(encrypted, "env", "init", "--env", "prod", status=3)
+        assert "encrypted values and no public key; nothing was written" in done.stderr
+        assert (text_of(encrypted), keys.read_text()) == (before, others)
+    keys.write_text(others.rstrip() + "," + mine.partition("=")[2])
+    ran(encrypted, "env", "init", "--env", "prod")
+    ran(encrypted, "env", "set", "NEW", "--env", "prod", input="x")
+    assert value_of(encrypted) == SECRET
+
+
 def test_init_changes_nothing_the_second_time(encrypted):
     before = files(encrypted)
     done = ran(encrypted, "env", "init", "--env", "prod")
@@ -294,6 +310,22 @@ def test_encrypt_refuses_the_record_of_a_rotation_that_it_cannot_read(encrypted)
     assert files(encrypted) == before
 
 
+def test_encrypt_knows_the_variables_of_the_files_that_the_profile_reads_before(shop):
+    profile = f'[sources.dotenv]\npath = ["shared.env", ".env.prod"]\n{PROFILE}'
+    shop.profile("prod.toml", profile)
+    for name, text in (("shared.env", f"A={SECRET}\nB=no\n"), (".env.prod", "B=b\n")):
+        (shop.root / name).write_text(text)
+    ran(shop, "env", "init", "--env", "prod")
+    with (shop.root / ".env.prod").open("a") as file:
+        file.write('DB_PASSWORD="${A}-${B}"\n')
+    before = value_of(shop)
+    shutil.copy(shop.root / ".env.prod", shop.root / ".env.prod.envkit-previous")
+    done = ran(shop, "env", "encrypt", "--env", "prod", env={"A": "wrong"})
+    assert "DB_PASSWORD referred to other variables" in done.stderr
+    assert value_of(shop) == before == f"{SECRET}-b"
+    assert plain_files(shop) == ["shared.env"]
+
+
 def test_decrypt_prints_or_writes_a_private_copy_and_leaves_the_file_alone(encrypted, tmp_path):
     before = files(encrypted)
     done = ran(encrypted, "env", "decrypt", "--env", "prod", "--output", "-")
@@ -331,6 +363,13 @@ def test_decrypt_in_place_asks_and_the_file_can_be_encrypted_again(encrypted):
     ran(encrypted, "env", "encrypt", "--env", "prod")
     assert plain_files(encrypted) == []
     assert value_of(encrypted) == SECRET
+
+
+def test_decrypt_in_place_leaves_a_file_that_only_its_owner_can_read(encrypted):
+    path = encrypted.root / ".env.prod"
+    path.chmod(0o644)  # as git checks it out
+    ran(encrypted, "env", "decrypt", "--env", "prod", "--yes")
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
 def test_decrypt_without_a_terminal_does_not_guess_where_the_values_go(encrypted):
@@ -469,6 +508,11 @@ def test_edit_shows_plain_text_and_keeps_the_lines_of_unchanged_values(encrypted
     assert plain_files(encrypted) == []
 
 
+def test_editor_does_not_get_private_keys(encrypted, monkeypatch):
+    monkeypatch.setenv("DOTENV_PRIVATE_KEY_OTHER", "ab" * 32)
+    edited(encrypted, "! env | grep DOTENV_PRIVATE_KEY")
+
+
 def test_edit_changes_and_removes_values(encrypted):
     ran(encrypted, "env", "set", "NEW", "--env", "prod", input="x")
     done = edited(encrypted, f'sed -i "s/{SECRET}/other/; /^NEW/d" "$1"')
@@ -489,6 +533,16 @@ def test_edit_that_changes_nothing_leaves_the_file(encrypted, script, status, me
     before = text_of(encrypted)
     done = edited(encrypted, script, status)
     assert message in done.stdout + done.stderr
+    assert text_of(encrypted) == before
+
+
+def test_edit_encrypts_nothing_to_a_public_key_that_another_person_has_put_there(encrypted):
+    path = encrypted.root / ".env.prod"
+    other = f"DOTENV_PUBLIC_KEY_PROD={generate().public_key()}"
+    path.write_text(re.sub("DOTENV_PUBLIC_KEY_PROD=.*", other, text_of(encrypted)))
+    before = text_of(encrypted)
+    done = edited(encrypted, f'sed -i "s/{SECRET}/other/" "$1"', 3)
+    assert "does not belong to the private key in .env.keys" in done.stderr
     assert text_of(encrypted) == before
 
 

@@ -18,8 +18,9 @@ from contract.rotation_store_contract import (
     shown,
 )
 from envkit._internal.clock import Deadline
-from envkit.encryption.errors import CiphertextError
+from envkit.encryption.errors import CiphertextError, KeyInvalidError
 from envkit.encryption.keys import generate
+from envkit.encryption.rotate_key import drop_old_keys, rotate_key
 from envkit.encryption.values import encrypt
 from envkit.errors import (
     AuthError,
@@ -640,6 +641,33 @@ class TestEncrypted(RotationStoreContract):
         harness.put_text(re.sub('encrypted:[^"]+', other, harness.beside.read_text()))
         with pytest.raises(CiphertextError, match=r"^\.env\.prod\.PASSWORD\.envkit-rotation: "):
             store.read()
+
+    @pytest.mark.parametrize(
+        "line", [f"DOTENV_PUBLIC_KEY_PRODUCTION={generate().public_key()}", "# removed"]
+    )
+    def test_pending_values_are_not_saved_for_a_public_key_that_another_person_changed(
+        self, harness, old, line
+    ):
+        store = harness.store()
+        seen = store.read()
+        _, rest = harness.path.read_text().split("\n", 1)
+        harness.path.write_text(f"{line}\n{rest}")
+        with pytest.raises(KeyInvalidError, match="nothing was written"):
+            store.save(seen, record(), VALUES)
+        assert not harness.beside.exists()
+
+    def test_pending_values_are_encrypted_to_the_key_that_the_file_has_when_they_are_saved(
+        self, harness, old
+    ):
+        """Someone may replace the key pair during a rotation, and remove the old key."""
+        store = harness.store()
+        seen = store.read()
+        source = store._source
+        for change in (rotate_key, drop_old_keys):
+            decrypter = source.decrypter(".env.prod")
+            change(decrypter, *source.places(".env.prod"), timeout_seconds=60)
+        store.save(seen, record(), VALUES)
+        assert harness.store().read().pending == VALUES
 
 
 class TestOpenStore:

@@ -121,14 +121,14 @@ def test_envkit_reads_what_dotenvx_encrypts(tmp_path: Path) -> None:
 def test_each_reads_the_files_of_the_other_for_every_environment(tmp_path: Path, file: str) -> None:
     """The names of the keys follow from the file's name, in both programs."""
     path = tmp_path / file
-    path.write_text("A=1\nB='two words'\nC_PLAIN=x\n")
+    path.write_text("A=1\nB='two words'\nC_PLAIN=x\nD=`in backticks`\nE=x#note\n")
     run(tmp_path, PROGRAM, "encrypt", "-f", file, "--no-armor", "--no-native")
     names = variable_names(file)
     written = dotenvx.written(path.read_text())
     keys = dotenvx.written((tmp_path / ".env.keys").read_text())
     assert names.public in written
     assert list(keys) == [names.private]
-    wanted = {"A": "1", "B": "two words", "C_PLAIN": "x"}
+    wanted = {"A": "1", "B": "two words", "C_PLAIN": "x", "D": "in backticks", "E": "x"}
     assert read_by_envkit(tmp_path, file, list(wanted)) == wanted
     (tmp_path / ".env.keys").unlink()
     assert read_by_envkit(tmp_path, file, list(wanted), keys) == wanted

@@ -64,6 +64,7 @@ def write_with_copy(
     copy: str,
     before: bytes,
     *,
+    mode: int | None = None,
     rehearsal: bool = False,
     alone: bool = False,
 ) -> os.stat_result:
@@ -77,6 +78,7 @@ def write_with_copy(
         data: the new content.
         copy: the copy, whose name envkit chose; absolute, in a folder without links.
         before: the old content.
+        mode: permission bits of the new file; None for those of the old one.
         rehearsal: write both and remove them again.
         alone: whether the caller has the lock of the file and listed both names in `written`.
 
@@ -90,7 +92,7 @@ def write_with_copy(
     """
     with (
         _Place(path) as place,
-        _successor(place, data, None, lasting=not rehearsal, alone=alone) as new,
+        _successor(place, data, mode, lasting=not rehearsal, alone=alone) as new,
     ):
         replaced = new.replaced
         if replaced is None:

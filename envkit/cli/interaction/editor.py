@@ -22,6 +22,7 @@ from envkit._internal.files import read_capped
 from envkit._internal.os_errors import reason_of
 from envkit._internal.writing.leftovers import claim
 from envkit.dotenv.file import LIMIT_BYTES
+from envkit.encryption.keys import PRIVATE_KEY
 from envkit.errors import EnvkitError, UsageError
 
 if TYPE_CHECKING:
@@ -121,7 +122,7 @@ def run_editor(path: str, text: str) -> str:
     # like a shell: Ctrl-C is for the editor, and envkit waits for it
     before = signal.signal(signal.SIGINT, lambda *_: None)
     try:
-        done = subprocess.run([*shlex.split(command), path], check=False)  # noqa: S603 - theirs
+        done = subprocess.run([*shlex.split(command), path], env=_environment(), check=False)  # noqa: S603 - theirs
     except (OSError, ValueError) as error:
         reason = reason_of(error, "not a command")
         raise EditorError(
@@ -135,6 +136,11 @@ def run_editor(path: str, text: str) -> str:
         return read_capped(path, LIMIT_BYTES).decode()
     except (OSError, UnicodeDecodeError):
         raise UsageError("the edited file is missing or not text; nothing was changed") from None
+
+
+def _environment() -> dict[str, str]:
+    """Return the environment without the private keys of encrypted files."""
+    return {name: text for name, text in os.environ.items() if not name.startswith(PRIVATE_KEY)}
 
 
 def _end(number: int, _: FrameType | None) -> None:

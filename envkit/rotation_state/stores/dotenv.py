@@ -18,12 +18,14 @@ from functools import cached_property
 from shlex import quote
 
 from envkit._internal.file_lock import locked
-from envkit._internal.files import read_own, version_of
+from envkit._internal.files import read_own, read_real, version_of
 from envkit._internal.paths import display_path
 from envkit._internal.writing.atomic_write import write_own
 from envkit._internal.writing.replaceable import check_own
-from envkit.encryption.env_file import file_key
+from envkit.dotenv.file import LIMIT_BYTES as DOTENV_BYTES
+from envkit.dotenv.parser import decode
 from envkit.encryption.reading import written_in
+from envkit.encryption.writing import Encrypter
 from envkit.errors import ConflictError
 from envkit.rotation_state.record import Phase
 from envkit.rotation_state.store import Snapshot
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from envkit._internal.clock import Deadline
+    from envkit.encryption.env_file import FileKey
     from envkit.profile.placeholder import Reference
     from envkit.rotation_state.record import Record
     from envkit.rotation_state.store import Fields, Pending
@@ -117,9 +120,6 @@ class DotenvRotationStore:
         """Replace the record's file if it is still the one of the snapshot."""
         path, previous, beside = self._paths()
         packed = checked_pack(record, pending, self.fields[0], self._place(beside))
-        if pending:
-            packed = sealed(packed, file_key(self._source.public_keys(self._ref)))
-        data = json.dumps(packed).encode()
         try:
             with locked(
                 path,
@@ -132,6 +132,9 @@ class DotenvRotationStore:
                     raise ConflictError(
                         f"the rotation record {shown} was changed by another process"
                     )
+                if pending:
+                    packed = sealed(packed, self._key(path))
+                data = json.dumps(packed).encode()
                 if record.phase in _RECORDS_TO_COME:
                     records = _RECORDS_TO_COME[record.phase]
                     more_bytes = records * (len(data) + _BLOCK_BYTES)
@@ -150,6 +153,15 @@ class DotenvRotationStore:
             return change(text, values, path=self._file(), decrypter=decrypter)[0]
 
         return seen._replace(current=fields, version=self._rewrite(seen, edit))
+
+    def _key(self, path: str) -> FileKey | None:
+        """Return the key to which the file's values are encrypted now; None if they are plain."""
+        try:
+            content = read_real(path, DOTENV_BYTES)[0]
+        except FileNotFoundError:
+            return None
+        file = self._file()
+        return Encrypter(self._source.decrypter(file)).key(decode(content, path=file))
 
     def _decrypt(self, text: str) -> str:
         """Return a value of the record."""

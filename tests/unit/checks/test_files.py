@@ -70,6 +70,12 @@ def test_a_file_that_git_ignores_is_no_problem(repository):
         ('DOTENV_PUBLIC_KEY_PROD="02ab"\nDB_PASSWORD="encrypted:BIAx"\n', None),
         ('DOTENV_PUBLIC_KEY_PROD="02ab"\nA_PLAIN=1\nEMPTY=\nB="encrypted:BIAx"\n', None),
         ("A_PLAIN=1\n", ", with the values of A_PLAIN in clear text"),
+        (f"<<<<<<< ours\n{ENCRYPTED}=======\n{ENCRYPTED}>>>>>>> theirs\n", None),
+        (
+            f"{ENCRYPTED}<<<<<<< ours\nA={CANARY}\n=======\n>>>>>>> theirs\n",
+            ", with the values of A in clear text",
+        ),
+        (f"{ENCRYPTED}<<<<<<< ours\n{CANARY}\n=======\n>>>>>>> theirs\n", ""),
     ],
     ids=[
         "clear text",
@@ -78,6 +84,9 @@ def test_a_file_that_git_ignores_is_no_problem(repository):
         "ciphertext",
         "plain by name",
         "no public key",
+        "merge conflict",
+        "clear text in a merge conflict",
+        "unreadable in a merge conflict",
     ],
 )
 def test_a_file_that_git_tracks_may_contain_only_ciphertext(repository, text, told):
@@ -162,6 +171,17 @@ def test_plain_values_in_an_encrypted_file_are_a_problem(prod):
     assert found(*CODES) == [
         ".env.prod: .env.prod is encrypted, but A and C are not [file-half-plain, prod]"
     ]
+
+
+@pytest.mark.parametrize("tracked", [False, True])
+def test_hint_for_plain_values_in_an_encrypted_file_is_to_encrypt_them(repository, tracked):
+    (repository.root / ".gitignore").write_text("")
+    repository.dotenv("prod", f"{ENCRYPTED}A={CANARY}\n")
+    if tracked:
+        git(repository.root, "add", ".env.prod")
+    problems = [one for one in check(environ=os.environ).problems if one.code in CODES]
+    [hint] = [one.hint for one in problems]
+    assert hint.startswith("run: envkit env encrypt --file .env.prod")
 
 
 def test_hint_for_private_keys_does_not_ignore_the_encrypted_file(repository):

@@ -70,6 +70,7 @@ ODD_LINES = {
         "FOO",
     ),
     "encrypted": ("FOO=encrypted:x", "FOO"),
+    "export with a colon": (f"export FOO:{CANARY}'", "FOO"),
     "carriage return": ("FOO\r", "FOO"),
 }
 

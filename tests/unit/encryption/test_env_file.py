@@ -24,7 +24,7 @@ from envkit.encryption.env_file import (
 from envkit.encryption.errors import KeyInvalidError, UnreadableValueError
 from envkit.encryption.keys import generate
 from envkit.encryption.reading import Decrypter
-from envkit.encryption.values import is_encrypted
+from envkit.encryption.values import encrypt, is_encrypted
 from envkit.errors import DotenvError, InvalidValueError
 from support import dotenvx
 
@@ -51,6 +51,18 @@ def values(text: str) -> dict[str, str]:
 def encrypted(text: str) -> str:
     text = with_public_key(text, NAME, KEY, path=".env.prod")
     return encrypt_all(text, KEY, decrypter(), path=".env.prod")[0]
+
+
+@pytest.mark.parametrize("written", ["`{}`", "{}# note", " {} # note", "`{}` # note", '"{}"#note'])
+def test_ciphertext_is_read_and_replaced_in_every_form_that_dotenvx_writes(written: str) -> None:
+    """dotenvx keeps the quotes and the comment of the plain value."""
+    sealed = encrypt("canary", KEY)
+    text = f"{NAME}={KEY}\nA={written.format(sealed)}\nB=1\n"
+    assert values(text) == {"A": "canary", "B": "1"}
+    again = set_encrypted(text, "A", "other", KEY, path=".env.prod")
+    assert values(again) == {"A": "other", "B": "1"}
+    assert sealed not in again
+    assert again.count("note") == written.count("note")
 
 
 PLAIN = """\
@@ -258,6 +270,23 @@ class TestEdited:
         assert list(values(after))[-1] == "REDIS_URL"
         assert dotenvx.written(after)["REDIS_URL"] == dotenvx.written(self.before)["REDIS_URL"]
         assert "EMPTY" not in values(after)
+
+    @pytest.mark.parametrize(
+        "plain",
+        ["A=1\nA=1\n", "A=\nB=2\nA=\n", 'A="\\${x}\\r\ny"\r\nB=1\r\n', "A='x\r\n${y}'\r\n"],
+        ids=["same value twice", "empty twice", "carriage return", "CRLF in a value"],
+    )
+    def test_every_unchanged_line_keeps_its_ciphertext(self, plain: str) -> None:
+        before = encrypted(plain)
+        shown = decrypt_all(before, decrypter(), path=".env.prod")
+        assert encrypt_edited(before, shown, decrypter(), KEY, path=".env.prod") == before
+
+    def test_pasted_ciphertext_must_be_one_that_the_key_decrypts(self) -> None:
+        own, other = (encrypt("x", key) for key in (KEY, generate().public_key()))
+        assert values(self.edited(f"{self.shown}NEW='{own}'\n"))["NEW"] == "x"
+        for text in (other, own[:-4], "encrypted:"):
+            with pytest.raises(UnreadableValueError, match="NEW"):
+                self.edited(f"{self.shown}NEW='{text}'\n")
 
     def test_value_that_would_be_expanded_is_refused(self) -> None:
         with pytest.raises(InvalidValueError, match="never expanded"):

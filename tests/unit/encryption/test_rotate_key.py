@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ import pytest
 from envkit._internal.clock import Deadline
 from envkit.encryption.env_file import key_of
 from envkit.encryption.errors import (
+    CiphertextError,
     KeyFileExposedError,
     KeyInvalidError,
     PrivateKeyMissingError,
@@ -228,6 +230,23 @@ def test_key_of_a_file_with_a_problem_is_not_rotated(
 
 def contents(root: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in root.iterdir()}
+
+
+def test_key_file_keeps_its_owner_when_root_rotates_the_key() -> None:
+    with folder_of_nobody() as root:
+        dotenvx.write_pair(root)
+        os.chown(root / ".env.keys", *root.stat()[4:6])
+        rotate(root)
+        assert (root / ".env.keys").stat().st_uid == root.stat().st_uid
+
+
+def test_damaged_copy_is_named_when_old_keys_are_dropped(tmp_path: Path) -> None:
+    dotenvx.write_pair(tmp_path)
+    rotate(tmp_path)
+    copy = tmp_path / f"{NAME}.envkit-previous"
+    copy.write_text(re.sub("(API_KEY=.encrypted:).{9}", r"\1", copy.read_text()))
+    with pytest.raises(CiphertextError, match=rf"^{re.escape(str(copy))}:\d+: API_KEY is cut off"):
+        drop(tmp_path)
 
 
 def test_nothing_is_lost_on_a_full_disk(tmp_path: Path) -> None:

@@ -105,10 +105,14 @@ def test_writer_without_a_private_key_is_warned(tmp_path: Path) -> None:
     assert value(tmp_path, "API_KEY") == "new"
 
 
-def test_nothing_is_encrypted_to_a_key_that_is_not_that_of_the_private_key(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", [dotenvx.PUBLIC_NAME, "DOTENV_PUBLIC_KEY", "DOTENV_PUBLIC_KEY_X"])
+def test_nothing_is_encrypted_to_a_key_that_is_not_that_of_the_private_key(
+    tmp_path: Path, name: str
+) -> None:
     file = dotenvx.write_pair(tmp_path)
     attacker = str(generate().public_key())
     spoilt = dotenvx.FILE.replace(str(dotenvx.private_key().public_key()), attacker)
+    spoilt = spoilt.replace(dotenvx.PUBLIC_NAME, name)
     file.write_text(spoilt)
     with pytest.raises(KeyInvalidError, match="does not belong to the private key in"):
         write(tmp_path, "API_KEY", "canary")
@@ -120,11 +124,18 @@ def test_nothing_is_encrypted_to_a_key_that_is_not_that_of_the_private_key(tmp_p
     ("text", "error"),
     [
         (dotenvx.FILE.replace("03d1", "03d"), KeyInvalidError),
+        (dotenvx.FILE.replace("DOTENV_PUBLIC_KEY", "# "), KeyInvalidError),
         (dotenvx.FILE + f"DOTENV_PUBLIC_KEY={generate().public_key()}\n", KeyInvalidError),
         (dotenvx.FILE + "<<<<<<< HEAD\nA=1\n=======\n>>>>>>> x\n", DotenvError),
         (dotenvx.FILE + "A='open\n", DotenvError),
     ],
-    ids=["no public key", "two public keys", "merge conflict", "open quotation mark"],
+    ids=[
+        "a wrong public key",
+        "no public key",
+        "two public keys",
+        "merge conflict",
+        "open quotation mark",
+    ],
 )
 def test_file_that_is_not_valid_is_not_written(
     tmp_path: Path, text: str, error: type[DotenvError]

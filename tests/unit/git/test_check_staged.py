@@ -59,6 +59,7 @@ def test_a_file_in_which_every_value_is_encrypted_has_no_problem(text):
         (f"B={written(DATA[:40] + bytes(3) + DATA[43:])}", "the value of B is altered: its ephem"),
         ("B='canary", "it may be a value that is not encrypted"),
         ("canary", "it may be a value that is not encrypted"),
+        ("export B:canary", "it may be a value that is not encrypted"),
         ("DOTENV_PUBLIC_KEY_X=02canary", "DOTENV_PUBLIC_KEY_X is not a public key"),
         (f"<<<<<<< HEAD\nB={VALUE}\n=======\nB=canary\n>>>>>>> x", "an unresolved merge conflict"),
     ],
