@@ -643,7 +643,9 @@ class TestEncrypted(RotationStoreContract):
             store.read()
 
     @pytest.mark.parametrize(
-        "line", [f"DOTENV_PUBLIC_KEY_PRODUCTION={generate().public_key()}", "# removed"]
+        "line",
+        [f"DOTENV_PUBLIC_KEY_PRODUCTION={generate().public_key()}", "# removed"],
+        ids=["another", "none"],
     )
     def test_pending_values_are_not_saved_for_a_public_key_that_another_person_changed(
         self, harness, old, line
