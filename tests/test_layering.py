@@ -25,9 +25,10 @@ ALLOWED = {
     "trust": "_internal errors profile",
     "sources": "_internal dotenv errors profile secret trust",
     "resolution": "_internal errors profile secret sources trust",
-    "audit": "_internal errors profile resolution",
-    "detection": "",
     "notification": "_internal errors profile resolution",
+    "access": "_internal errors notification profile sources trust",
+    "audit": "_internal access errors profile resolution",
+    "detection": "",
     "rotation_state": "_internal errors notification profile secret sources",
     "launch": "_internal detection dotenv errors resolution secret",
     "resident": "_internal audit errors launch profile resolution secret sources",
@@ -50,7 +51,7 @@ ALLOWED = {
     "api": "comparison errors resolution",
     "testing": "_internal errors profile rotation rotation_state secret sources",
     "cli": (
-        "_internal agent audit checks comparison detection dotenv editing errors launch profile "
+        "_internal access agent audit checks comparison detection dotenv editing errors launch profile "
         "promotion resident resolution rotation rotation_state scaffold secret sources trust"
     ),
     "__main__": "cli",

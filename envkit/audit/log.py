@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from envkit.resolution.environment import Variable
 
 VARIABLE = "ENVKIT_AUDIT"
+BROKEN = ',"break_glass":true'  # only in the records that it applies to
 OFF, SYSLOG = "off", "syslog"
 STALE = "stale"  # the outcome of a success with values that were saved before
 OK = "ok"  # the outcome of a success; the outcome of a failure is the code of the error
@@ -40,6 +41,7 @@ class Entry(NamedTuple):
         versions: per variable, the versions of the secrets that were read or written.
         reason: the reason that the user gave, or None.
         outcome: `ok`, or the code of the error.
+        break_glass: whether a person used `--break-glass`.
     """
 
     command: str
@@ -48,6 +50,7 @@ class Entry(NamedTuple):
     versions: Mapping[str, Sequence[str]]
     reason: str | None = None
     outcome: str = OK
+    break_glass: bool = False
 
 
 def record(entry: Entry, environ: Mapping[str, str]) -> None:
@@ -127,12 +130,12 @@ def line(entry: Entry) -> str:
         [f"{_text(name)}:{lists[tuple(all_)]}" for name, all_ in entry.versions.items()]
     )
     return (
-        f'{{"time":"{_now()}","user":{_text(_user(uid))},"uid":{uid},'
+        f'{{"time":"{_now()}","user":{_text(user_name(uid))},"uid":{uid},'
         f'"host":{_text(os.uname().nodename)},"pid":{os.getpid()},'
         f'"command":{_text(entry.command)},"profiles":{_list(entry.profiles)},'
         f'"names":{_list(entry.names)},"versions":{{{versions}}},'
         f'"reason":{"null" if entry.reason is None else _text(entry.reason)},'
-        f'"outcome":{_text(entry.outcome)}'
+        f'"outcome":{_text(entry.outcome)}{BROKEN if entry.break_glass else ""}'
     )
 
 
@@ -142,7 +145,7 @@ def _now() -> str:
     return f"{whole}.{rest // 1_000_000:03d}Z"
 
 
-def _user(uid: int) -> str:
+def user_name(uid: int) -> str:
     """Return the user's name as the system has it; the environment could contain any name."""
     import pwd
 

@@ -21,6 +21,7 @@ PANELS = {
         *(
             "--yes",
             "--reason",
+            "--break-glass",
             "--timeout",
             "--version",
             "--install-completion",

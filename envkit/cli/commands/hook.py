@@ -71,7 +71,7 @@ def allow(environments: Sequence[str], profiles: str | None, *, revoke: bool) ->
     if len(names) != 1 or not names[0]:
         raise UsageError("--hook needs one environment", hint="run: envkit trust --hook --env NAME")
     profile = load(names[0], folder)
-    if profile.protected:
+    if profile.guarded:
         raise UntrustedError(
             f"{profile.name} is protected: the shell hook never loads it",
             hint=f"run: envkit exec --env {profile.name} --reason TEXT -- COMMAND",
@@ -132,11 +132,11 @@ def _resolve(folder: str, name: str, files: list[str]) -> Environment:
     """Resolve an environment; add the files that it is made of, also if that fails."""
     files += [os.path.join(folder, name + form) for form in FORMS]
     deadline = Deadline(TIMEOUT_SECONDS)
-    with Access("hook") as access:
+    with Access("hook", service=True) as access:
         prepared = prepare([name], profiles=folder, environ=os.environ, deadline=deadline)
         files += _files(prepared)
         for one in prepared:
-            if one.profile.protected:
+            if one.profile.guarded:
                 raise UntrustedError(f"{one.profile.name} is protected")
         if loading_variables([v for one in prepared for v in one.plan.selected], lasting=True):
             require_loading(prepared, lasting=True)

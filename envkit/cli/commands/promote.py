@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from envkit.audit.session import Access
 from envkit.cli.commands.set import in_version
 from envkit.cli.complete import environments, variables
-from envkit.cli.interaction.prompt import ask_reason, confirm
+from envkit.cli.interaction.access import open_access
+from envkit.cli.interaction.prompt import confirm
 from envkit.cli.options import timeout_seconds
 from envkit.cli.output import Cell, print_json, print_table, printable
-from envkit.cli.parameters import Except, Only, Profiles, Reason, Timeout
+from envkit.cli.parameters import BreakGlass, Except, Only, Profiles, Reason, Timeout
 from envkit.cli.rotated import rotations_of
 from envkit.cli.written import print_each
 from envkit.errors import PromotionError
@@ -22,6 +22,7 @@ from envkit.promotion.model import ChangeAction, LeftKind
 from envkit.promotion.run import prepare_promotion, read
 
 if TYPE_CHECKING:
+    from envkit.audit.session import Access
     from envkit.promotion.model import Change, PromotionPlan
     from envkit.promotion.run import Promotion
 
@@ -105,11 +106,12 @@ def promote(  # noqa: PLR0917 - typer names them
         ),
     ] = Format.TEXT,
     reason: Reason = None,
+    break_glass: BreakGlass = False,
     timeout: Timeout = None,
     profiles: Profiles = None,
 ) -> int:
     """Copy missing variables to another environment."""
-    with Access("promote", reason=reason, ask=ask_reason) as access:
+    with open_access("promote", reason, break_glass=break_glass) as access:
         prepared = prepare_promotion(
             source,
             target,
