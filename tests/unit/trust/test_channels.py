@@ -7,6 +7,8 @@ import pytest
 from envkit.profile.loader import load
 from envkit.trust.channels import of_access
 
+HOOK = "https://hooks.example.com/x"
+
 
 @pytest.fixture
 def sentences(project):
@@ -28,8 +30,7 @@ def test_each_channel_of_a_profile_needs_trust(sentences):
         '[access]\nnotify = [{ webhook = "https://hooks.example.com/x", key = "{{ env:K }}" }, '
         '{ command = ["./tell"] }]\n'
     ) == [
-        "notifications of uses of prod and a signature made with {{ env:K }} to "
-        "https://hooks.example.com/x",
+        f"notifications of uses of prod and a signature made with {{{{ env:K }}}} to {HOOK}",
         "runs ./tell with notifications of uses of prod",
     ]
 
