@@ -26,7 +26,7 @@ ALLOWED = {
     "sources": "_internal dotenv errors profile secret trust",
     "resolution": "_internal errors profile secret sources trust",
     "notification": "_internal errors profile resolution",
-    "access": "_internal errors notification profile sources trust",
+    "access": "_internal errors notification profile resolution sources trust",
     "audit": "_internal access errors profile resolution",
     "detection": "",
     "rotation_state": "_internal errors notification profile secret sources",

@@ -83,6 +83,7 @@ _ROTATION = "docs/reference/rotation.md"
 _INSPECTION = "docs/guides/inspect.md"
 _CHANGES = "docs/guides/changing-values.md"
 _AUDIT = "docs/guides/audit.md"
+_ACCESS = "docs/guides/production-access.md"
 _AGENT = "docs/guides/agent.md"
 
 # by the words after `envkit`, in the order of the help
@@ -141,6 +142,7 @@ NOTES = {
         _AUDIT, (0, 1, 2, 6), {0: "The log is intact.", 1: "The log was modified."}
     ),
     "audit anchor": Notes(_AUDIT, (0, 2, 6)),
+    "access": Notes(_ACCESS, (0, 2, 3, 5, 6), {0: "The stores answered."}),
     "init": Notes("docs/guides/init.md", (0, 2, 3, 6)),
     "doctor": Notes(
         _INSPECTION, (0, 1, 2, 6), {0: "No errors were found.", 1: "Errors were found."}

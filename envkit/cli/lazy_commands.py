@@ -19,6 +19,7 @@ GROUPS = ("rotate",)
 LAZY = (
     *("list", "show", "diff", "check"),
     *("set", "unset", "edit", "promote", "history", "rollback", "rotate", "audit"),
+    "access",
     *("init", "doctor", "trust", "agent", "hook"),
 )
 
