@@ -22,6 +22,7 @@ ELSEWHERE = {
     "sources.dotenv_errors": "unit/sources/test_dotenv.py",
     "dotenv.settle": "unit/dotenv/test_recovery.py",
     "audit.session": "cli/test_audit.py",
+    "access.readers": "live/test_access.py",
     "notification.channel_table": "unit/rotation_state/test_policy.py",
     "rotation.identity": "unit/rotation/test_engine.py",
     "checks.doctor": "cli/test_doctor.py",
@@ -95,6 +96,7 @@ ONLY_NAMES = {
     *("code.found", "comparison.model", "comparison.side"),
     *("resident.request", "resident.state"),
     *("rotation.protocols", "rotation.rotators.postgres.strategies", "sources.protocols"),
+    "sources.readers",
     *("testing.harness", "testing.observe", "testing.rotator_harness"),
 }
 # tests of several modules at once

@@ -52,8 +52,8 @@ def access(
 
 
 def _show(rules: list[Rules], found: Found) -> None:
-    for one in rules:
-        print(f"{one.profile.name}: {_sentence(one)}")
+    for rule in rules:
+        print(f"{rule.profile.name}: {_sentence(rule)}")
     rows: list[list[str | Cell]] = [
         [
             Cell(one.readers.place, "bold"),

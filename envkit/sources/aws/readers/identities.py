@@ -95,7 +95,7 @@ class _Documents:
     def __init__(self, policies: list[dict[str, Any]]) -> None:
         self.unread: list[str] = []
         self._managed = {
-            policy["Arn"]: (policy["PolicyName"], version.get("Document"))
+            policy["Arn"]: version.get("Document")
             for policy in policies
             for version in policy.get("PolicyVersionList", ())
             if version.get("IsDefaultVersion")
@@ -106,11 +106,11 @@ class _Documents:
         for policy in entry.get(inline, ()):
             yield from self._read(policy["PolicyName"], policy.get("PolicyDocument"))
         for attached in entry.get("AttachedManagedPolicies", ()):
-            known = self._managed.get(attached["PolicyArn"])
-            if known is None:
-                self._note(f"policy {attached['PolicyName']}: it was not in the answer of IAM")
+            name, arn = attached["PolicyName"], attached["PolicyArn"]
+            if arn in self._managed:
+                yield from self._read(name, self._managed[arn])
             else:
-                yield from self._read(*known)
+                self._note(f"policy {name}: it was not in the answer of IAM")
 
     def _read(self, name: str, document: Any) -> list[Statement]:
         try:
