@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _ACL = "system.posix_acl_access"
-_ROOT = "root, and whoever can read the disk or its backups"
+_ROOT = "root, and everyone who can read the disk or its backups"
 
 
 def file_readers(path: str) -> Readers:
