@@ -31,4 +31,9 @@ STATES = {
 def summary(checklists: Sequence[Checklist]) -> str:
     """Return the number of items in each state, the most severe first."""
     found = Counter(item.state for one in checklists for item in one.items)
-    return ", ".join(f"{found[state]} {word}" for state, word in STATES.items() if found[state])
+    plural = {**STATES, ItemState.WARNING: "warnings"}
+    return ", ".join(
+        f"{found[state]} {word if found[state] == 1 else plural[state]}"
+        for state, word in STATES.items()
+        if found[state]
+    )
