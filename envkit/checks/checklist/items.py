@@ -134,7 +134,7 @@ def access(rules: Rules | None, error: str) -> Item:
         f"each use is reported to {_count(len(rules.channels), 'channel', 'channels')}"
         if is_reported
         else "uses are not reported",
-        f"people use it {rules.hours.text}" if rules.hours else "at any time",
+        f"people use it {rules.hours.text}" if rules.hours else "people use it at any time",
     ]
     if not has_reason and not is_reported and not rules.hours:
         text = "people use it without a reason, unreported, at any time"
@@ -164,7 +164,7 @@ def audit(destination: str, verdict: Verdict | None, error: str) -> Item:
         text = "records go to the system log, whose chain envkit cannot verify"
         return Item(kind, _WARNING, text, hint="verify it where it is collected")
     if verdict is None:
-        return Item(kind, _WARNING, error, hint="run: envkit audit verify")
+        return Item(kind, _WARNING, error, hint="use the environment once, then check again")
     if verdict.problems:
         count = _count(len(verdict.problems), "problem", "problems")
         return Item(
