@@ -44,8 +44,8 @@ ALLOWED = {
     ),
     "code": "_internal errors",
     "checks": (
-        "_internal audit code comparison detection dotenv errors profile resident resolution "
-        "rotation rotation_state sources trust"
+        "_internal access audit code comparison detection dotenv errors notification profile "
+        "resident resolution rotation rotation_state sources trust"
     ),
     "scaffold": "_internal dotenv errors profile",
     "api": "comparison errors resolution",

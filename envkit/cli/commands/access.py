@@ -31,7 +31,7 @@ def access(
     timeout: Timeout = None,
     profiles: Profiles = None,
 ) -> int:
-    """Show who can read the secrets of an environment, as far as the stores tell."""
+    """Show who can read the secrets of an environment."""
     prepared = prepare(
         env or (),
         profiles=profiles,
