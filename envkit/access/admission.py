@@ -1,13 +1,12 @@
 """Decide whether a person may use profiles now, before any store is contacted.
 
-A service is never refused: a process that does not act for a person has no rules here.
+The caller asks only for a person: a service is never refused.
 """
 
 from __future__ import annotations
 
 import time
 
-from envkit.access.person import is_person
 from envkit.access.rules import read_rules
 from envkit.errors import EnvkitError
 from envkit.sources.registry import current_guard
@@ -29,17 +28,12 @@ class OutsideHoursError(EnvkitError):
 
 
 def admit(
-    profiles: Sequence[Profile],
-    reason_option: str | None,
-    environ: Mapping[str, str],
-    *,
-    break_glass: bool,
+    profiles: Sequence[Profile], environ: Mapping[str, str], *, break_glass: bool
 ) -> list[Rules]:
-    """Return the rules of the profiles that a person uses; empty for a service.
+    """Return the rules of the profiles that a person uses.
 
     Args:
         profiles: the profiles with a table `[access]`.
-        reason_option: the value of `--reason`, or None without it.
         environ: the process environment.
         break_glass: whether the person uses the profiles outside their hours.
 
@@ -48,8 +42,6 @@ def admit(
         UntrustedError: the user does not trust a channel of a profile.
         ProfileError: a table `[access]` is not valid.
     """
-    if not break_glass and not is_person(reason_option):
-        return []
     rules = [read_rules(profile) for profile in profiles]
     if not break_glass:
         refuse_outside_hours(rules, time.time())

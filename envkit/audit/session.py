@@ -109,11 +109,12 @@ class Access:
                 guarded.append(profile)
         self._names = names
         if guarded and not self._service:
-            from envkit.access.admission import admit
+            from envkit.access.person import is_person
 
-            self._rules = admit(
-                guarded, self._reason_option, self._environ, break_glass=self._break_glass
-            )
+            if self._break_glass or is_person(self._reason_option):
+                from envkit.access.admission import admit
+
+                self._rules = admit(guarded, self._environ, break_glass=self._break_glass)
         if self._protected or self._break_glass:
             self._need_reason()
             log.check(self._environ)

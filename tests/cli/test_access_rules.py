@@ -196,6 +196,26 @@ def test_a_channel_that_the_user_does_not_trust_refuses_a_person_and_no_service(
     assert (team.project.root / "told").exists()
 
 
+def test_a_rotation_outside_the_hours_of_its_profile_stops_no_other(team):
+    team.project.profile("eu.toml", f'[variables]\nX = "x"\n{ROTATION}'.replace("TOKEN", "EU"))
+    team.project.dotenv("eu", "EU=1\n")
+    team.hours(never())
+    done = team.project.run("rotate", "--all", "--reason", "INC-7")
+    assert done.returncode == 1
+    assert "outside the hours for people" in done.stderr
+    assert "EU=1" not in (team.project.root / ".env.eu").read_text()
+    assert "TOKEN=t" in (team.project.root / ".env.prod").read_text()
+    assert team.notices() == []
+
+
+def test_check_finds_access_rules_that_would_refuse_a_person(team):
+    team.hours("Mon-Fry 08:00-19:00 UTC")
+    done = team.project.run("check", "-e", "prod", "--offline")
+    assert done.returncode == 1
+    assert "profiles/prod.toml:2" in done.stdout
+    assert "'Fry' is not a day of the week" in done.stdout
+
+
 def test_audit_show_marks_a_use_with_break_glass(team):
     team.use("get", "--break-glass", "--reason", "INC-8")
     team.use("get")

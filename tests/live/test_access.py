@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from envkit.sources.vault.readers.policy_text import parse_policy
 from envkit.sources.vault.readers.rights import capabilities
 from support.aws import ACCOUNT, REGION, admin_client, operation, xml_error
+from support.pages import ROOT, blocks
 
 PARTS = st.sampled_from(["a", "b", "+", "ab"])
 PATTERNS = st.builds(
@@ -208,3 +209,43 @@ def test_what_aws_denies_is_named_and_is_no_error(project, aws):
     hidden = "\n".join(secret["not_visible"])
     assert "the credentials may not use iam:GetAccountAuthorizationDetails" in hidden
     assert "the credentials may not use secretsmanager:GetResourcePolicy" in hidden
+
+
+def test_the_policies_for_aws_on_the_page_about_production_access_mean_what_it_says(
+    project, moto_url
+):
+    page = ROOT / "docs" / "guides" / "production-access.md"
+    documents = {one.file: one.text for one in blocks(page) if one.file.endswith(".json")}
+    assert set(documents) == {"prod-leads.json", "developers.json", "auditor.json"}
+    iam, store = admin_client(moto_url, "iam"), admin_client(moto_url)
+    suffix = secrets.token_hex(4)
+    for file, text in documents.items():
+        name = f"{file.removesuffix('.json')}-{suffix}"
+        iam.create_user(UserName=name)
+        iam.put_user_policy(UserName=name, PolicyName="own", PolicyDocument=text)
+    variables = []
+    for environment in ("prod", "dev", "staging"):
+        name = f"shop/{environment}/{suffix}"
+        store.create_secret(Name=name, SecretString="hunter2")
+        variables.append(f'{environment.upper()} = "{{{{ aws:{name} }}}}"')
+    project.profile("prod.toml", "[variables]\n" + "\n".join(variables) + "\n")
+    project.environ = {
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_REGION": REGION,
+        "AWS_ENDPOINT_URL": moto_url,
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
+    done, document = run(project)
+    assert done.returncode == 0, done.stderr
+    who = {
+        one["variables"][0]: {
+            (reader["who"], tuple(reader["can"]), reader["by"])
+            for reader in one["readers"]
+            if suffix in reader["who"]
+        }
+        for one in document["secrets"]
+    }
+    leads = (f"user prod-leads-{suffix}", ("read", "write"), "policy own, under conditions")
+    developers = (f"user developers-{suffix}", ("read", "write"), "policy own")
+    assert who == {"PROD": {leads}, "DEV": {developers}, "STAGING": {developers}}

@@ -22,6 +22,7 @@ ELSEWHERE = {
     "sources.dotenv_errors": "unit/sources/test_dotenv.py",
     "dotenv.settle": "unit/dotenv/test_recovery.py",
     "audit.session": "cli/test_audit.py",
+    "checks.checklist": "cli/test_checklist.py",
     "access.readers": "live/test_access.py",
     "notification.channel_table": "unit/rotation_state/test_policy.py",
     "rotation.identity": "unit/rotation/test_engine.py",
