@@ -219,6 +219,7 @@ def _watch_app(given: Arguments) -> int:
             first = watcher.first()
             stale = first.stale_seconds is not None
             access.record(first.names, first.versions, audit_log.STALE if stale else audit_log.OK)
+            access.stop_reporting()  # the app's own restarts are not uses by the person
         _warn_of_age(first.stale_seconds)
         _warn_of_literals(command, first.names)
         return supervise(given, command, first, watcher, plan, access)

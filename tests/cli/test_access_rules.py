@@ -8,6 +8,8 @@ import time
 
 import pytest
 
+from envkit.audit.session import Access
+from envkit.profile.loader import load
 from support.hook_server import HookServer
 from support.transcript import transcript
 
@@ -152,6 +154,17 @@ def test_a_person_on_a_terminal_needs_no_reason_to_be_a_person(team):
     assert team.project.on_terminal("get", "PASSWORD", "-e", "prod")[1] == 6
 
 
+def test_what_an_app_that_stays_reads_later_is_recorded_and_not_reported(team, monkeypatch):
+    for name, value in team.project.environ.items():
+        monkeypatch.setenv(name, value)
+    access = Access("exec", reason="INC-7")
+    access.allow([load("prod", str(team.project.profiles))], ["URL"])
+    access.record(["URL"], {})
+    access.stop_reporting()
+    access.record(["URL"], {})
+    assert (len(team.notices()), len(team.project.records())) == (1, 2)
+
+
 def test_a_report_that_fails_is_a_warning_and_a_record_and_stops_nothing(team):
     team.server.status = 500
     done = team.use("get", "--reason", "INC-7")
@@ -203,7 +216,7 @@ def test_a_rotation_outside_the_hours_of_its_profile_stops_no_other(team):
     done = team.project.run("rotate", "--all", "--reason", "INC-7")
     assert done.returncode == 1
     assert "outside the hours for people" in done.stderr
-    assert "EU=1" not in (team.project.root / ".env.eu").read_text()
+    assert "EU=1\n" not in (team.project.root / ".env.eu").read_text()
     assert "TOKEN=t" in (team.project.root / ".env.prod").read_text()
     assert team.notices() == []
 
