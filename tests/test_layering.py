@@ -26,9 +26,10 @@ ALLOWED = {
     "trust": "_internal errors profile",
     "sources": "_internal dotenv encryption errors profile secret trust",
     "resolution": "_internal errors profile secret sources trust",
-    "audit": "_internal errors profile resolution",
-    "detection": "",
     "notification": "_internal errors profile resolution",
+    "access": "_internal errors notification profile resolution sources trust",
+    "audit": "_internal access errors profile resolution",
+    "detection": "",
     "rotation_state": "_internal dotenv encryption errors notification profile secret sources",
     "launch": "_internal detection dotenv errors resolution secret",
     "resident": "_internal audit errors launch profile resolution secret sources",
@@ -52,8 +53,8 @@ ALLOWED = {
     ),
     "code": "_internal errors",
     "checks": (
-        "_internal audit code comparison detection dotenv encryption errors profile resident "
-        "resolution rotation rotation_state sources trust"
+        "_internal access audit code comparison detection dotenv encryption errors notification "
+        "profile resident resolution rotation rotation_state sources trust"
     ),
     "scan": (
         "_internal checks comparison detection errors profile resolution rotation secret sources"
@@ -66,8 +67,8 @@ ALLOWED = {
     "api": "comparison errors resolution",
     "testing": "_internal errors profile rotation rotation_state secret sources",
     "cli": (
-        "_internal agent audit checks comparison detection dotenv editing encryption env_files "
-        "errors git importing launch profile promotion resident resolution rotation "
+        "_internal access agent audit checks comparison detection dotenv editing encryption "
+        "env_files errors git importing launch profile promotion resident resolution rotation "
         "rotation_state scaffold scan secret sources trust"
     ),
     "__main__": "cli launch",

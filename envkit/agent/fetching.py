@@ -187,7 +187,7 @@ def _of(
 def _never_kept(prepared: Sequence[PreparedProfile], *, lasting: bool) -> str:
     """Return why the values of these profiles are never kept in memory; empty if they are."""
     for one in prepared:
-        if one.profile.protected:
+        if one.profile.guarded:
             return "a protected profile is never kept"
         if loading_variables(one.plan.selected, lasting=lasting):
             return "a variable loads code into programs"

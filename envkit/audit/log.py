@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from envkit.resolution.environment import Variable
 
 VARIABLE = "ENVKIT_AUDIT"
+BROKEN = ',"break_glass":true'  # only in the records that it applies to
 OFF, SYSLOG = "off", "syslog"
 STALE = "stale"  # the outcome of a success with values that were saved before
 OK = "ok"  # the outcome of a success; the outcome of a failure is the code of the error
@@ -40,6 +41,7 @@ class Entry(NamedTuple):
         versions: per variable, the versions of the secrets that were read or written.
         reason: the reason that the user gave, or None.
         outcome: `ok`, or the code of the error.
+        break_glass: whether a person used `--break-glass`.
     """
 
     command: str
@@ -48,6 +50,7 @@ class Entry(NamedTuple):
     versions: Mapping[str, Sequence[str]]
     reason: str | None = None
     outcome: str = OK
+    break_glass: bool = False
 
 
 def record(entry: Entry, environ: Mapping[str, str]) -> None:
@@ -125,7 +128,8 @@ def versions_of(variables: Iterable[Variable]) -> dict[str, list[str]]:
 def line(entry: Entry) -> str:
     """Return an entry of this process at this time as JSON, without the closing brace."""
     text = used(entry.profiles, entry.names, entry.versions)
-    return line_of(entry.command, text, entry.reason, entry.outcome)
+    end = BROKEN if entry.break_glass else ""
+    return line_of(entry.command, text, entry.reason, entry.outcome) + end
 
 
 def used(
@@ -144,7 +148,7 @@ def line_of(
     """Return what `line` does, with what `used` returns, for another process of this user."""
     uid = os.getuid()
     return (
-        f'{{"time":"{_now()}","user":{_text(_user(uid))},"uid":{uid},'
+        f'{{"time":"{_now()}","user":{_text(user_name(uid))},"uid":{uid},'
         f'"host":{_text(os.uname().nodename)},"pid":{pid or os.getpid()},'
         f'"command":{_text(command)},{used_},'
         f'"reason":{"null" if reason is None else _text(reason)},'
@@ -158,7 +162,7 @@ def _now() -> str:
     return f"{whole}.{rest // 1_000_000:03d}Z"
 
 
-def _user(uid: int) -> str:
+def user_name(uid: int) -> str:
     """Return the user's name as the system has it; the environment could contain any name."""
     import pwd
 

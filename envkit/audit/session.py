@@ -1,4 +1,4 @@
-"""One command's use of secrets: requires a reason for protected profiles, and is audited.
+"""One command's use of secrets: allowed by its profiles, audited and reported.
 
     with Access("get", reason=reason) as access:
         prepared = prepare(["prod"], ...)
@@ -9,7 +9,8 @@
 
 Guarantees: envkit contacts no store for a protected profile before it has a reason.
 Each access is recorded once, whether it succeeded or failed. No value of a protected profile
-leaves envkit unrecorded.
+leaves envkit unrecorded. A use by a person is reported to the channels of `[access]` before the
+values leave envkit; a report that cannot be delivered is recorded and stops nothing.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from types import TracebackType
 
+    from envkit.access.rules import Rules
     from envkit.profile.model import Profile
     from envkit.resolution.environment import Variable
     from envkit.resolution.prepare import PreparedProfile
@@ -41,6 +43,9 @@ class Access:
         ask: called with the names of the protected profiles if there is no reason; returns
             the user's reason, or an empty text if it cannot ask.
         environ: the process environment; default: `os.environ`.
+        break_glass: whether the person uses profiles outside their hours, in an emergency.
+        service: whether the command never acts for a person, as a scheduler does.
+        warn: called with the error of each report that could not be delivered.
     """
 
     def __init__(
@@ -50,11 +55,19 @@ class Access:
         reason: str | None = None,
         ask: Callable[[Sequence[str]], str] | None = None,
         environ: Mapping[str, str] | None = None,
+        break_glass: bool = False,
+        service: bool = False,
+        warn: Callable[[EnvkitError], None] | None = None,
     ) -> None:
         self._environ = os.environ if environ is None else environ
         self._command = command
         self._reason = (reason or self._environ.get(REASON, "")).strip() or None
+        self._reason_option = reason
         self._ask = ask
+        self._break_glass = break_glass
+        self._service = service
+        self._warn = warn
+        self._rules: Sequence[Rules] = ()  # of the profiles whose use is reported
         self._profiles: list[str] = []
         self._protected: list[str] = []
         self._names: Sequence[str] = ()
@@ -76,20 +89,33 @@ class Access:
         self.allow([one.profile for one in prepared], names)
 
     def allow(self, profiles: Iterable[Profile], names: Sequence[str]) -> None:
-        """Announce what will be used or changed; refuse protected profiles without a reason.
+        """Announce what will be used or changed; refuse what the profiles do not allow.
 
         Raises:
-            ReasonMissingError: a profile is protected and there is no reason.
+            ReasonMissingError: a profile is protected or the glass is broken, without a reason.
+            OutsideHoursError: it is outside the hours of a profile.
+            UntrustedError: the user does not trust the channels that the use is reported to.
+            ProfileError: a table `[access]` is not valid.
             UsageError: `ENVKIT_AUDIT` does not name a log.
             AuditError: a profile is protected, and the log cannot be written.
         """
         log.destination(self._environ)
+        guarded = []
         for profile in profiles:
             self._profiles.append(profile.name)
             if profile.protected:
                 self._protected.append(profile.name)
+            if profile.access is not None:
+                guarded.append(profile)
         self._names = names
-        if self._protected:
+        if guarded and not self._service:
+            from envkit.access.person import is_person
+
+            if self._break_glass or is_person(self._reason_option):
+                from envkit.access.admission import admit
+
+                self._rules = admit(guarded, self._environ, break_glass=self._break_glass)
+        if self._protected or self._break_glass:
             self._need_reason()
             log.check(self._environ)
         self._recorded = False
@@ -149,12 +175,39 @@ class Access:
         try:
             self._record(outcome, names, versions)
         except AuditError:
-            if self._protected:
+            if self._protected or self._break_glass:
                 raise
+        if self._rules and outcome in (log.OK, log.STALE):
+            self._report(names)
+
+    def stop_reporting(self) -> None:
+        """Report nothing from now on: what follows is recorded, and is no use by a person."""
+        self._rules = ()
+
+    def _report(self, names: Sequence[str]) -> None:
+        """Report a use to the channels of the profiles, and record if that fails."""
+        from envkit.access.doorbell import ring
+        from envkit.access.notice import AccessEvent, Use
+
+        event = AccessEvent.BREAK_GLASS if self._break_glass else AccessEvent.ACCESS
+        user = log.user_name(os.getuid())
+        use = Use(self._command, tuple(names), self._reason or "", user, event)
+        self._rules, errors = ring(self._rules, use, environ=self._environ)
+        for error in errors:
+            try:  # noqa: SIM105 - as above
+                self._record(error.code, names, {})
+            except AuditError:
+                pass  # a report never stops anything
+            if self._warn is not None:
+                self._warn(error)
 
     def _need_reason(self) -> None:
         if self._reason is None and self._ask is not None:
             self._reason = self._ask(self._protected).strip() or None
+        if self._reason is None and not self._protected:
+            raise ReasonMissingError(
+                "--break-glass needs a reason", hint=f"add --reason TEXT, or set {REASON}"
+            )
         if self._reason is None:
             verb = "is" if len(self._protected) == 1 else "are"
             raise ReasonMissingError(
@@ -166,7 +219,15 @@ class Access:
         self, outcome: str, names: Sequence[str], versions: Mapping[str, Sequence[str]]
     ) -> None:
         self._recorded = True
-        entry = log.Entry(self._command, self._profiles, names, versions, self._reason, outcome)
+        entry = log.Entry(
+            self._command,
+            self._profiles,
+            names,
+            versions,
+            self._reason,
+            outcome,
+            self._break_glass,
+        )
         log.record(entry, self._environ)
 
 

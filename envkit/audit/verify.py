@@ -40,7 +40,8 @@ if TYPE_CHECKING:
 _BUFFER_BYTES = 1024 * 1024
 _HASH_MARK = b',"hash":"'
 _END = len(BEGINNING) + len(b'"}\n')  # the length of a line after _HASH_MARK
-_KEYS = frozenset(("time", "user", *Entry._fields))
+# what each record has; `break_glass` is only in the records that it applies to
+_KEYS = frozenset(("time", "user", *Entry._fields)) - {"break_glass"}
 
 
 class Line(NamedTuple):

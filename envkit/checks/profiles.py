@@ -5,6 +5,7 @@ from __future__ import annotations
 from envkit._internal.paths import display_path
 from envkit.checks.inspection import placed
 from envkit.checks.problem import Problem, listed
+from envkit.errors import ProfileError
 from envkit.trust.sources import own_address_warning
 
 TYPE_CHECKING = False
@@ -27,6 +28,19 @@ def find_warnings(inspection: Inspection) -> Iterator[Problem]:
                 hint = "change http:// to https:// in the address"
                 problem = placed("profile-warning", warning, profile.path, hint=hint)
                 yield problem._replace(environments=(profile.name,))
+
+
+def find_access(inspection: Inspection) -> Iterator[Problem]:
+    """Yield the tables `[access]` that are not valid, which would refuse a person at night."""
+    for profile in inspection.profiles:
+        try:
+            if profile.access is not None:
+                from envkit.access.rules import read_rules
+
+                read_rules(profile)
+        except ProfileError as error:
+            problem = placed("profile-invalid", error.message, profile.path, hint=error.hint)
+            yield problem._replace(environments=(profile.name,))
 
 
 def find_missing(inspection: Inspection) -> Iterator[Problem]:

@@ -26,7 +26,7 @@ from envkit.checks.inspection import (
     silent,
 )
 from envkit.checks.problem import exit_status, merge_problems
-from envkit.checks.profiles import find_missing, find_warnings
+from envkit.checks.profiles import find_access, find_missing, find_warnings
 from envkit.profile.discovery import profiles_folder
 from envkit.resolution.resolve import DEFAULT_TIMEOUT_SECONDS
 
@@ -54,6 +54,7 @@ class Family(NamedTuple):
 # each group sees everything that was loaded and read; add a new group here
 FAMILIES = (
     Family(find_warnings, ("profile-warning",)),
+    Family(find_access),
     Family(find_missing, ("missing",)),
     Family(values.find),
     Family(pins.find, ("stale-pin",)),

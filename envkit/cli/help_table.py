@@ -21,6 +21,7 @@ PANELS = {
         *(
             "--yes",
             "--reason",
+            "--break-glass",
             "--timeout",
             "--version",
             "--install-completion",
@@ -82,6 +83,7 @@ _ROTATION = "docs/reference/rotation.md"
 _INSPECTION = "docs/guides/inspect.md"
 _CHANGES = "docs/guides/changing-values.md"
 _AUDIT = "docs/guides/audit.md"
+_ACCESS = "docs/guides/production-access.md"
 _AGENT = "docs/guides/agent.md"
 _IN_GIT = "docs/guides/secrets-in-git.md"
 IMPORT = {
@@ -172,6 +174,7 @@ NOTES = {
     "env hook run": Notes(
         _IN_GIT, (0, 1, 2), {0: "The staged files may be committed.", 1: "They may not."}
     ),
+    "access": Notes(_ACCESS, (0, 2, 3, 5, 6), {0: "The stores answered."}),
     "init": Notes("docs/guides/init.md", (0, 2, 3, 6)),
     "import": Notes("docs/guides/import.md", (0, 1, *_CHANGING[1:]), IMPORT),
     "doctor": Notes(

@@ -100,7 +100,7 @@ def _resolve(
     """
     deadline = Deadline(given.timeout_seconds)
     deadline.spend(given.spent_seconds)
-    with Access(command, reason=given.one("reason"), ask=_ask_reason) as access:
+    with _access(command, given) as access:
         prepared = _prepare(given, deadline, names=() if name is None else [name])
         if into:
             _require_loading(prepared, deadline, lasting=into == "shell")
@@ -135,6 +135,22 @@ def _require_loading(
 
         if require_loading(prepared, lasting=lasting):
             deadline.restart()
+
+
+def _access(command: str, given: Arguments) -> Access:
+    return Access(
+        command,
+        reason=given.one("reason"),
+        ask=_ask_reason,
+        break_glass=given.flag("break-glass"),
+        warn=_warn,
+    )
+
+
+def _warn(error: EnvkitError) -> None:
+    from envkit.cli.error_text import print_labelled
+
+    print_labelled("warning", error.message)
 
 
 def _ask_reason(protected: Sequence[str]) -> str:
@@ -210,13 +226,14 @@ def _watch_app(given: Arguments) -> int:
         end_on_signals()
     watcher = watcher_of(given, command)
     try:
-        with Access("exec", reason=given.one("reason"), ask=_ask_reason) as access:
+        with _access("exec", given) as access:
             prepared = watcher.prepare()
             _require_loading(prepared, watcher.deadline, lasting=False)
             access.begin(prepared)
             first = watcher.first()
             stale = first.stale_seconds is not None
             access.record(first.names, first.versions, audit_log.STALE if stale else audit_log.OK)
+            access.stop_reporting()  # the app's own restarts are not uses by the person
         _warn_of_age(first.stale_seconds)
         _warn_of_literals(command, first.names)
         return supervise(given, command, first, watcher, plan, access)

@@ -20,7 +20,7 @@ GROUPS = ("env", "rotate")
 LAZY = (
     *("list", "show", "diff", "check", "scan"),
     *("set", "unset", "edit", "promote", "history", "rollback", "rotate", "audit"),
-    *("env", "init", "import", "doctor", "trust", "agent", "hook"),
+    *("access", "env", "init", "import", "doctor", "trust", "agent", "hook"),
 )
 
 

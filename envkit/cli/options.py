@@ -83,6 +83,12 @@ REASON = Option(
     "TEXT",
     "Reason for the audit log. Required for protected profiles. [default: $ENVKIT_REASON]",
 )
+BREAK_GLASS = Option(
+    ("--break-glass",),
+    "flag",
+    "",
+    "In an emergency, use profiles outside their hours. Needs a reason, and is reported.",
+)
 SET = Option(
     ("--set",),
     "many",
@@ -162,6 +168,7 @@ COMMANDS = {
             *WATCHING,
             FILES,
             REASON,
+            BREAK_GLASS,
             TIMEOUT,
             PROFILES,
         ),
@@ -171,7 +178,7 @@ COMMANDS = {
         "envkit get [OPTIONS] NAME",
         "Print one value, byte for byte.",
         "envkit get DATABASE_URL --env staging",
-        (ENV, REASON, TIMEOUT, PROFILES),
+        (ENV, REASON, BREAK_GLASS, TIMEOUT, PROFILES),
         "name",
     ),
     "export": Command(
@@ -202,6 +209,7 @@ COMMANDS = {
                 "Name of the Secret, with --format k8s. [default: the environment]",
             ),
             REASON,
+            BREAK_GLASS,
             TIMEOUT,
             PROFILES,
         ),

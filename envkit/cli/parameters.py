@@ -52,6 +52,9 @@ Profiles = Annotated[str | None, _declared(options.PROFILES)]
 Only = Annotated[list[str] | None, _declared(options.ONLY)]
 Except = Annotated[list[str] | None, _declared(options.EXCEPT)]
 Reason = Annotated[str | None, _declared(options.REASON)]
+BreakGlass = Annotated[
+    bool, typer.Option(*options.BREAK_GLASS.flags, help=options.BREAK_GLASS.help)
+]
 Timeout = Annotated[str | None, _declared(options.TIMEOUT)]
 Output = Annotated[
     str | None,

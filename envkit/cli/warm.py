@@ -113,7 +113,9 @@ def _question(command: str, arguments: Sequence[str]) -> tuple[Arguments, Questi
 
     try:
         given = parse(command, arguments)
-        if given.flag("dry-run") or any(given.flag(one.key) for one in WATCHING):
+        if given.flag("break-glass") or given.flag("dry-run"):
+            return None
+        if any(given.flag(one.key) for one in WATCHING):
             return None
         if not given.rest or not given.rest[0] or (command == "get" and len(given.rest) > 1):
             return None

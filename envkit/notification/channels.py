@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 
 class EventKind(StrEnum):
@@ -55,6 +55,24 @@ class Channel(NamedTuple):
         return f"Channel({self.kind})"  # address and key may be secret values
 
 
+class AnyNotice(Protocol):
+    """What a channel can send: the facts are strings, numbers, booleans and tuples of strings."""
+
+    @property
+    def schema(self) -> str:
+        """The name of the document that a webhook receives."""
+
+    @property
+    def hint(self) -> str:
+        """What to do about it; empty if there is nothing to do."""
+
+    @property
+    def sentence(self) -> str:
+        """Describe the event on one line."""
+
+    def _asdict(self) -> dict[str, Any]: ...
+
+
 class Notice(NamedTuple):
     """What happened to a rotation.
 
@@ -86,3 +104,8 @@ class Notice(NamedTuple):
         """Describe the event on one line."""
         text = f"{self.profile}/{self.rotation} {_SENTENCES[self.event]}"
         return f"{text}: {self.error}" if self.error else text
+
+    @property
+    def schema(self) -> str:
+        """The name of the document that a webhook receives."""
+        return "envkit.rotation-event/1"

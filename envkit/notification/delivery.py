@@ -19,10 +19,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from envkit.notification.channels import Channel, Notice
+    from envkit.notification.channels import AnyNotice, Channel
 
 TIMEOUT_SECONDS = 10.0
-SCHEMA = "envkit.rotation-event/1"
 
 
 class NoticeError(EnvkitError):
@@ -32,7 +31,7 @@ class NoticeError(EnvkitError):
     exit_status = 1
 
 
-def deliver_all(notice: Notice, channels: Iterable[Channel]) -> list[EnvkitError]:
+def deliver_all(notice: AnyNotice, channels: Iterable[Channel]) -> list[EnvkitError]:
     """Send a notice to all of these channels, and return the errors."""
     failures = []
     for channel in channels:
@@ -43,27 +42,30 @@ def deliver_all(notice: Notice, channels: Iterable[Channel]) -> list[EnvkitError
     return failures
 
 
-def deliver(notice: Notice, channel: Channel) -> None:
+def deliver(
+    notice: AnyNotice, channel: Channel, *, timeout_seconds: float = TIMEOUT_SECONDS
+) -> None:
     """Send a notice to one channel.
 
     Args:
         notice: what happened.
         channel: the channel, with its placeholders resolved.
+        timeout_seconds: how long the channel may take to connect, and to answer or end.
 
     Raises:
         NoticeError: the notice was not accepted.
     """
     if channel.kind == ChannelKind.COMMAND:
-        _run(notice, channel)
+        _run(notice, channel, timeout_seconds)
         return
     address = channel.where
     assert isinstance(address, str)  # noqa: S101 - the policy has checked it
     if channel.kind == ChannelKind.SLACK:
         text = f"{notice.sentence}\n{notice.hint}".rstrip()
-        _post(channel.kind, address, {"text": _slack_text(text)})
+        _post(channel.kind, address, {"text": _slack_text(text)}, timeout_seconds)
         return
-    document = {"schema": SCHEMA, **notice._asdict(), "text": notice.sentence}
-    _post(channel.kind, address, document, channel.key)
+    document = {"schema": notice.schema, **notice._asdict(), "text": notice.sentence}
+    _post(channel.kind, address, document, timeout_seconds, channel.key)
 
 
 def _slack_text(text: str) -> str:
@@ -83,7 +85,13 @@ def signature(key: str, timestamp: int, body: bytes) -> str:
     return f"sha256={digest}"
 
 
-def _post(kind: str, address: str, document: Mapping[str, object], key: str | None = None) -> None:
+def _post(
+    kind: str,
+    address: str,
+    document: Mapping[str, object],
+    timeout_seconds: float,
+    key: str | None = None,
+) -> None:
     import json
     import time
 
@@ -108,7 +116,7 @@ def _post(kind: str, address: str, document: Mapping[str, object], key: str | No
                 address,
                 body,
                 headers=headers,
-                timeout=TIMEOUT_SECONDS,
+                timeout=timeout_seconds,
                 allow_redirects=False,
                 proxies={} if local else get_environ_proxies(address),
                 verify=_authorities(),
@@ -166,16 +174,19 @@ def _is_local(host: str) -> bool:
         return False
 
 
-def _run(notice: Notice, channel: Channel) -> None:
+def _run(notice: AnyNotice, channel: Channel, timeout_seconds: float) -> None:
     from envkit._internal.program import ProgramError, run_command
 
-    facts = {f"ENVKIT_{key.upper()}": str(value) for key, value in notice._asdict().items()}
+    facts = {
+        f"ENVKIT_{key.upper()}": " ".join(value) if isinstance(value, tuple) else str(value)
+        for key, value in notice._asdict().items()
+    }
     try:
         run_command(
             tuple(channel.where),
             facts,
             environment=channel.environment,
-            timeout_seconds=TIMEOUT_SECONDS,
+            timeout_seconds=timeout_seconds,
         )
     except ProgramError as error:
         raise NoticeError(error.message, hint=error.hint) from None

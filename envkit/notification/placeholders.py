@@ -23,6 +23,7 @@ def substitute_placeholders(
     place: Location,
     *,
     environ: Mapping[str, str],
+    timeout_seconds: float = SETTINGS_SECONDS,
 ) -> tuple[Channel, ...]:
     """Return channels with their placeholders resolved.
 
@@ -32,6 +33,7 @@ def substitute_placeholders(
         title: the table, for messages.
         place: the location of the channels in the profile.
         environ: the process environment.
+        timeout_seconds: how long the stores may take.
 
     Raises:
         ResolutionError: placeholders have no value; the error names all of them.
@@ -45,7 +47,7 @@ def substitute_placeholders(
         for index, channel in enumerate(channels)
     }
     values = substitute_settings(
-        profile, title, texts, place, environ=environ, deadline=Deadline(SETTINGS_SECONDS)
+        profile, title, texts, place, environ=environ, deadline=Deadline(timeout_seconds)
     )
     return tuple(
         channel._replace(

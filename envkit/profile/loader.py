@@ -38,6 +38,7 @@ _KEYS: dict[str, type | tuple[type, ...]] = {
     "sources": dict,
     "variables": dict,
     "rotation": dict,
+    "access": dict,
 }
 # a plain value of one of these below [variables] was probably meant for the top level
 _MISPLACED = ("extends", "aliases", "protected", "lookup")
@@ -232,6 +233,10 @@ class _Building:
             self.lookup_place = top.at("lookup")
             self.profile.lookup = names(document["lookup"], self.lookup_place, "lookup")
         self.profile.protected = document.get("protected", self.profile.protected)
+        if "access" in document:
+            from envkit.profile.access import merge_access
+
+            merge_access(self.profile, document, top.at("access"))
         if "fallback" in document:
             from envkit.profile.fallback import fallback_seconds
 

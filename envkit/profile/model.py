@@ -125,11 +125,13 @@ class Profile:
         fallback_seconds: how old the values may be that are used while a store is unavailable;
             None for no such values. A source may say otherwise.
         protected: whether commands that change it or run with it ask for a reason.
+        access: the table `[access]`; None if there is none. `envkit.access` reads it.
         rotations: the tables `[rotation.NAME]`; `envkit.rotation_state.policy` reads them.
         warnings: settings that are valid but probably a mistake, each with its file.
     """
 
     __slots__ = (
+        "access",
         "aliases",
         "fallback_seconds",
         "files",
@@ -153,6 +155,7 @@ class Profile:
         self.lookup: tuple[str, ...] = ("dotenv", "env")
         self.fallback_seconds: float | None = None
         self.protected = False
+        self.access: NamedTable | None = None
         here = Location(path)
         self.sources = {
             source: SourceSpec(source, type_name, here) for source, type_name in PREDECLARED.items()
@@ -160,6 +163,11 @@ class Profile:
         self.variables: dict[str, Declaration] = {}
         self.rotations: dict[str, NamedTable] = {}
         self.warnings: list[str] = []
+
+    @property
+    def guarded(self) -> bool:
+        """Whether a use of the profile is more than a read: it needs a reason or is notified."""
+        return self.protected or self.access is not None
 
     def fallback_of(self, source: str) -> float | None:
         """Return how old the saved values of a source may be; None if none are saved or used."""

@@ -61,6 +61,7 @@ def run_rotation(
     environ: Mapping[str, str],
     requested: Request | None = None,
     reason: str | None = None,
+    break_glass: bool | None = None,
     progress: Callable[[str, str], None] = _ignore,
     stopping: Callable[[], bool] = lambda: False,
     warn: Callable[[EnvkitError], None] = lambda _: None,
@@ -74,6 +75,8 @@ def run_rotation(
         environ: the process environment.
         requested: what a person requested; None to run only if it is due.
         reason: for the audit log; a protected profile needs one.
+        break_glass: whether a person rotates outside the hours of the profile; None if no
+            person can have started this run, as in a scheduler.
         progress: called before each step with its name and the reason.
         stopping: called between steps; if it returns true, the next run resumes the
             rotation.
@@ -85,13 +88,21 @@ def run_rotation(
     Raises:
         UntrustedError: the user has not trusted the commands or channels of the rotation.
         ReasonMissingError: the profile is protected, and no reason is given.
+        OutsideHoursError: a person started it outside the hours of the profile.
         AuditError: the profile is protected, and the log cannot be written. After the
             rotation has run, this is only a warning.
     """
     policy = rotation.policy
     if (guard := current_guard()) is not None:
         guard.check_rotation(rotation.profile, policy.name)
-    access = Access("rotate", reason=reason, environ=environ)
+    access = Access(
+        "rotate",
+        reason=reason,
+        environ=environ,
+        break_glass=bool(break_glass),
+        service=break_glass is None,
+        warn=warn,
+    )
     access.allow([rotation.profile], [policy.name])
     deadline = Deadline(policy.timeout_seconds)
     job = None

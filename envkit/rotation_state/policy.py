@@ -19,9 +19,9 @@ from typing import NamedTuple
 
 from envkit._internal.names import is_name
 from envkit._internal.suggestions import did_you_mean
-from envkit.errors import PlaceholderError, ProfileError
-from envkit.notification.channels import Channel, ChannelKind, EventKind
-from envkit.profile.placeholder import OPEN, Reference, parse_reference
+from envkit.errors import PlaceholderError
+from envkit.notification.channel_table import read_channels, read_command, wrong
+from envkit.profile.placeholder import Reference, parse_reference
 from envkit.profile.toml_file import check_keys
 from envkit.profile.value_types import duration_seconds
 from envkit.rotation_state.retirement import RetireWhen, read_retirement
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
+    from envkit.errors import ProfileError
+    from envkit.notification.channels import Channel
     from envkit.profile.location import Location
     from envkit.profile.model import NamedTable, Profile
 
@@ -59,13 +61,6 @@ _KEYS: dict[str, type | tuple[type, ...]] = {
     "notify": (dict, list),
 }
 _MAY_BE_ZERO = ("grace", "grace_limit", "jitter", "cache_age")
-_CHANNEL_KEYS: dict[str, type | tuple[type, ...]] = {
-    "webhook": str,
-    "slack": str,
-    "command": list,
-    "key": str,
-    "on": list,
-}
 # a Monday in winter: the search for a schedule's shortest pause starts here
 _SEARCH_START = 1_767_571_200.0
 
@@ -190,13 +185,13 @@ class _Reader:
             self.settings.get("generate", {}),
             self.commands("before"),
             self.commands("after"),
-            self.channels(),
+            read_channels(self.table, environment=self.environment()),
             self.environment(),
             self.table,
         )
 
     def error(self, key: str, what: str, hint: str | None = None) -> ProfileError:
-        return ProfileError(f"{self.table.place_of(key)}: {self.table.title}: {what}", hint=hint)
+        return wrong(self.table, key, what, hint)
 
     def secret(self) -> Reference:
         text = self.settings["secret"]
@@ -327,29 +322,9 @@ class _Reader:
         return seconds
 
     def commands(self, key: str) -> tuple[tuple[str, ...], ...]:
-        return tuple(self.command(key, command) for command in self.settings.get(key, ()))
-
-    def command(self, key: str, command: Any) -> tuple[str, ...]:
-        shape = "" if key == "notify" else f'{key} = [["systemctl", "restart", "app"]]'
-        if (
-            not isinstance(command, list)
-            or not command
-            or not all(isinstance(word, str) and "\0" not in word for word in command)
-            or not command[0]
-        ):
-            raise self.error(
-                key,
-                f"the command of '{key}' is not a list of words",
-                f"write {shape}" if shape else 'write command = ["program", "argument"]',
-            )
-        if any(OPEN in word for word in command):
-            raise self.error(
-                key,
-                f"the command of '{key}' has a placeholder: other users could read the value in "
-                "the process list",
-                "fetch the value in the command: envkit get NAME --env ENV",
-            )
-        return tuple(command)
+        return tuple(
+            read_command(self.table, key, command) for command in self.settings.get(key, ())
+        )
 
     def environment(self) -> tuple[str, ...]:
         names = self.settings.get("environment", [])
@@ -361,39 +336,3 @@ class _Reader:
                     'write environment = ["DEPLOY_TOKEN"]',
                 )
         return tuple(names)
-
-    def channels(self) -> tuple[Channel, ...]:
-        settings = self.settings.get("notify", [])
-        return tuple(map(self.channel, [settings] if isinstance(settings, dict) else settings))
-
-    def channel(self, settings: Any) -> Channel:
-        usage = 'write notify = [{ webhook = "https://...", on = ["failure"] }]'
-        if not isinstance(settings, dict):
-            raise self.error("notify", "'notify' has an entry that is not a table", usage)
-        place = self.table.place_of("notify")
-        check_keys(settings, _CHANNEL_KEYS, lambda _: place, owner=f"{self.table.title}: notify")
-        kinds = [kind for kind in ChannelKind if kind in settings]
-        if len(kinds) != 1:
-            raise self.error(
-                "notify", "'notify' must name one of webhook, slack and command", usage
-            )
-        (kind,) = kinds
-        if "key" in settings and kind != ChannelKind.WEBHOOK:
-            raise self.error(
-                "notify", f"'notify' has a 'key', which {kind} does not use", "remove it"
-            )
-        events = settings.get("on", list(EventKind))
-        for event in events:
-            if event not in tuple(EventKind):
-                raise self.error(
-                    "notify",
-                    f"'notify' has an unknown event {event!r}",
-                    did_you_mean(str(event), EventKind),
-                )
-        where = (
-            self.command("notify", settings[kind])
-            if kind == ChannelKind.COMMAND
-            else settings[kind]
-        )
-        on = tuple(map(EventKind, events))
-        return Channel(kind, where, settings.get("key"), on, self.environment())

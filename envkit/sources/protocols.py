@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from envkit.profile.placeholder import Reference
     from envkit.secret import Secret
     from envkit.sources.model import Absent, LoginWarning, Outcome, Version
+    from envkit.sources.readers import Readers
 
 
 @runtime_checkable
@@ -287,5 +288,20 @@ class Probe(Protocol):
 
         Raises:
             SourceError: the store cannot be used.
+        """
+        ...
+
+
+@runtime_checkable
+class ReaderList(Protocol):
+    """Optional: say who can read values, as far as the store tells, for `envkit access`."""
+
+    def readers(self, refs: Collection[Reference]) -> Sequence[Readers]:
+        """Return who can read each secret of the references; read no secret.
+
+        What the store does not tell is named in the answer, and is no error.
+
+        Raises:
+            SourceError: the store failed.
         """
         ...

@@ -5,20 +5,17 @@ The tables are read unvalidated; an invalid table is refused where it is used.
 
 from __future__ import annotations
 
-import shlex
-
 from envkit.errors import EnvkitError
 from envkit.profile.placeholder import Reference, parse
-from envkit.trust.address import database_server, has_password, http_server, redacted
+from envkit.trust.address import database_server, has_password, redacted
+from envkit.trust.channels import commands, of_channels, variables
 from envkit.trust.destination import RUN, SEND, Destination
 from envkit.trust.sources import of_plug_in, of_region, of_role, of_source
 from envkit.trust.written import (
     alone,
     credentials,
     expanded,
-    fixed,
     references,
-    spelled,
     with_marks,
 )
 
@@ -58,15 +55,13 @@ def of_rotation(profile: Profile, name: str, environ: Mapping[str, str]) -> list
     for reference in references(profile, [target, notify]):
         if reference.source in profile.sources:
             found += of_source(profile, reference.source, [reference], environ)
-    environment = _variables(said.get("environment"))
+    environment = variables(said.get("environment"))
     for key, why in _HOOKS.items():
-        for command in _commands(said.get(key)):
+        for command in commands(said.get(key)):
             found.append(Destination(RUN, command, environment, why.format(name)))
     if isinstance(target, dict):
         found += _target(profile, name, str(said.get("rotator", "")), target, environ)
-    for channel in notify if isinstance(notify, list) else [notify]:
-        if isinstance(channel, dict):
-            found += _channel(profile, name, channel, environment)
+    found += of_channels(profile, name, notify, environment)
     return found
 
 
@@ -88,8 +83,8 @@ def _target(
     given = credentials(profile, target)
     new = f"the new value of {name}"
     if rotator == "command":
-        things = (f"the pending value of {name}", *given, *_variables(target.get("environment")))
-        for command in _commands([target.get("command")]):
+        things = (f"the pending value of {name}", *given, *variables(target.get("environment")))
+        for command in commands([target.get("command")]):
             yield Destination(RUN, command, things)
     elif rotator in _SERVERS:
         urls = target.get(_SERVERS[rotator])
@@ -131,35 +126,3 @@ def _may_take_password(url: str, sample: str | None) -> bool:
     # a DSN that is one placeholder has its own password, unless the repository can set it
     stored = only is not None and isinstance(only.operand, Reference)
     return not stored or str(only).startswith("{{ dotenv:")
-
-
-def _channel(
-    profile: Profile, name: str, said: Mapping[str, Any], environment: tuple[str, ...]
-) -> Iterator[Destination]:
-    news = f"notifications of {name}"
-    for command in _commands([said.get("command")]):
-        yield Destination(RUN, command, (news, *environment))
-    for kind in ("webhook", "slack"):
-        written = said.get(kind)
-        if not isinstance(written, str):
-            continue
-        url = spelled(profile, written)
-        constant = fixed(url)
-        server = None if constant is None else http_server(constant)
-        if server is not None and server.is_loopback:
-            continue
-        given = credentials(profile, written)
-        signed = (f"a signature made with {key}" for key in credentials(profile, said.get("key")))
-        shown = f"the {kind} at {server.origin}" if server else f"the {kind} that {name} notifies"
-        yield Destination(SEND, url, (news, *given, *signed), shown=shown)
-
-
-def _commands(setting: Any) -> Iterator[str]:
-    for command in setting if isinstance(setting, list) else ():
-        if isinstance(command, list) and command and all(isinstance(w, str) for w in command):
-            yield shlex.join(command)
-
-
-def _variables(setting: Any) -> tuple[str, ...]:
-    names = setting if isinstance(setting, list) else []
-    return tuple(f"${shlex.quote(name)}" for name in names if isinstance(name, str))

@@ -31,7 +31,7 @@ def bin_folder(tmp_path):
     return folder
 
 
-WITH_ENVIRONMENTS = ("exec", "get", "export", "show", "doctor")
+WITH_ENVIRONMENTS = ("exec", "get", "export", "show", "doctor", "access")
 COMPLETE = """\
 source "$1"; shift
 COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1))
@@ -71,7 +71,7 @@ def complete(team, bin_folder, tmp_path, script):
 
 COMMANDS = (
     "exec get export list show diff check scan set unset edit promote history rollback rotate "
-    "audit env init import doctor trust agent hook"
+    "audit access env init import doctor trust agent hook"
 )
 # a typed line up to the cursor, and the completions for bash
 COMPLETIONS = [
@@ -83,7 +83,8 @@ COMPLETIONS = [
         "envkit exec --",
         (
             "--env --only --except --pristine --set --dry-run --watch --supervise --stop-signal "
-            "--stop-timeout --debounce --splay --files --reason --timeout --profiles --help"
+            "--stop-timeout --debounce --splay --files --reason --break-glass --timeout --profiles "
+            "--help"
         ),
     ),
     ("envkit get --e", "--env"),

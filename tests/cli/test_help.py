@@ -21,7 +21,7 @@ VECTORS = vectors("cli/help")
 ALL = (
     *("exec", "get", "export", "list", "show", "diff", "check", "scan"),
     *("set", "unset", "edit", "promote", "history", "rollback", "rotate", "audit"),
-    *("env", "init", "import", "doctor", "trust", "agent", "hook"),
+    *("access", "env", "init", "import", "doctor", "trust", "agent", "hook"),
 )
 
 
@@ -98,6 +98,8 @@ Watching:
 General:
   --reason TEXT      Reason for the audit log. Required for protected
                      profiles. [default: $ENVKIT_REASON]
+  --break-glass      In an emergency, use profiles outside their hours. Needs
+                     a reason, and is reported.
   --timeout SECONDS  Time limit for all stores together. [default: 15]
   -h, --help         Show this message and exit.
 

@@ -52,6 +52,9 @@ AWAY = {
     "variables": 'P = "{{ vault:secret/a#b }}"',
     "env": {"VAULT_ADDR": "http://127.0.0.1:1", "VAULT_TOKEN": CANARY},
 }
+# a command, which gets facts, and a chat whose address is the canary
+TOLD = '[access]\nnotify = [{ command = ["env"] }, { slack = "http://127.0.0.1:1/{{ SECRET }}" }]'
+TRUST = {"ENVKIT_TRUST": "1"}
 COMPLETION = {"_ENVKIT_COMPLETE": "complete_zsh", "_TYPER_COMPLETE_ARGS": "envkit get "}
 NUL = base64.b64encode(f"\0{CANARY}".encode()).decode()
 
@@ -101,7 +104,32 @@ CASES = {
     "diff that is revealed": Case("diff prod prod --all --reveal --yes", shows=STDOUT),
     "help of a typed command": Case("show --help", env={"ENVKIT_ENV": CANARY}),
     "completion": Case("", env=COMPLETION),
+    "access": Case("access -e prod", variables=URL),
+    "access as JSON": Case("access -e prod -f json", variables=URL),
+    "access to a store that is away": Case("access -e prod", status=5, **AWAY),
     "check": Case("check --all", variables=URL),
+    "checklist": Case("check --checklist -e prod --send-test", variables=TOLD, status=1, env=TRUST),
+    "checklist as a page": Case(
+        "check --checklist -e prod -f html -o list.html", variables=TOLD, told="see list.html"
+    ),
+    "use that is reported to a command and to a chat that is away": Case(
+        "get OTHER -e prod --reason x",
+        variables=f'OTHER = "x"\n{TOLD}',
+        told="cannot notify the slack",
+        env=TRUST,
+    ),
+    "use with break-glass outside the hours": Case(
+        "exec -e prod --break-glass --reason x -- true",
+        variables=TOLD.replace("[access]", '[access]\nhours = "Mon 00:00-00:01 UTC"'),
+        told="cannot notify the slack",
+        env=TRUST,
+    ),
+    "use that is refused outside the hours": Case(
+        "exec -e prod --reason x -- true",
+        variables='[access]\nhours = "Mon-Sun 04:00-04:00 UTC"',
+        status=3,
+        told="is empty",
+    ),
     "check of a secret in a profile": Case(
         "check --code .", variables=f'DB_PASSWORD = "{CANARY}"', status=1
     ),

@@ -5,13 +5,13 @@ import os
 from pathlib import Path
 
 from support.fault_proxy import HOST
-from support.openbao import _binary
+from support.openbao import OpenBao, _binary
 from support.pages import follow, pages_run_by
 
 
-def test_the_pages_tested_here_are_an_afternoon_aws_and_two_of_vault():
+def test_the_pages_tested_here_are_those_that_need_a_server():
     pages = pages_run_by("tests/live/test_docs_commands.py")
-    names = ["an-afternoon.md", "aws.md", "dynamic-secrets.md", "vault.md"]
+    names = ["an-afternoon.md", "aws.md", "dynamic-secrets.md", "production-access.md", "vault.md"]
     assert [page.name for page in pages] == names
 
 
@@ -59,3 +59,15 @@ def test_aws_page_prints_what_it_shows(aws, tmp_path):
     aws.put("prod/db", json.dumps({"username": "app", "password": "p@ss word"}))
     aws.put("prod", json.dumps({"STRIPE_KEY": "sk_live_made_up"}))
     follow("docs/guides/aws.md", tmp_path / "shop", aws.environ)
+
+
+def test_production_access_page_prints_what_it_shows(tmp_path):
+    (tmp_path / "server").mkdir()
+    with OpenBao(tmp_path / "server") as server:
+        environ = {
+            "VAULT_ADDR": server.address,
+            "BAO_TOKEN": server.root_token,
+            "PATH": str(Path(_binary()).parent),
+            "XDG_STATE_HOME": str(tmp_path / "state"),
+        }
+        follow("docs/guides/production-access.md", tmp_path / "shop", environ)

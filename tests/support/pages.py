@@ -155,6 +155,7 @@ def run(shown: list[Shown], root: Path, environ: Mapping[str, str]) -> list[str]
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
+        start_new_session=True,
         text=True,
         timeout=60,
         check=False,

@@ -64,6 +64,7 @@ def run_envkit(
             capture_output=True,
             timeout=timeout,
             umask=umask,
+            start_new_session=True,  # no controlling terminal, which would make it a person's
             check=False,
         )
     stdout, stderr = (raw.decode("utf-8", "surrogateescape") for raw in (done.stdout, done.stderr))

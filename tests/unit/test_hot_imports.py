@@ -134,6 +134,7 @@ def imported(project, script=SCRIPT, **env):
         script.format(path=[folder for folder in sys.path if folder]),
         options=["-I", "-S"],
         cwd=project.root,
+        start_new_session=True,  # without a controlling terminal, as a service
         env={"XDG_STATE_HOME": str(project.root), **env},
     )
     status, modules = json.loads(done.stdout)
@@ -225,6 +226,16 @@ def test_exec_with_a_plain_toml_profile_imports_neither_tomllib_nor_a_store(proj
     status, own, others = imported(project)
     assert status == "reached"
     assert own == CORE | LAUNCH | {PLAIN_TOML, "envkit.profile.value_types"}
+    assert others & SPARED == set()
+
+
+def test_exec_by_a_service_imports_little_for_access_rules_that_apply_only_to_people(project):
+    project.profile("prod.toml", '[access]\nhours = "Mon 08:00-19:00 UTC"\n[variables]\nX = "x"\n')
+    status, own, others = imported(project)
+    assert status == "reached"
+    assert own == CORE | LAUNCH | {
+        *(PLAIN_TOML, "envkit.profile.access", "envkit.access", "envkit.access.person"),
+    }
     assert others & SPARED == set()
 
 

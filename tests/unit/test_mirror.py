@@ -25,6 +25,9 @@ ELSEWHERE = {
     "dotenv.settle": "unit/dotenv/test_recovery.py",
     "audit.session": "cli/test_audit.py",
     "importing": "cli/test_import.py",
+    "checks.checklist": "cli/test_checklist.py",
+    "access.readers": "live/test_access.py",
+    "notification.channel_table": "unit/rotation_state/test_policy.py",
     "rotation.identity": "unit/rotation/test_engine.py",
     "checks.doctor": "cli/test_doctor.py",
     "checks.doctor_stores": "cli/test_doctor.py",
@@ -110,6 +113,7 @@ ONLY_NAMES = {
     *("importing.contents", "importing.errors", "importing.model"),
     *("resident.request", "resident.state"),
     *("rotation.protocols", "rotation.rotators.postgres.strategies", "sources.protocols"),
+    "sources.readers",
     *("testing.harness", "testing.observe", "testing.rotator_harness"),
 }
 # tests of several modules at once

@@ -159,7 +159,6 @@ def _wanted(
 
 def _row(record: Mapping[str, Any], name: str | None) -> list[str | Cell]:
     names = [name] if name else record["names"]
-    outcome = record["outcome"]
     return [
         record["time"],
         record["user"],
@@ -167,9 +166,16 @@ def _row(record: Mapping[str, Any], name: str | None) -> list[str | Cell]:
         ", ".join(record["profiles"]),
         _names(names),
         _versions(record["versions"], names),
-        Cell(outcome, "green" if outcome == OK else "red"),
+        _outcome(record),
         record["reason"] or "",
     ]
+
+
+def _outcome(record: Mapping[str, Any]) -> Cell:
+    outcome = record["outcome"]
+    if record.get("break_glass"):
+        return Cell(f"{outcome}, break-glass", "yellow" if outcome == OK else "red")
+    return Cell(outcome, "green" if outcome == OK else "red")
 
 
 def _names(names: Sequence[str]) -> str:

@@ -24,7 +24,9 @@ from envkit.errors import UsageError
 from envkit.profile.discovery import profiles_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
+
+    from envkit.checks.ignore_file import Rule
 
 EXAMPLE = "envkit check --all --code ."
 
@@ -36,6 +38,12 @@ class Format(StrEnum):
     JSON = "json"
     GITHUB = "github"
     SARIF = "sarif"
+    MARKDOWN = "markdown"
+    HTML = "html"
+
+
+_OF_PROBLEMS = (Format.TEXT, Format.JSON, Format.GITHUB, Format.SARIF)
+_OF_CHECKLIST = (Format.TEXT, Format.JSON, Format.MARKDOWN, Format.HTML)
 
 
 def check(  # noqa: PLR0917 - typer names them
@@ -62,6 +70,23 @@ def check(  # noqa: PLR0917 - typer names them
             help="Check that profiles define the variables that the code in DIR reads. Repeatable.",
         ),
     ] = None,
+    checklist: Annotated[
+        bool,
+        typer.Option("--checklist", help="Show the deployment checklist instead of problems."),
+    ] = False,
+    previous: Annotated[
+        str | None,
+        typer.Option(
+            "--previous",
+            metavar="NAME",
+            help="With --checklist: the environment that was deployed before, to compare with.",
+            autocompletion=environments,
+        ),
+    ] = None,
+    send_test: Annotated[
+        bool,
+        typer.Option("--send-test", help="With --checklist: send a test to each channel."),
+    ] = False,
     strict: Annotated[
         bool, typer.Option("--strict", help="Exit with 1 if there are warnings.")
     ] = False,
@@ -83,7 +108,8 @@ def check(  # noqa: PLR0917 - typer names them
             "--format",
             "-f",
             metavar="FORMAT",
-            help="text, json, github (annotations) or sarif. [default: text]",
+            help="text, json, github (annotations) or sarif; for a checklist: text, json, markdown "
+            "or html. [default: text]",
             show_default=False,
         ),
     ] = Format.TEXT,
@@ -92,6 +118,26 @@ def check(  # noqa: PLR0917 - typer names them
     profiles: Profiles = None,
 ) -> int:
     """Check environments before you deploy."""
+    _refuse_combination(
+        format_,
+        checklist=checklist,
+        unlisted={"--previous": bool(previous), "--send-test": send_test},
+        listed={"--offline": offline, "--code": bool(code), "--skip": bool(skip)},
+    )
+    if checklist:
+        from envkit.checks.checklist.run import make_checklists
+        from envkit.cli.formats.checklist.show import show
+
+        made = make_checklists(
+            env or (),
+            previous=previous,
+            profiles=profiles,
+            everything=everything,
+            rules=_rules(ignore_file, profiles),
+            send_test=send_test,
+            timeout_seconds=timeout_seconds(timeout),
+        )
+        return show(made, format_, output, strict=strict)
     skipped = _codes(skip or ())
     for folder in code or ():
         if not os.path.isdir(folder):
@@ -110,11 +156,39 @@ def check(  # noqa: PLR0917 - typer names them
             progress=bar.show,
         )
     root = os.path.dirname(profiles_folder(profiles, os.environ))
-    rules = load_rules(ignore_file) if ignore_file else project_rules(root)
-    remaining, ignored = accept_problems(report.problems, rules, root)
+    remaining, ignored = accept_problems(report.problems, _rules(ignore_file, profiles), root)
     shown = Shown(report._replace(problems=tuple(remaining)), tuple(ignored), strict)
     _show(shown, format_, output)
     return shown.exit_status
+
+
+def _refuse_combination(
+    format_: Format, *, checklist: bool, unlisted: Mapping[str, bool], listed: Mapping[str, bool]
+) -> None:
+    """Refuse options that mean nothing with or without `--checklist`.
+
+    Raises:
+        UsageError: one was given.
+    """
+    wrong = listed if checklist else unlisted
+    given = [flag for flag, is_given in wrong.items() if is_given]
+    if given and checklist:
+        raise UsageError(f"cannot combine --checklist and {given[0]}", hint="leave one of them out")
+    if given:
+        raise UsageError(f"{given[0]} needs --checklist", hint="add --checklist")
+    formats = _OF_CHECKLIST if checklist else _OF_PROBLEMS
+    if format_ not in formats:
+        what = "the checklist" if checklist else "problems"
+        raise UsageError(
+            f"--format {format_} is not a format of {what}", hint=f"use {', '.join(formats)}"
+        )
+
+
+def _rules(ignore_file: str | None, profiles: str | None) -> list[Rule]:
+    """Return the accepted problems: of a named file, or of the usual one if it exists."""
+    if ignore_file:
+        return load_rules(ignore_file)
+    return project_rules(os.path.dirname(profiles_folder(profiles, os.environ)))
 
 
 def _codes(texts: Sequence[str]) -> list[str]:

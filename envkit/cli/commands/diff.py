@@ -10,15 +10,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from envkit._internal.suggestions import did_you_mean
-from envkit.audit.session import Access
 from envkit.checks.ignore_file import NAME, Accepted, accept, load_rules, project_rules
 from envkit.cli.complete import environments
 from envkit.cli.error_text import print_error
 from envkit.cli.formats.diff.report import Report
-from envkit.cli.interaction.prompt import ask_reason
+from envkit.cli.interaction.access import open_access
 from envkit.cli.options import timeout_seconds
 from envkit.cli.output import on_terminal, print_lines
-from envkit.cli.parameters import Except, Only, Output, Profiles, Reason, Timeout
+from envkit.cli.parameters import BreakGlass, Except, Only, Output, Profiles, Reason, Timeout
 from envkit.cli.result import write_result
 from envkit.comparison import compare
 from envkit.comparison.compare_profiles import diff_keys
@@ -111,6 +110,7 @@ def diff(  # noqa: PLR0917 - typer names them
     ] = Format.TABLE,
     output: Output = None,
     reason: Reason = None,
+    break_glass: BreakGlass = False,
     timeout: Timeout = None,
     profiles: Profiles = None,
 ) -> int:
@@ -126,7 +126,7 @@ def diff(  # noqa: PLR0917 - typer names them
         named = read_names(sides, profiles=profiles)
         found = diff_keys(named, only=only or (), exclude=exclude or ())
     else:
-        with Access("diff", reason=reason, ask=ask_reason) as access:
+        with open_access("diff", reason, break_glass=break_glass) as access:
             prepared = prepare_sides(
                 sides,
                 profiles=profiles,

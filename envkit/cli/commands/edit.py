@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from envkit.audit.session import Access
 from envkit.cli.commands.set import in_version
 from envkit.cli.error_text import print_error
+from envkit.cli.interaction.access import open_access
 from envkit.cli.interaction.editor import EditorError, private_file, run_editor
-from envkit.cli.interaction.prompt import ask, ask_reason, is_interactive
+from envkit.cli.interaction.prompt import ask, is_interactive
 from envkit.cli.misread import warn_of_line
 from envkit.cli.options import timeout_seconds
-from envkit.cli.parameters import Except, OneEnv, Only, Profiles, Reason, Timeout
+from envkit.cli.parameters import BreakGlass, Except, OneEnv, Only, Profiles, Reason, Timeout
 from envkit.cli.rotated import allow_change, without_rotating
 from envkit.cli.written import print_warnings
 from envkit.editing.edit_text import changes, file_name, render
@@ -23,6 +23,7 @@ from envkit.errors import EnvkitError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from envkit.audit.session import Access
     from envkit.editing.find import Editable
     from envkit.secret import Secret
 
@@ -34,11 +35,12 @@ def edit(
     only: Only = None,
     exclude: Except = None,
     reason: Reason = None,
+    break_glass: BreakGlass = False,
     timeout: Timeout = None,
     profiles: Profiles = None,
 ) -> int:
     """Change values in your editor."""
-    with Access("edit", reason=reason, ask=ask_reason) as access:
+    with open_access("edit", reason, break_glass=break_glass) as access:
         prepared = prepare_edit(
             env or (),
             only=only or (),

@@ -53,7 +53,7 @@ def allow(environments: Sequence[str], profiles: str | None, *, revoke: bool) ->
             hint=f"rename {folder}, or run: envkit exec --profiles {folder} ...",
         )
     profile = load(names[0], folder)
-    if profile.protected:
+    if profile.guarded:
         raise UntrustedError(
             f"{profile.name} is protected: the shell hook never loads it",
             hint=f"run: envkit exec --env {profile.name} --reason TEXT -- COMMAND",

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from envkit.audit.session import Access
 from envkit.cli.changing.applying import (
     HEADERS,
     Progress,
@@ -19,10 +18,11 @@ from envkit.cli.changing.applying import (
     row,
 )
 from envkit.cli.complete import environments, variables
-from envkit.cli.interaction.prompt import ask_reason, confirm
+from envkit.cli.interaction.access import open_access
+from envkit.cli.interaction.prompt import confirm
 from envkit.cli.options import timeout_seconds
 from envkit.cli.output import print_json, print_table, printable
-from envkit.cli.parameters import Except, Only, Profiles, Reason, Timeout
+from envkit.cli.parameters import BreakGlass, Except, Only, Profiles, Reason, Timeout
 from envkit.cli.rotated import rotations_of
 from envkit.promotion.model import LeftKind
 from envkit.promotion.run import prepare_promotion, read
@@ -97,11 +97,12 @@ def promote(  # noqa: PLR0917 - typer names them
         ),
     ] = Format.TEXT,
     reason: Reason = None,
+    break_glass: BreakGlass = False,
     timeout: Timeout = None,
     profiles: Profiles = None,
 ) -> int:
     """Copy missing variables to another environment."""
-    with Access("promote", reason=reason, ask=ask_reason) as access:
+    with open_access("promote", reason, break_glass=break_glass) as access:
         prepared = prepare_promotion(
             source,
             target,

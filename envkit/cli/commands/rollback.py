@@ -6,13 +6,13 @@ from typing import Annotated
 
 import typer
 
-from envkit.audit.session import Access
 from envkit.cli.commands.history import when
 from envkit.cli.commands.set import in_version
 from envkit.cli.complete import variables
-from envkit.cli.interaction.prompt import ask_reason, confirm
+from envkit.cli.interaction.access import open_access
+from envkit.cli.interaction.prompt import confirm
 from envkit.cli.options import timeout_seconds
-from envkit.cli.parameters import OneEnv, Profiles, Reason, Timeout
+from envkit.cli.parameters import BreakGlass, OneEnv, Profiles, Reason, Timeout
 from envkit.cli.rotated import allow_change, look_at
 from envkit.cli.written import print_warnings
 from envkit.editing.find import find, prepare_edit
@@ -43,11 +43,12 @@ def rollback(
         ),
     ] = False,
     reason: Reason = None,
+    break_glass: BreakGlass = False,
     timeout: Timeout = None,
     profiles: Profiles = None,
 ) -> int:
     """Restore an earlier value of a variable."""
-    with Access("rollback", reason=reason, ask=ask_reason) as access:
+    with open_access("rollback", reason, break_glass=break_glass) as access:
         prepared = prepare_edit(
             env or (), [name], profiles=profiles, timeout_seconds=timeout_seconds(timeout)
         )

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from envkit._internal.os_errors import reason_of
-from envkit.audit.session import Access
-from envkit.cli.interaction.prompt import ask_reason, ask_secret
+from envkit.cli.interaction.access import open_access
+from envkit.cli.interaction.prompt import ask_secret
 from envkit.cli.misread import warn_of_line
 from envkit.cli.options import timeout_seconds
-from envkit.cli.parameters import Name, OneEnv, Profiles, Reason, Ref, Timeout
+from envkit.cli.parameters import BreakGlass, Name, OneEnv, Profiles, Reason, Ref, Timeout
 from envkit.cli.rotated import allow_change
 from envkit.cli.written import print_warnings
 from envkit.editing.find import Editable, find, prepare_edit, prepare_reference_edit
@@ -20,12 +20,15 @@ from envkit.editing.write import write_one
 from envkit.errors import UsageError
 from envkit.secret import Secret
 
+if TYPE_CHECKING:
+    from envkit.audit.session import Access
+
 EXAMPLE = "envkit set STRIPE_KEY --env staging"
 
 MAX_BYTES = 1024 * 1024
 
 
-def set(  # noqa: A001 - the command's name
+def set(  # noqa: A001, PLR0917 - the command's name; typer names them
     name: Name = None,
     value: Annotated[list[str] | None, typer.Argument(metavar="", hidden=True)] = None,
     env: OneEnv = None,
@@ -46,6 +49,7 @@ def set(  # noqa: A001 - the command's name
         typer.Option("--force", help="Change the value even if a rotation of it is in progress."),
     ] = False,
     reason: Reason = None,
+    break_glass: BreakGlass = False,
     timeout: Timeout = None,
     profiles: Profiles = None,
 ) -> int:
@@ -55,7 +59,7 @@ def set(  # noqa: A001 - the command's name
             "the value is on the command line, where other users can see it",
             hint="run 'envkit set NAME', and type the value or pipe it in",
         )
-    with Access("set", reason=reason, ask=ask_reason) as access:
+    with open_access("set", reason, break_glass=break_glass) as access:
         editable = find_one("set", access, name, ref, env, profiles, timeout)
         [variable] = editable.variables.values()
         if not skip_unchanged:

@@ -9,11 +9,20 @@ import typer
 
 from envkit._internal.clock import Deadline
 from envkit._internal.paths import display_path
-from envkit.audit.session import Access
-from envkit.cli.interaction.prompt import ask_reason
+from envkit.cli.interaction.access import open_access
 from envkit.cli.options import timeout_seconds
 from envkit.cli.output import Cell, on_terminal, print_json, print_table, short_version
-from envkit.cli.parameters import Env, Except, Format, Formatted, Only, Profiles, Reason, Timeout
+from envkit.cli.parameters import (
+    BreakGlass,
+    Env,
+    Except,
+    Format,
+    Formatted,
+    Only,
+    Profiles,
+    Reason,
+    Timeout,
+)
 from envkit.errors import UsageError
 from envkit.resolution.describe import describe
 from envkit.resolution.prepare import prepare
@@ -41,6 +50,7 @@ def show(
         bool, typer.Option("--yes", "-y", help="Allow --reveal if stdout is not a terminal.")
     ] = False,
     reason: Reason = None,
+    break_glass: BreakGlass = False,
     timeout: Timeout = None,
     profiles: Profiles = None,
 ) -> int:
@@ -51,7 +61,7 @@ def show(
             hint="add --yes to write them anyway",
         )
     deadline = Deadline(timeout_seconds(timeout))
-    with Access("show", reason=reason, ask=ask_reason) as access:
+    with open_access("show", reason, break_glass=break_glass) as access:
         prepared = prepare(
             env or (),
             profiles=profiles,

@@ -16,6 +16,7 @@ from envkit.errors import EnvkitError, UntrustedError, UsageError
 from envkit.profile.discovery import profile_names, profiles_folder
 from envkit.profile.loader import load
 from envkit.sources.registry import current_guard
+from envkit.trust.channels import of_access
 from envkit.trust.decision import VARIABLE, has_list
 from envkit.trust.destination import Destination, merged
 from envkit.trust.rotations import of_rotation
@@ -146,6 +147,7 @@ def _of_profile(profile: Profile) -> list[Destination]:
         [
             *all_of_sources(profile, os.environ),
             *(one for name in profile.rotations for one in of_rotation(profile, name, os.environ)),
+            *of_access(profile, os.environ),
             *loading(profile, profile.variables, lasting=True),
         ]
     )

@@ -6,10 +6,9 @@ from typing import Annotated
 
 import typer
 
-from envkit.audit.session import Access
 from envkit.cli.commands.set import find_one, in_version
-from envkit.cli.interaction.prompt import ask_reason
-from envkit.cli.parameters import Name, OneEnv, Profiles, Reason, Ref, Timeout
+from envkit.cli.interaction.access import open_access
+from envkit.cli.parameters import BreakGlass, Name, OneEnv, Profiles, Reason, Ref, Timeout
 from envkit.cli.rotated import allow_change
 from envkit.cli.written import print_warnings
 from envkit.editing.write import write_one
@@ -26,11 +25,12 @@ def unset(
         typer.Option("--force", help="Remove the value even if a rotation of it is in progress."),
     ] = False,
     reason: Reason = None,
+    break_glass: BreakGlass = False,
     timeout: Timeout = None,
     profiles: Profiles = None,
 ) -> int:
     """Remove a value from its store, or a literal from its profile."""
-    with Access("unset", reason=reason, ask=ask_reason) as access:
+    with open_access("unset", reason, break_glass=break_glass) as access:
         editable = find_one("unset", access, name, ref, env, profiles, timeout)
         [variable] = editable.variables.values()
         if variable.current.value is None:

@@ -209,7 +209,7 @@ def _read(folder: str, name: str, files: list[str], deadline: Deadline) -> dict[
         files[-len(profiles) :] = [os.path.join(folder, name + form) for form in FORMS]
         files += value_files(prepared)
         for one in prepared:
-            if one.profile.protected:
+            if one.profile.guarded:
                 raise UntrustedError(f"{one.profile.name} is protected")
         if loading_variables([v for one in prepared for v in one.plan.selected], lasting=True):
             from envkit.cli.interaction.trusting import require_loading

@@ -102,7 +102,7 @@ class Reader:
             EnvkitError: it cannot be read, may not be read without a reason, or cannot be
                 recorded though a profile is protected.
         """
-        with Access("live", reason=self._reason) as access:
+        with Access("live", reason=self._reason, service=True) as access:
             read = self._read(access, USE)
             stale = read.environment.stale_seconds
             access.succeed(read.environment.variables(), stale=stale is not None)
@@ -116,7 +116,7 @@ class Reader:
         Raises:
             EnvkitError: it cannot be read now, or is not valid.
         """
-        return self._read(Access("live", reason=self._reason), KEEP)
+        return self._read(Access("live", reason=self._reason, service=True), KEEP)
 
     def _read(self, access: Access, saved: str) -> Read:
         try:

@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from envkit.sources.aws.change import Change
     from envkit.sources.aws.names import Key
     from envkit.sources.model import LoginWarning, Outcome, SourceContext, Version
+    from envkit.sources.readers import Readers
 
     R = TypeVar("R")
     _Failure: TypeAlias = SourceError | InvalidReferenceError
@@ -355,6 +356,13 @@ class AwsSecretsManagerSource:
         if isinstance(value, Absent):
             return value._replace(version=answer.version)
         return Reading(value, answer.version, self.locate(ref))
+
+    def readers(self, refs: Collection[Reference]) -> Sequence[Readers]:
+        """Return who can read the secrets, as far as AWS tells; see `ReaderList`."""
+        from envkit.sources.aws.readers.find import find_readers
+
+        keys = [self.key(ref) for ref in refs]
+        return self._in_time(lambda: find_readers(self._manager, keys, self.name)) if keys else []
 
     # ---------------------------------------------------------------- both
 

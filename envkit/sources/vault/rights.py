@@ -75,10 +75,19 @@ def capabilities(client: VaultClient, paths: Iterable[str]) -> dict[str, list[st
     return {path: rights[path] for path in asked if isinstance(rights.get(path), list)}
 
 
+def paths_of(engine: Engine, path: str) -> list[str]:
+    """Return the paths of requests that read a secret; a policy must allow at least one.
+
+    Args:
+        engine: the engine of the secret.
+        path: the absolute path of the secret.
+    """
+    below = path[len(engine.mount) + 1 :]
+    first, second = f"{engine.mount}/{below}", f"{engine.mount}/data/{below}"
+    if engine.version is None:
+        return [first, f"{engine.mount}/data/{below.removeprefix('data/')}"]
+    return [second if engine.version == 2 else first]
+
+
 def _paths(wanted: Target) -> list[str]:
-    """Return the paths of which a policy must allow at least one."""
-    mount, version = wanted.engine.mount, wanted.engine.version
-    first, second = f"{mount}/{wanted.path}", f"{mount}/data/{wanted.path}"
-    if version is None:
-        return [first, f"{mount}/data/{wanted.path.removeprefix('data/')}"]
-    return [second if version == 2 else first]
+    return paths_of(wanted.engine, f"{wanted.engine.mount}/{wanted.path}")

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from envkit.profile.placeholder import Reference
     from envkit.sources.model import LoginWarning, Outcome, SourceContext, Version
     from envkit.sources.protocols import Source
+    from envkit.sources.readers import Readers
     from envkit.sources.vault.client import VaultClient
     from envkit.sources.vault.kv import Engine, SecretVersion, Target
     from envkit.sources.vault.leases.holder import Holder
@@ -237,6 +238,12 @@ class VaultSource:
         if isinstance(outcome, Absent):
             raise NoVersionError(f"{self.locate(earlier)} has no value: {outcome.reason}")
         return self.write(ref, outcome.value, expected=expected)
+
+    def readers(self, refs: Collection[Reference]) -> Sequence[Readers]:
+        """Return who can read the secrets, as far as the server tells; see `ReaderList`."""
+        from envkit.sources.vault.readers.find import find_readers
+
+        return self._ask_about(refs, find_readers) if refs else []
 
     @property
     def warnings(self) -> Sequence[str]:

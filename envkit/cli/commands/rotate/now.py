@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 import typer
 
 from envkit._internal.clock import Deadline
+from envkit.access.admission import OutsideHoursError
 from envkit.audit.session import Access
 from envkit.cli.command_help import ShownCommand
 from envkit.cli.commands.rotate.asking import (
@@ -37,8 +38,14 @@ from envkit.cli.interaction.progress import Bar
 from envkit.cli.interaction.trusting import split_by_trust
 from envkit.cli.options import timeout_seconds
 from envkit.cli.output import print_json
-from envkit.cli.parameters import Profiles, Reason, Timeout
-from envkit.errors import AuditError, ReasonMissingError, UsageError
+from envkit.cli.parameters import BreakGlass, Profiles, Reason, Timeout
+from envkit.errors import (
+    AuditError,
+    ProfileError,
+    ReasonMissingError,
+    UntrustedError,
+    UsageError,
+)
 from envkit.rotation.catalog import pick
 from envkit.rotation.jobs import run_all, run_rotation
 from envkit.rotation.machine import Request
@@ -51,6 +58,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from envkit.errors import EnvkitError
+    from envkit.profile.model import Profile
     from envkit.rotation.catalog import Collected, Rotation
     from envkit.rotation.outcome import Outcome
 
@@ -70,6 +78,10 @@ Names = Annotated[
         show_default=False,
     ),
 ]
+
+
+# what refuses one profile and not the others
+_REFUSALS = (AuditError, OutsideHoursError, ProfileError, ReasonMissingError, UntrustedError)
 
 
 class NowCommand(ShownCommand):
@@ -121,6 +133,7 @@ def now(  # noqa: PLR0917 - typer names them
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")] = False,
     format_: Formatted = Format.TEXT,
     reason: Reason = None,
+    break_glass: BreakGlass = False,
     timeout: Timeout = None,
     profiles: Profiles = None,
 ) -> int:
@@ -154,7 +167,9 @@ def now(  # noqa: PLR0917 - typer names them
         require_some([*chosen, *orphans.orphans], collected, env)
         if finishing and (orphaned := named(orphans.orphans, names or (), chosen)):
             reason = ask_reason_for([one.profile for one in orphaned], reason, environ)
-            done = finish_all(orphaned, finishing, reason=reason, environ=environ)
+            done = finish_all(
+                orphaned, finishing, reason=reason, environ=environ, break_glass=break_glass
+            )
             return _show(results.Report(done, {}, set(), named=True), (), format_)
     if names:
         chosen = _named(collected, names)
@@ -188,9 +203,9 @@ def now(  # noqa: PLR0917 - typer names them
     elif requested is None and not env:
         confirm_protected(chosen, environ=environ, deadline=deadline, yes=yes)
     reason = ask_reason_for([one.profile for one in chosen], reason, environ)
-    chosen, refused = _allowed(chosen, reason, environ)
+    chosen, refused = _allowed(chosen, reason, environ, break_glass=break_glass)
     collected = collected._replace(broken={**collected.broken, **refused})
-    run = _run(chosen, requested, reason, environ)
+    run = _run(chosen, requested, reason, environ, break_glass=break_glass)
     overdue = {
         outcome.rotation
         for rotation, outcome in zip(chosen, run.outcomes, strict=True)
@@ -273,24 +288,35 @@ def _named(collected: Collected, names: Sequence[str]) -> list[Rotation]:
 
 
 def _allowed(
-    rotations: list[Rotation], reason: str | None, environ: Mapping[str, str]
+    rotations: list[Rotation],
+    reason: str | None,
+    environ: Mapping[str, str],
+    *,
+    break_glass: bool,
 ) -> tuple[list[Rotation], dict[str, EnvkitError]]:
     """Return the rotations that may run, and the errors of the other profiles by name.
 
     Raises:
         ReasonMissingError: all profiles are protected, and no reason is given.
+        OutsideHoursError: a person uses all profiles outside their hours.
+        UntrustedError: the user does not trust the channels of all profiles.
         AuditError: all profiles are protected, and the log cannot be written.
     """
-    protected = {one.profile.name: one.profile for one in rotations if one.profile.protected}
+    guarded = {one.profile.name: one.profile for one in rotations if one.profile.guarded}
     refused: dict[str, EnvkitError] = {}
-    for name, profile in protected.items():
+
+    def allow(profiles: Iterable[Profile]) -> None:
+        access = Access("rotate", reason=reason, environ=environ, break_glass=break_glass)
+        access.allow(profiles, ())
+
+    for name, profile in guarded.items():
         try:
-            Access("rotate", reason=reason, environ=environ).allow([profile], ())
-        except (AuditError, ReasonMissingError) as error:
+            allow([profile])
+        except _REFUSALS as error:
             refused[name] = error
     allowed = [one for one in rotations if one.profile.name not in refused]
     if refused and not allowed:
-        Access("rotate", reason=reason, environ=environ).allow(protected.values(), ())
+        allow(guarded.values())
     return allowed, refused
 
 
@@ -299,6 +325,8 @@ def _run(
     requested: Request | None,
     reason: str | None,
     environ: Mapping[str, str],
+    *,
+    break_glass: bool,
 ) -> _Run:
     """Run rotations. Ctrl-C stops each after its current step; a second Ctrl-C stops at once."""
     warnings: list[EnvkitError] = []
@@ -325,6 +353,7 @@ def _run(
                     environ=environ,
                     requested=requested,
                     reason=reason,
+                    break_glass=break_glass,
                     progress=lambda step, _: bar.show(
                         f"{rotation.full_name}: {step}", finished, len(rotations)
                     ),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from envkit.audit.log import OK
 from envkit.audit.session import Access, outcome_of
+from envkit.cli.interaction.access import warn
 from envkit.errors import EnvkitError, UsageError
 from envkit.rotation.catalog import is_named
 from envkit.rotation.orphans import finish
@@ -66,14 +67,16 @@ def finish_all(
     *,
     reason: str | None,
     environ: Mapping[str, str],
+    break_glass: bool,
 ) -> list[Outcome]:
     """Finish orphaned records, record that in the audit log, and return the outcomes.
 
     Raises:
         ReasonMissingError: a profile is protected, and no reason is given.
+        OutsideHoursError: a person uses a profile outside its hours.
         AuditError: a profile is protected, and the log cannot be written.
     """
-    access = Access("rotate", reason=reason, environ=environ)
+    access = Access("rotate", reason=reason, environ=environ, break_glass=break_glass, warn=warn)
     access.allow([one.profile for one in orphans], [_own(one) for one in orphans])
     outcomes = []
     for one in orphans:

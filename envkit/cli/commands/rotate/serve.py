@@ -160,7 +160,7 @@ def _allow(collected: Collected, reason: str | None) -> None:
     allowed, _ = split_by_trust(collected.rotations)
     protected = {one.profile.name: one.profile for one in allowed}
     names = [one.policy.name for one in allowed]
-    Access("rotate", reason=reason).allow(protected.values(), names)
+    Access("rotate", reason=reason, service=True).allow(protected.values(), names)
 
 
 def _obey_signals(scheduler: Scheduler | FleetWorker) -> None:

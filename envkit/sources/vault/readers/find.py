@@ -1,0 +1,123 @@
+"""Find out who can read secrets of a Vault or OpenBao server, without reading them.
+
+The own token is asked about with `sys/capabilities-self`, which every token may use. Policies and
+those who have them are read if the token may. What it may not read is named.
+"""
+
+from __future__ import annotations
+
+from envkit.sources.readers import Reader, Readers
+from envkit.sources.vault.readers.holders import find_holders, list_names, read_entry
+from envkit.sources.vault.readers.policy_text import parse_policy
+from envkit.sources.vault.readers.rights import ROOT, TEMPLATE, capabilities, may_match, rights
+from envkit.sources.vault.rights import capabilities as own_capabilities
+from envkit.sources.vault.rights import paths_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from envkit.profile.placeholder import Reference
+    from envkit.sources.vault.client import VaultClient
+    from envkit.sources.vault.kv import Engine
+    from envkit.sources.vault.readers.holders import Holders
+    from envkit.sources.vault.readers.policy_text import Rule
+
+YOU = "you"
+_DEFAULT = "default"  # the policy of every token, unless it was created without it
+_ALWAYS = "root tokens, and tokens that were created with a policy by hand"
+
+
+def find_readers(
+    client: VaultClient,
+    paths: Mapping[Reference, str],
+    engines: Mapping[str, Engine],
+    source: str,
+) -> list[Readers]:
+    """Return who can read each secret.
+
+    Args:
+        client: a client that is logged in.
+        paths: for each reference, the absolute path.
+        engines: for each path, the engine.
+        source: the source, for messages.
+
+    Raises:
+        SourceError: a request failed.
+    """
+    wanted = {path: paths_of(engines[path], path) for path in dict.fromkeys(paths.values())}
+    own = own_capabilities(client, [one for some in wanted.values() for one in some])
+    policies, unread = _policies(client)
+    holders = find_holders(client)
+    return [
+        Readers(
+            f"{source}:{path}",
+            (*_you(own, asked), *_others(policies, holders, asked)),
+            (
+                _ALWAYS,
+                *unread,
+                *_templates(policies, asked),
+                *holders.not_visible,
+            ),
+        )
+        for path, asked in wanted.items()
+    ]
+
+
+def _you(own: Mapping[str, list[str]], asked: Iterable[str]) -> list[Reader]:
+    found = {right for path in asked for right in own.get(path, ())}
+    return [Reader(YOU, rights(found), "the token in use")]
+
+
+def _others(policies: Mapping[str, list[Rule]], holders: Holders, asked: list[str]) -> list[Reader]:
+    found = []
+    for name, rules in policies.items():
+        if allowed := _rights_on(rules, asked):
+            who = "every token" if name == _DEFAULT else "tokens with the policy"
+            found.append(Reader(who, allowed, f"policy {name}"))
+    for holder in holders.found:
+        own = sorted(holder.policies & {*policies, ROOT} | {_DEFAULT} & policies.keys())
+        rules = [rule for name in own for rule in policies.get(name, ())]
+        allowed = rights([ROOT]) if ROOT in own else _rights_on(rules, asked)
+        granting = [name for name in own if name == ROOT or _rights_on(policies[name], asked)]
+        if allowed and granting:
+            found.append(Reader(holder.who, allowed, _by(granting)))
+    return found
+
+
+def _by(policies: list[str]) -> str:
+    return f"{'policy' if len(policies) == 1 else 'policies'} {', '.join(policies)}"
+
+
+def _rights_on(rules: Iterable[Rule], asked: Iterable[str]) -> tuple[str, ...]:
+    known = list(rules)
+    return rights({one for path in asked for one in capabilities(known, path)})
+
+
+def _policies(client: VaultClient) -> tuple[dict[str, list[Rule]], list[str]]:
+    """Return the rules of each policy, and what of them cannot be read."""
+    names = list_names(client, "sys/policies/acl")
+    if names is None:
+        return {}, [
+            "who else can read it: the token may not list sys/policies/acl, so no policy was read"
+        ]
+    found, unread = {}, []
+    for name in names:
+        if name == ROOT:
+            continue
+        text = (read_entry(client, f"sys/policies/acl/{name}") or {}).get("policy")
+        if not isinstance(text, str):
+            unread.append(f"policy {name}: the token may not read it")
+            continue
+        try:
+            found[name] = parse_policy(text)
+        except (ValueError, RecursionError):
+            unread.append(f"policy {name}: envkit cannot read its text")
+    return found, unread
+
+
+def _templates(policies: Mapping[str, list[Rule]], asked: list[str]) -> Iterable[str]:
+    for name, rules in policies.items():
+        for rule in rules:
+            if TEMPLATE.search(rule.path) and any(may_match(rule.path, path) for path in asked):
+                yield f"policy {name} on {rule.path}: it depends on who asks"

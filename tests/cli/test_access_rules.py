@@ -1,0 +1,257 @@
+"""What `[access]` in a profile asks of a person, and that it asks nothing of a service."""
+
+from __future__ import annotations
+
+import json
+import socket
+import time
+
+import pytest
+
+from envkit.audit.session import Access
+from envkit.profile.loader import load
+from support.hook_server import HookServer
+from support.transcript import transcript
+
+APP = ("--", "true")
+USES = {
+    "exec": ("exec", "-e", "prod", *APP),
+    "exec that stays": ("exec", "-e", "prod", "--supervise", *APP),
+    "get": ("get", "PASSWORD", "-e", "prod"),
+    "export": ("export", "-e", "prod"),
+    "show": ("show", "-e", "prod", "--reveal", "--yes"),
+    "diff": ("diff", "dev", "prod", "--reveal", "--yes"),
+    "set": ("set", "PASSWORD", "-e", "prod"),
+    "unset": ("unset", "URL", "-e", "prod"),
+    "rollback": ("rollback", "PASSWORD", "-e", "prod", "--yes"),
+    "edit": ("edit", "-e", "prod"),
+    "promote": ("promote", "dev", "prod", "NEW", "--yes"),
+    "rotate": ("rotate", "-e", "prod", "token"),
+}
+EDITOR = {"EDITOR": "sed -i s/hunter2/hunter3/"}
+ALWAYS = "Mon-Sun 00:00-24:00 UTC"
+ROTATION = """
+[rotation.token]
+secret = "dotenv:TOKEN"
+rotator = "random"
+every = "30d"
+grace = "0s"
+"""
+
+
+def never() -> str:
+    """Return hours of a day that is three days away, whenever the test ends."""
+    day = time.strftime("%a", time.gmtime(time.time() + 3 * 86_400))
+    return f"{day} 00:00-24:00 UTC"
+
+
+class Team:
+    """A project whose use is reported to a server."""
+
+    def __init__(self, project, server):
+        self.project = project
+        self.server = server
+        self.hours(ALWAYS)
+        project.profile("dev.env", "PASSWORD={{PASSWORD}}\nURL=x\nNEW=new\n")
+        project.dotenv("prod", "PASSWORD=hunter2\nURL=u\nTOKEN=t\n")
+        project.dotenv("dev", "PASSWORD=hunter2-of-dev\n")
+
+    def hours(self, text, notify=None):
+        webhook = f'{{ webhook = "{self.server.address}/x" }}'
+        self.project.profile(
+            "prod.toml",
+            f'[access]\nhours = "{text}"\nnotify = [{notify or webhook}]\n[variables]\n'
+            'PASSWORD = "{{ PASSWORD }}"\nURL = { value = "{{ URL }}", required = false }\n'
+            f'TOKEN = "{{{{ dotenv:TOKEN }}}}"\n{ROTATION}',
+        )
+
+    def use(self, command, *options, env=None):
+        head, *rest = USES[command]
+        if command == "rollback":
+            self.project.run("set", "PASSWORD", "-e", "prod", input="hunter4")
+            self.server.received.clear()
+            self.forget()
+        return self.project.run(
+            head, *options, *rest, env={**EDITOR, **(env or {})}, input="hunter3"
+        )
+
+    def forget(self):
+        (self.project.root / "state" / "envkit" / "audit.jsonl").unlink()
+
+    def notices(self):
+        return [json.loads(one.body) for one in self.server.received]
+
+
+@pytest.fixture
+def team(project):
+    with HookServer() as server:
+        yield Team(project.logged(), server)
+
+
+@pytest.mark.parametrize("command", USES)
+def test_a_use_by_a_person_is_reported_without_any_value(team, command):
+    done = team.use(command, "--reason", "INC-7")
+    assert done.returncode == 0, done.stderr
+    notices = team.notices()
+    assert {one["command"] for one in notices} == {command.split()[0]}
+    for one in notices:
+        assert (one["event"], one["profile"], one["reason"]) == ("access", "prod", "INC-7")
+        assert one["names"]
+    assert "hunter" not in str(notices)
+
+
+@pytest.mark.parametrize("command", USES)
+def test_a_service_is_neither_reported_nor_refused_at_any_hour(team, command):
+    team.hours(never())
+    done = team.use(command, env={"ENVKIT_REASON": "nightly"})
+    assert done.returncode == 0, done.stderr
+    assert team.notices() == []
+    assert all("break_glass" not in one for one in team.project.records())
+
+
+@pytest.mark.parametrize("command", USES)
+def test_a_person_is_refused_outside_the_hours_before_a_store_is_asked(team, command):
+    hours = never()
+    team.hours(hours)
+    if command != "rollback":
+        (team.project.root / ".env.prod").unlink()  # a store that is asked would say so
+    done = team.use(command, "--reason", "INC-7")
+    assert transcript(done) == (
+        f"2> envkit: error: outside the hours for people: prod is open {hours} [outside-hours]\n"
+        "2> envkit: hint: in an emergency, add --break-glass --reason TEXT; the use is reported "
+        "as such\n[6]\n"
+    )
+    assert (team.notices(), team.project.records()) == ([], [])
+
+
+@pytest.mark.parametrize("command", USES)
+def test_a_person_who_breaks_the_glass_is_served_marked_in_the_log_and_reported(team, command):
+    team.hours(never())
+    done = team.use(command, "--break-glass", "--reason", "INC-8")
+    assert done.returncode == 0, done.stderr
+    assert {(one["event"], one["reason"]) for one in team.notices()} == {("break-glass", "INC-8")}
+    records = team.project.records()
+    assert records
+    assert all(one["break_glass"] is True and one["reason"] == "INC-8" for one in records)
+
+
+@pytest.mark.parametrize("command", ["exec", "get", "set", "show"])
+def test_break_glass_needs_a_reason(team, command):
+    team.hours(never())
+    done = team.use(command, "--break-glass")
+    assert transcript(done) == (
+        "2> envkit: error: --break-glass needs a reason [reason-missing]\n"
+        "2> envkit: hint: add --reason TEXT, or set ENVKIT_REASON\n"
+        "[6]\n"
+    )
+    assert (team.notices(), team.project.records()) == ([], [])
+
+
+def test_a_person_on_a_terminal_needs_no_reason_to_be_a_person(team):
+    assert team.project.on_terminal("get", "PASSWORD", "-e", "prod")[1] == 0
+    assert [one["event"] for one in team.notices()] == ["access"]
+    team.hours(never())
+    assert team.project.on_terminal("get", "PASSWORD", "-e", "prod")[1] == 6
+
+
+def test_what_an_app_that_stays_reads_later_is_recorded_and_not_reported(team, monkeypatch):
+    for name, value in team.project.environ.items():
+        monkeypatch.setenv(name, value)
+    access = Access("exec", reason="INC-7")
+    access.allow([load("prod", str(team.project.profiles))], ["URL"])
+    access.record(["URL"], {})
+    access.stop_reporting()
+    access.record(["URL"], {})
+    assert (len(team.notices()), len(team.project.records())) == (1, 2)
+
+
+def test_a_report_that_fails_is_a_warning_and_a_record_and_stops_nothing(team):
+    team.server.status = 500
+    done = team.use("get", "--reason", "INC-7")
+    assert transcript(done) == (
+        "hunter2%\n2> envkit: warning: cannot notify the webhook at "
+        f"{team.server.address}: it answered 500\n"
+    )
+    used, failed = team.project.records()
+    assert (used["outcome"], failed["outcome"]) == ("ok", "notice-failed")
+    assert failed["names"] == ["PASSWORD"]
+
+
+def test_a_webhook_that_hangs_delays_a_command_and_stops_nothing(team):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        team.hours(ALWAYS, f'{{ webhook = "{address}/t0ken" }}')
+        done = team.use("exec", "--reason", "INC-7")
+    assert done.returncode == 0
+    assert "cannot notify the webhook" in done.stderr
+    assert "t0ken" not in done.stderr
+    assert [one["outcome"] for one in team.project.records()] == ["ok", "notice-failed"]
+
+
+def test_a_use_that_fails_is_recorded_and_not_reported(team):
+    (team.project.root / ".env.prod").unlink()
+    assert team.use("get", "--reason", "INC-7").returncode == 4
+    assert team.notices() == []
+    assert [one["outcome"] for one in team.project.records()] == ["value-absent"]
+
+
+def test_a_channel_that_the_user_does_not_trust_refuses_a_person_and_no_service(team):
+    team.hours(ALWAYS, '{ command = ["sh", "-c", "touch told"] }')
+    refused = team.use("get", "--reason", "INC-7")
+    assert refused.returncode == 6
+    assert "[untrusted-profile]" in refused.stderr
+    assert team.use("get").stdout == "hunter2"
+    assert not (team.project.root / "told").exists()
+    listed = team.project.run("trust", "--list").stdout
+    assert "sh -c 'touch told' with notifications of uses of prod" in listed
+    trusted = team.use("get", "--reason", "INC-7", env={"ENVKIT_TRUST": "1"})
+    assert trusted.returncode == 0
+    assert (team.project.root / "told").exists()
+
+
+def test_a_rotation_outside_the_hours_of_its_profile_stops_no_other(team):
+    team.project.profile("eu.toml", f'[variables]\nX = "x"\n{ROTATION}'.replace("TOKEN", "EU"))
+    team.project.dotenv("eu", "EU=1\n")
+    team.hours(never())
+    done = team.project.run("rotate", "--all", "--reason", "INC-7")
+    assert done.returncode == 1
+    assert "outside the hours for people" in done.stderr
+    assert "EU=1\n" not in (team.project.root / ".env.eu").read_text()
+    assert "TOKEN=t" in (team.project.root / ".env.prod").read_text()
+    assert team.notices() == []
+
+
+def test_check_finds_access_rules_that_would_refuse_a_person(team):
+    team.hours("Mon-Fry 08:00-19:00 UTC")
+    done = team.project.run("check", "-e", "prod", "--offline")
+    assert done.returncode == 1
+    assert "profiles/prod.toml:2" in done.stdout
+    assert "'Fry' is not a day of the week" in done.stdout
+
+
+def test_audit_show_marks_a_use_with_break_glass(team):
+    team.use("get", "--break-glass", "--reason", "INC-8")
+    team.use("get")
+    lines = team.project.run("audit", "show").stdout.splitlines()[1:]
+    assert ["ok, break-glass" in line for line in lines] == [True, False]
+
+
+def test_invalid_hours_refuse_a_person_and_no_service(team):
+    team.hours("Mon-Fry 08:00-19:00 UTC")
+    refused = team.use("get", "--reason", "INC-7")
+    assert refused.returncode == 3
+    assert "profiles/prod.toml:2: [access]: 'hours': 'Fry' is not a day" in refused.stderr
+    assert team.use("get").returncode == 0
+
+
+def test_the_shell_hook_never_loads_a_profile_with_access_rules(team):
+    done = team.project.run("trust", "--hook", "--env", "prod")
+    assert done.returncode == 6
+    assert "the shell hook never loads it" in done.stderr
+
+
+def test_the_agent_never_keeps_a_profile_with_access_rules(team, agent):
+    for _ in range(2):
+        done = team.use("get", "--reason", "INC-7", env=agent.environ)
+        assert done.stdout == "hunter2"
+    assert len(team.notices()) == 2
