@@ -41,6 +41,10 @@ ALLOWED = {
     "rotation": (
         "_internal audit errors notification profile resolution rotation_state secret sources"
     ),
+    "backup": (
+        "_internal editing errors profile promotion resolution rotation rotation_state secret "
+        "sources"
+    ),
     "code": "_internal errors",
     "checks": (
         "_internal audit code comparison detection dotenv errors profile resident resolution "
@@ -50,7 +54,7 @@ ALLOWED = {
     "api": "comparison errors resolution",
     "testing": "_internal errors profile rotation rotation_state secret sources",
     "cli": (
-        "_internal agent audit checks comparison detection dotenv editing errors launch profile "
+        "_internal agent audit backup checks comparison detection dotenv editing errors launch profile "
         "promotion resident resolution rotation rotation_state scaffold secret sources trust"
     ),
     "__main__": "cli",

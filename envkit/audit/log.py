@@ -40,6 +40,7 @@ class Entry(NamedTuple):
         versions: per variable, the versions of the secrets that were read or written.
         reason: the reason that the user gave, or None.
         outcome: `ok`, or the code of the error.
+        file_sha256: the SHA-256 of the backup that was written or used; empty without one.
     """
 
     command: str
@@ -48,6 +49,7 @@ class Entry(NamedTuple):
     versions: Mapping[str, Sequence[str]]
     reason: str | None = None
     outcome: str = OK
+    file_sha256: str = ""
 
 
 def record(entry: Entry, environ: Mapping[str, str]) -> None:
@@ -133,7 +135,12 @@ def line(entry: Entry) -> str:
         f'"names":{_list(entry.names)},"versions":{{{versions}}},'
         f'"reason":{"null" if entry.reason is None else _text(entry.reason)},'
         f'"outcome":{_text(entry.outcome)}'
+        f"{_of_file(entry.file_sha256)}"
     )
+
+
+def _of_file(sha256: str) -> str:
+    return f',"file_sha256":{_text(sha256)}' if sha256 else ""
 
 
 def _now() -> str:

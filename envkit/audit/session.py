@@ -58,6 +58,7 @@ class Access:
         self._profiles: list[str] = []
         self._protected: list[str] = []
         self._names: Sequence[str] = ()
+        self._file_sha256 = ""
         self._recorded = True  # there is nothing to record yet
 
     def __enter__(self) -> Access:
@@ -92,6 +93,27 @@ class Access:
         if self._protected:
             self._need_reason()
             log.check(self._environ)
+        self._recorded = False
+
+    def use_file(self, sha256: str) -> None:
+        """Name the backup that is written or used in every record from now on.
+
+        Args:
+            sha256: of the encrypted file, in hexadecimal.
+        """
+        self._file_sha256 = sha256
+
+    def use_offline(self, profiles: Sequence[str], names: Sequence[str]) -> None:
+        """Announce values that are used within this process, without contacting a store.
+
+        They do not leave envkit, so no reason is required.
+
+        Raises:
+            UsageError: `ENVKIT_AUDIT` does not name a log.
+        """
+        log.destination(self._environ)
+        self._profiles += profiles
+        self._names = names
         self._recorded = False
 
     def succeed(self, variables: Iterable[Variable], *, stale: bool = False) -> None:
@@ -166,7 +188,15 @@ class Access:
         self, outcome: str, names: Sequence[str], versions: Mapping[str, Sequence[str]]
     ) -> None:
         self._recorded = True
-        entry = log.Entry(self._command, self._profiles, names, versions, self._reason, outcome)
+        entry = log.Entry(
+            self._command,
+            self._profiles,
+            names,
+            versions,
+            self._reason,
+            outcome,
+            self._file_sha256,
+        )
         log.record(entry, self._environ)
 
 

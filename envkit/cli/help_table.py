@@ -83,6 +83,7 @@ _INSPECTION = "docs/guides/inspect.md"
 _CHANGES = "docs/guides/changing-values.md"
 _AUDIT = "docs/guides/audit.md"
 _AGENT = "docs/guides/agent.md"
+_RECOVERY = "docs/guides/disaster-recovery.md"
 
 # by the words after `envkit`, in the order of the help
 NOTES = {
@@ -140,6 +141,41 @@ NOTES = {
         _AUDIT, (0, 1, 2, 6), {0: "The log is intact.", 1: "The log was modified."}
     ),
     "audit anchor": Notes(_AUDIT, (0, 2, 6)),
+    "backup": Notes(
+        _RECOVERY,
+        (0, 2, 3, 4, 5, 6),
+        {
+            0: "Every secret is in the file.",
+            4: "A required secret does not exist.",
+            5: "A store failed; the file lacks its secrets.",
+            6: "A store denied a secret, which the file lacks, or you must log in, grant trust or "
+            "give a reason.",
+        },
+    ),
+    "backup verify": Notes(
+        _RECOVERY,
+        (0, 1, 2, 3, 5, 6),
+        {0: "The backup is intact.", 1: "The backup is damaged."},
+    ),
+    "backup drill": Notes(
+        _RECOVERY,
+        (0, 1, 2, 6),
+        {
+            0: "Every variable has a valid value.",
+            1: "The backup is damaged, or a variable has no valid value.",
+            6: "The backup was not encrypted for this identity.",
+        },
+    ),
+    "restore": Notes(
+        _RECOVERY,
+        (0, 1, *_CHANGING[1:]),
+        {
+            1: "The backup is damaged. With --plan: there are changes to make.",
+            4: "The backup lacks a secret.",
+            6: "Access was denied, a rotated credential does not log in, or the identity is not "
+            "that of a recipient.",
+        },
+    ),
     "init": Notes("docs/guides/init.md", (0, 2, 3, 6)),
     "doctor": Notes(
         _INSPECTION, (0, 1, 2, 6), {0: "No errors were found.", 1: "Errors were found."}

@@ -15,10 +15,11 @@ if TYPE_CHECKING:
 
 # in the order of the help; each is a function with that name in envkit/cli/commands/NAME.py, or
 # a group of commands in envkit/cli/commands/NAME/group.py
-GROUPS = ("rotate",)
+GROUPS = ("rotate", "backup")
 LAZY = (
     *("list", "show", "diff", "check"),
     *("set", "unset", "edit", "promote", "history", "rollback", "rotate", "audit"),
+    *("backup", "restore"),
     *("init", "doctor", "trust", "agent", "hook"),
 )
 

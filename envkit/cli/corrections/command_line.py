@@ -25,7 +25,7 @@ from envkit.cli.corrections.vocabulary import (
     declared,
     flag_of,
 )
-from envkit.cli.lazy_commands import GROUPS, LAZY
+from envkit.cli.lazy_commands import LAZY
 from envkit.cli.options import COMMANDS
 from envkit.detection.secret_literal import suspect
 from envkit.detection.token_shapes import find_tokens
@@ -119,7 +119,7 @@ class _Correction:
         if name in GROUPS_OF_COMMANDS and rest:
             known = below(name)
             match = rest[0] if rest[0] in known else None
-            if match is None and name not in GROUPS:  # `rotate` also takes names of rotations
+            if match is None and name != "rotate":  # which also takes names of rotations
                 match = closest(rest[0], known)
             if match is not None:
                 path.append(match)
@@ -256,7 +256,8 @@ class _Correction:
                     line.options.append(("--env", word))
         if len(line.alone) > room:
             self._move_misspelt_environments(line)
-        if self.complete and path[0] not in ("init", "rotate", "list", "doctor", "trust"):
+        own = ("init", "rotate", "list", "doctor", "trust", "restore")
+        if self.complete and path[0] not in own and "--env" in declared(path)[0]:
             self._name_the_only_environment(line)
         if room == 0:
             self._move_variables(path, line)

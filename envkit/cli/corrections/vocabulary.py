@@ -23,7 +23,7 @@ SYNONYMS = {
     **dict.fromkeys(("add", "put", "write", "update", "create"), "set"),
     **dict.fromkeys(("compare",), "diff"),
     **dict.fromkeys(("lint", "validate", "verify"), "check"),
-    **dict.fromkeys(("undo", "revert", "restore"), "rollback"),
+    **dict.fromkeys(("undo", "revert"), "rollback"),
     **dict.fromkeys(("log", "versions"), "history"),
     **dict.fromkeys(("allow",), "trust"),
 }
@@ -35,7 +35,7 @@ _OPTION_SYNONYMS = {
     **dict.fromkeys(("--pure", "--clean", "--isolated"), "--pristine"),
 }
 SIDES = ("--from", "--to", "--source", "--target")  # options in other programs
-GROUPS_OF_COMMANDS = ("rotate", "audit")
+GROUPS_OF_COMMANDS = ("rotate", "audit", "backup")
 ANY = 1_000  # the number of positional words is not limited
 
 
