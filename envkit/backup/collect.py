@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from envkit.sources.model import Outcome
 
 _DYNAMIC = "a dynamic secret, which its store creates for each use"
-_OF_PROCESS = "a variable of the process environment, which no store has"
+_OF_PROCESS = "a variable of the process environment, and in no store"
 
 
 class PreparedBackup(NamedTuple):
@@ -189,6 +189,9 @@ def _environment(
     saved: list[SavedSecret] = []
     left_out: list[LeftOut] = []
     failures: list[VariableFailure] = []
+    nowhere = _missing(found, prepared, outcomes)
+    missing = {failure.name for failure in nowhere}
+    of_process: set[str] = set()
     for reference, names in found.names.items():
         outcome, where = outcomes[reference], prepared.locate(reference)
         store = profile.sources[reference.source].type
@@ -197,12 +200,13 @@ def _environment(
         elif isinstance(outcome, EnvkitError):
             failures.append(VariableFailure(", ".join(names), where, outcome))
         elif store == ENVIRONMENT:
-            if isinstance(outcome, Reading):
+            if isinstance(outcome, Reading) or missing.intersection(names):
                 left_out.append(LeftOut(names, reference, where, _OF_PROCESS))
+                of_process.update(names)
         else:
             value = outcome.value if isinstance(outcome, Reading) else None
             saved.append(SavedSecret(names, reference, where, store, outcome.version, value))
-    failures += _missing(found, prepared, outcomes)
+    failures += [failure for failure in nowhere if failure.name not in of_process]
     return (
         EnvironmentBackup(
             profile.name,

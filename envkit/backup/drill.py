@@ -14,7 +14,7 @@ import time
 from typing import NamedTuple
 
 from envkit.backup.errors import DrillError
-from envkit.backup.replay import profiles_of, replayed
+from envkit.backup.replay import in_project, profiles_of, replayed
 from envkit.errors import AbsentError, EnvkitError, NeedFailedError, VariableFailure
 from envkit.resolution.evaluate import evaluate
 from envkit.resolution.fetch import ask
@@ -88,7 +88,9 @@ def _drilled(environment: EnvironmentBackup) -> Drilled:
         with profiles_of(environment) as profile:
             one = replayed(profile, environment)
     except EnvkitError as error:
-        return Drilled(environment.name, 0, (), (VariableFailure("profile", "backup", error),))
+        return Drilled(
+            environment.name, 0, (), (VariableFailure("profile", "in the backup", error),)
+        )
     prepared = one.prepared
     outcomes = {
         reference: outcome
@@ -102,7 +104,11 @@ def _drilled(environment: EnvironmentBackup) -> Drilled:
         if failure.name in one.uncovered_names
         and isinstance(failure.error, AbsentError | NeedFailedError)
     }
-    left = [failure for failure in failures if failure.name not in not_covered]
+    left = [
+        VariableFailure(failure.name, in_project(failure.location, profile.root), failure.error)
+        for failure in failures
+        if failure.name not in not_covered
+    ]
     left += [
         VariableFailure(", ".join(failed.names), failed.where, AbsentError(failed.message))
         for failed in environment.failed

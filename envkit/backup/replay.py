@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from envkit.backup.errors import BackupDamagedError
 from envkit.backup.places import ENVIRONMENT
-from envkit.errors import SourceError
+from envkit.errors import EnvkitError, SourceError
 from envkit.profile.discovery import FOLDER
 from envkit.profile.loader import load
 from envkit.resolution.plan import plan
@@ -118,7 +118,16 @@ def profiles_of(environment: EnvironmentBackup) -> Iterator[Profile]:
                 raise BackupDamagedError("a profile of the backup has a path as its name")
             with open(os.path.join(folder, name), "x", encoding="utf-8") as file:
                 file.write(text)
-        yield load(environment.name, folder)
+        try:
+            yield load(environment.name, folder)
+        except EnvkitError as error:  # the folder is gone when a person reads the message
+            error.message = in_project(error.message, root)
+            raise
+
+
+def in_project(text: str, root: str) -> str:
+    """Return a text without the path of the temporary folder."""
+    return text.replace(f"{os.path.realpath(root)}{os.sep}", "")
 
 
 def replayed(profile: Profile, environment: EnvironmentBackup) -> Replayed:
