@@ -56,7 +56,7 @@ class SavedSecret(NamedTuple):
     """One place in a store, and what it had.
 
     Attributes:
-        names: the variables whose values are built from it, and `[rotation.NAME]`.
+        names: the variables whose values are built from it, or `[rotation.NAME]`.
         where: the place, for people.
         store: the type of the source, such as `vault`.
         version: the store's own id; None if there is no secret or it has no versions.

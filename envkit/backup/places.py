@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from envkit.profile.model import Profile
 
 ENVIRONMENT = "env"  # the type of the source that reads the process environment: no store
-VAULT = "vault"
+_WITH_FIELDS = ("vault", "aws-secrets-manager")
 
 
 class Places(NamedTuple):
@@ -39,7 +39,7 @@ class Places(NamedTuple):
 
     Attributes:
         plan: of all variables.
-        names: what uses each reference: variables, and `[rotation.NAME]`.
+        names: the variables that use each reference, or `[rotation.NAME]` if there are none.
     """
 
     plan: Plan
@@ -67,11 +67,13 @@ def places(profile: Profile, also: Mapping[Reference, tuple[str, ...]] | None = 
     """
     planned = plan(profile, profile.variables)
     names: dict[Reference, dict[str, None]] = {}
-    for user, reference in (*_of_variables(planned), *_of_rotations(profile)):
+    for user, reference in _of_variables(planned):
         names.setdefault(reference, {})[user] = None
         # without a field, only the whole secret has the name of its one field
-        if profile.sources[reference.source].type == VAULT and reference.field is None:
+        if profile.sources[reference.source].type in _WITH_FIELDS and reference.field is None:
             names.setdefault(reference._replace(field=WHOLE), {})[user] = None
+    for user, reference in _of_rotations(profile):
+        names.setdefault(reference, {user: None})
     for reference, users in (also or {}).items():
         if reference.source in profile.sources:
             names.setdefault(reference, dict.fromkeys(users))

@@ -115,6 +115,11 @@ class Restoration(NamedTuple):
     deadline: Deadline
 
     @property
+    def doubts(self) -> list[str]:
+        """Why stores may be the wrong ones, each once."""
+        return list(dict.fromkeys(one.place.doubt for one in self.plan if one.place.doubt))
+
+    @property
     def changes(self) -> int:
         """How many places get another value."""
         return sum(len(step.places) for step in self.steps)
@@ -288,8 +293,6 @@ class _Environment:
             where, obstacle, current = source.locate(reference), wanted.obstacle, None
             try:
                 current = current_value(outcome)
-                if isinstance(outcome, Absent) and outcome.doubt:
-                    raise InvalidReferenceError(outcome.doubt)
             except EnvkitError as error:
                 obstacle = obstacle or error
             slot = None
@@ -299,7 +302,8 @@ class _Environment:
                 obstacle = InvalidReferenceError(
                     f"envkit cannot write to {where}", hint=f"restore it in {where} yourself"
                 )
-            found.append(Place(name, wanted, where, slot, current, obstacle))
+            doubt = outcome.doubt if isinstance(outcome, Absent) else ""
+            found.append(Place(name, wanted, where, slot, current, obstacle, doubt=doubt))
         return found
 
     def _with_value(self, wanted: Wanted) -> Reference:

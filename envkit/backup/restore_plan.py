@@ -18,15 +18,12 @@ from envkit.sources.model import WHOLE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator
+    from collections.abc import Iterable, Iterator
 
     from envkit.backup.format import SavedSecret
     from envkit.editing.slots import CurrentValue, StoreSlot
     from envkit.errors import EnvkitError
     from envkit.profile.placeholder import Reference
-
-
-AWS = "aws-secrets-manager"
 
 
 class Action(StrEnum):
@@ -67,6 +64,7 @@ class Place(NamedTuple):
         current: what the store has; None if that is unknown.
         obstacle: why it cannot be restored; None if it can.
         rotation: the full name of the rotation that changes the value; empty if there is none.
+        doubt: why this may be the wrong store, which lost everything or never had it.
     """
 
     environment: str
@@ -76,6 +74,7 @@ class Place(NamedTuple):
     current: CurrentValue | None
     obstacle: EnvkitError | None = None
     rotation: str = ""
+    doubt: str = ""
 
     def __repr__(self) -> str:
         return f"Place({self.where!r})"
@@ -101,32 +100,21 @@ def decide(place: Place, *, overwrite: bool) -> Action:
 def wanted(saved: Iterable[SavedSecret]) -> list[Wanted]:
     """Return what to write for the secrets of one environment: one value for each field.
 
-    A whole secret becomes its fields. A reference without a field means the one field of a secret
-    in Vault, and is left out, because a store that lost the secret no longer knows its name. In
-    AWS it means the whole text of the secret, with all its fields.
+    A whole secret becomes its fields. A reference without a field means the one field of a secret,
+    and is left out if the whole secret is known: a store that lost it no longer knows the name.
 
     Args:
         saved: the secrets; those without a value are ignored.
     """
     there = [one for one in saved if one.value is not None]
-    usual = [one for one in there if not one.pinned]
-    whole = {one.reference[:2] for one in usual if one.reference.field == WHOLE}
-    texts = {one.reference[:2] for one in usual if one.reference.field is None and one.store == AWS}
+    whole = {one.reference[:2] for one in there if one.reference.field == WHOLE and not one.pinned}
     found: dict[Reference, Wanted] = {}
     for one in sorted(there, key=lambda one: one.reference.field == WHOLE):
-        if not one.pinned and _is_covered(one, whole, texts):
+        if one.reference.field is None and one.reference[:2] in whole:
             continue
         for each in _fields(one) if one.reference.field == WHOLE else [_single(one)]:
             found.setdefault(each.reference, each)
     return list(found.values())
-
-
-def _is_covered(saved: SavedSecret, whole: Collection[object], texts: Collection[object]) -> bool:
-    """Return whether another reference to the same secret restores this value as well."""
-    secret = saved.reference[:2]
-    if saved.reference.field is None:
-        return saved.store != AWS and secret in whole
-    return secret in texts
 
 
 def _single(saved: SavedSecret) -> Wanted:

@@ -16,7 +16,7 @@ from envkit._internal.clock import DEFAULT_TIMEOUT_SECONDS
 from envkit.backup.collect import PreparedBackup, collect, prepare_backup
 from envkit.backup.errors import VerifyIncompleteError
 from envkit.backup.format import EnvironmentBackup
-from envkit.errors import ProfileError, VariableFailure
+from envkit.errors import AbsentError, ProfileError, VariableFailure
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -61,6 +61,7 @@ class Comparison(NamedTuple):
         failures: why some places could not be compared.
     """
 
+    environments: tuple[str, ...]
     places: tuple[Compared, ...]
     failures: tuple[VariableFailure, ...]
 
@@ -69,8 +70,7 @@ class Comparison(NamedTuple):
         """All failures as one error."""
         if not self.failures:
             return None
-        names = "+".join(dict.fromkeys(one.environment for one in self.places))
-        return VerifyIncompleteError(names, self.failures)
+        return VerifyIncompleteError("+".join(self.environments), self.failures)
 
 
 def prepare_verify(
@@ -104,13 +104,15 @@ def compare(backup: Backup, prepared: PreparedBackup) -> Comparison:
             before.get(one.name, EnvironmentBackup(one.name, {}, ())), one
         )
     ]
-    reasons = {failure.location: failure.error for failure in now.failures}
-    failures = [
-        VariableFailure(", ".join(place.names), place.where, reasons.get(place.where, _NO_SOURCE))
+    # what is missing now is "gone", or was never there
+    failures = [one for one in now.failures if not isinstance(one.error, AbsentError)]
+    unread = {failure.location for failure in failures}
+    failures += [
+        VariableFailure(", ".join(place.names), place.where, _NO_SOURCE)
         for place in found
-        if place.state == State.UNKNOWN
+        if place.state == State.UNKNOWN and place.where not in unread
     ]
-    return Comparison(tuple(found), tuple(failures))
+    return Comparison(tuple(backup.names), tuple(found), tuple(failures))
 
 
 def compare_environment(before: EnvironmentBackup, now: EnvironmentBackup) -> Iterator[Compared]:

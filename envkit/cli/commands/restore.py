@@ -14,6 +14,7 @@ from envkit.backup.restore_plan import Action
 from envkit.cli.commands.backup.opening import File, Identity, count, described, open_backup
 from envkit.cli.commands.set import in_version
 from envkit.cli.complete import environments
+from envkit.cli.error_text import print_labelled
 from envkit.cli.interaction.prompt import ask_reason, confirm
 from envkit.cli.options import timeout_seconds
 from envkit.cli.output import Cell, print_table, printable, short_version
@@ -159,6 +160,8 @@ def _show(restoration: Restoration) -> None:
     if not restoration.changes:
         print("nothing to restore")
     sys.stdout.flush()
+    for doubt in restoration.doubts:
+        print_labelled("warning", f"this may be the wrong store: {doubt}")
 
 
 def _row(one: PlannedPlace) -> list[str | Cell]:

@@ -53,7 +53,14 @@ def open_backup(file: str, identity: str | None, access: Access) -> Opened:
     keys = read_identity(identity)
     if keys.warning:
         print_labelled("warning", keys.warning)
-    return Opened(decode(unseal(data, keys)), digest)
+    backup = decode(unseal(data, keys))
+    lacking = [
+        name for one in backup.environments for failed in one.failed for name in failed.names
+    ]
+    if lacking:
+        names = ", ".join(dict.fromkeys(lacking))
+        print_labelled("warning", f"the backup is incomplete: it lacks {names}")
+    return Opened(backup, digest)
 
 
 def count(number: int, what: str) -> str:
