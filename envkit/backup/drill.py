@@ -105,7 +105,7 @@ def _drilled(environment: EnvironmentBackup) -> Drilled:
         and isinstance(failure.error, AbsentError | NeedFailedError)
     }
     left = [
-        VariableFailure(failure.name, in_project(failure.location, profile.root), failure.error)
+        _in_project(failure, profile.root)
         for failure in failures
         if failure.name not in not_covered
     ]
@@ -115,3 +115,12 @@ def _drilled(environment: EnvironmentBackup) -> Drilled:
         if not {failure.name for failure in left}.intersection(failed.names)
     ]
     return Drilled(environment.name, len(found), tuple(sorted(not_covered)), tuple(left))
+
+
+def _in_project(failure: VariableFailure, root: str) -> VariableFailure:
+    """Return a failure without the path of the temporary folder."""
+    error = failure.error
+    error.message = in_project(error.message, root)
+    if error.hint and root in error.hint:
+        error.hint = in_project(error.hint, root)
+    return VariableFailure(failure.name, in_project(failure.location, root), error)

@@ -152,11 +152,9 @@ def _show(restoration: Restoration) -> None:
     counts = {action: sum(one.action == action for one in restoration.plan) for action in Action}
     if counts[Action.SAME]:
         print(f"{count(counts[Action.SAME], 'value')} already there")
-    if counts[Action.KEEP]:
-        print(
-            f"{count(counts[Action.KEEP], 'value')} in the stores differ from the backup and stay: "
-            "to replace them, add --overwrite"
-        )
+    if kept := counts[Action.KEEP]:
+        verb, them = ("differs and is", "it") if kept == 1 else ("differ and are", "them")
+        print(f"{count(kept, 'value')} {verb} kept: add --overwrite to replace {them}")
     if not restoration.changes:
         print("nothing to restore")
     sys.stdout.flush()

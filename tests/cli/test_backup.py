@@ -1,0 +1,61 @@
+"""What a person sees of `envkit backup` and `envkit restore`."""
+
+import os
+import subprocess
+import time
+from hashlib import sha256
+
+import pytest
+
+from envkit.backup.collect import collect, prepare_backup
+from envkit.backup.format import encode
+from envkit.backup.sealing import recipients, seal
+from support.backups import new_keys
+from support.process import started
+from support.sessions import replay, sessions
+
+PROD = """\
+[variables]
+NODE_ENV = "production"
+STRIPE_KEY = { value = "{{ STRIPE_KEY }}", secret = true }
+DB_PASSWORD = "{{ DB_PASSWORD }}"
+DATABASE_URL = "postgres://app:{{ DB_PASSWORD | urlencode }}@db:{{ PORT }}/app"
+PORT = { value = "{{ PORT }}", type = "port" }
+"""
+STAGING = """\
+[variables]
+STRIPE_KEY = "{{ PAYMENT_KEY }}"
+DB_PASSWORD = "{{ DB_PASSWORD }}"
+"""
+VALUES = "STRIPE_KEY=sk_live_1\nDB_PASSWORD='p@ss word'\nPORT=5432\n"
+ONLY_FILES = 'lookup = ["dotenv"]\n'
+
+
+@pytest.fixture
+def shop(project):
+    """The environments `prod` and `staging`, and a backup of the first that is three hours old."""
+    project.profile("prod.toml", ONLY_FILES + PROD)
+    project.profile("staging.toml", ONLY_FILES + STAGING)
+    project.dotenv("prod", VALUES)
+    keys = new_keys(project.root)
+    new_keys(project.root, "other.txt")
+    collected = collect(prepare_backup(["prod"]), now=time.time() - 3 * 3600)
+    data = seal(encode(collected.backup), recipients([keys.recipient]))
+    (project.root / "prod.age").write_bytes(data)
+    project.environ["TO"] = keys.recipient
+    project.names = {sha256(data).hexdigest(): "SHA256", f" on {os.uname().nodename} ": " on HOST "}
+    return project.logged()
+
+
+@pytest.mark.parametrize("session", [*sessions("cli/backup"), *sessions("cli/restore")])
+def test_backup_and_restore_transcripts_match(shop, session):
+    assert replay(shop, session, shop.names) == session
+
+
+def test_a_backup_to_stdout_can_be_piped(shop):
+    to = ("--to", shop.environ["TO"])
+    command = ("backup", "--env", "prod", "-o", "-", *to)
+    process = started(shop, *command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    data, told = process.communicate()
+    assert data.startswith(b"age-encryption.org/v1\n")
+    assert told.startswith(b"backed up 3 secrets of prod to stdout (sha256 ")
