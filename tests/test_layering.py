@@ -54,8 +54,9 @@ ALLOWED = {
     "api": "comparison errors resolution",
     "testing": "_internal errors profile rotation rotation_state secret sources",
     "cli": (
-        "_internal agent audit backup checks comparison detection dotenv editing errors launch profile "
-        "promotion resident resolution rotation rotation_state scaffold secret sources trust"
+        "_internal agent audit backup checks comparison detection dotenv editing errors launch "
+        "profile promotion resident resolution rotation rotation_state scaffold secret sources "
+        "trust"
     ),
     "__main__": "cli",
 }

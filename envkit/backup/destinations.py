@@ -9,6 +9,7 @@ from __future__ import annotations
 from fnmatch import fnmatchcase
 from typing import NamedTuple
 
+from envkit.backup.format import SavedSecret
 from envkit.backup.places import ENVIRONMENT, open_places
 from envkit.backup.replay import profiles_of, replayed
 from envkit.backup.restore_plan import Wanted, wanted
@@ -141,9 +142,12 @@ def _elsewhere(
             for value, placeholder, references in _pairs(variable, theirs, outcomes):
                 to = _candidates(theirs[variable.name], placeholder, profile)
                 version = next((saved[ref].version for ref in references if ref in saved), None)
-                if to:
-                    one = Wanted((variable.name,), to[0], str(to[0]), version, value, None, to[1:])
-                    found.setdefault(to[0], one)
+                if not to:
+                    continue
+                store = profile.sources[to[0].source].type
+                one = SavedSecret((variable.name,), to[0], str(to[0]), store, version, value)
+                for each in wanted([one]):
+                    found.setdefault(each.reference, each._replace(others=to[1:]))
         except EnvkitError as error:
             lacking.append(VariableFailure(variable.name, variable.declaration.place, error))
     return list(found.values()), lacking

@@ -45,11 +45,12 @@ class DrillError(ResolutionError):
     """Some variables have no valid value in a backup; the error lists all of them."""
 
     code = "drill-failed"
+    exit_status = 1
     _SUMMARY = "the backup does not give {count} of {environment} a valid value"
 
     def __init__(self, environment: str, failures: Sequence[VariableFailure]) -> None:
         super().__init__(environment, failures)
-        self.exit_status = 1
+        self.exit_status = type(self).exit_status  # not that of the failures
 
 
 class RestoreError(ResolutionError):

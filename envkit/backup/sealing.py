@@ -4,8 +4,8 @@
     text = unseal(data, read_identity("key.txt").identities)
 
 Guarantees: a file that was truncated or changed at any bit is refused as a whole, and the clear
-text is never written to a disk. age does not prove who wrote a file: whoever knows a recipient can
-write one. So commands put the SHA-256 of the file into the audit log.
+text is never written to a disk. age does not prove who wrote a file: anyone who knows a recipient
+can write one. So commands put the SHA-256 of the file into the audit log.
 
 Reference: https://age-encryption.org/v1
 """

@@ -71,7 +71,7 @@ def complete(team, bin_folder, tmp_path, script):
 
 COMMANDS = (
     "exec get export list show diff check set unset edit promote history rollback rotate audit "
-    "init doctor trust agent hook"
+    "backup restore init doctor trust agent hook"
 )
 # a typed line up to the cursor, and the completions for bash
 COMPLETIONS = [
@@ -87,6 +87,10 @@ COMPLETIONS = [
         ),
     ),
     ("envkit get --e", "--env"),
+    ("envkit backup --env d", "dev"),
+    ("envkit backup --o", "--output"),
+    ("envkit restore prod.age --to-env s", "staging"),
+    ("envkit restore prod.age --env dev --only D", "DATABASE_URL"),
     ("envkit export --format d", "dotenv docker"),
     ("envkit show --format ", "table json"),
     ("envkit exec --env dev -- ls --", ""),

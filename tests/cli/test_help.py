@@ -20,6 +20,7 @@ VECTORS = vectors("cli/help")
 ALL = (
     *("exec", "get", "export", "list", "show", "diff", "check"),
     *("set", "unset", "edit", "promote", "history", "rollback", "rotate", "audit"),
+    *("backup", "restore"),
     *("init", "doctor", "trust", "agent", "hook"),
 )
 

@@ -23,6 +23,7 @@ ELSEWHERE = {
     "dotenv.settle": "unit/dotenv/test_recovery.py",
     "audit.session": "cli/test_audit.py",
     "rotation.identity": "unit/rotation/test_engine.py",
+    "backup": "cli/test_backup.py",
     "checks.doctor": "cli/test_doctor.py",
     "checks.doctor_stores": "cli/test_doctor.py",
     # real servers

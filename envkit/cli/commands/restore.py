@@ -13,7 +13,7 @@ from envkit.backup.restore import prepare_restore, read
 from envkit.backup.restore_plan import Action
 from envkit.cli.commands.backup.opening import File, Identity, count, described, open_backup
 from envkit.cli.commands.set import in_version
-from envkit.cli.complete import environments
+from envkit.cli.complete import environments, variables
 from envkit.cli.error_text import print_labelled
 from envkit.cli.interaction.prompt import ask_reason, confirm
 from envkit.cli.options import timeout_seconds
@@ -62,6 +62,7 @@ def restore(  # noqa: PLR0917 - typer names them
             "--only",
             metavar="GLOB",
             help="Restore only the variables that match. Repeatable.",
+            autocompletion=variables,
         ),
     ] = None,
     to_env: Annotated[

@@ -16,6 +16,7 @@ from envkit.backup.format import encode
 from envkit.backup.sealing import recipients, seal
 from envkit.cli.command_help import DefaultCommand
 from envkit.cli.commands.backup.opening import count
+from envkit.cli.complete import environments
 from envkit.cli.interaction.prompt import ask_reason
 from envkit.cli.options import timeout_seconds
 from envkit.cli.output import printable
@@ -46,6 +47,7 @@ def make(
             "-e",
             metavar="NAME",
             help="Environment to back up. Repeatable. [default: $ENVKIT_ENV]",
+            autocompletion=environments,
         ),
     ] = None,
     output: Annotated[
@@ -71,11 +73,11 @@ def make(
     """
     if output is None:
         raise UsageError("no file given", hint="use --output FILE, or -o - for stdout")
-    keys = recipients(to or ())
     with Access("backup", reason=reason, ask=ask_reason) as access:
         prepared = prepare_backup(
             env or (), profiles=profiles, timeout_seconds=timeout_seconds(timeout)
         )
+        keys = recipients(to or ())
         access.allow(prepared.profiles, prepared.names)
         collected = collect(prepared)
         data = seal(encode(collected.backup), keys)

@@ -47,10 +47,10 @@ def open_backup(file: str, identity: str | None, access: Access) -> Opened:
         from envkit.errors import UsageError
 
         raise UsageError("no identity given", hint="use --identity FILE, with the secret key")
+    keys = read_identity(identity)
     data = read_file(file)
     digest = sha256(data).hexdigest()
     access.use_file(digest)
-    keys = read_identity(identity)
     if keys.warning:
         print_labelled("warning", keys.warning)
     backup = decode(unseal(data, keys))
