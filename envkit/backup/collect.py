@@ -21,7 +21,15 @@ from envkit import __version__
 from envkit._internal.clock import DEFAULT_TIMEOUT_SECONDS, Deadline
 from envkit.backup.errors import BackupIncompleteError
 from envkit.backup.format import Backup, EnvironmentBackup, Failed, LeftOut, SavedSecret
-from envkit.backup.places import ENVIRONMENT, Places, open_places, places, with_rotated_fields
+from envkit.backup.places import (
+    ENVIRONMENT,
+    Places,
+    open_places,
+    places,
+    refused_references,
+    with_rotated_fields,
+    without,
+)
 from envkit.errors import (
     AbsentError,
     EnvkitError,
@@ -56,12 +64,11 @@ class PreparedBackup(NamedTuple):
     Attributes:
         folder: the folder of profiles.
         parts: for each environment, its places and the opened sources.
-        invalid: references that are not valid for their stores.
     """
 
     folder: str
     parts: tuple[tuple[Places, PreparedProfile], ...]
-    invalid: Mapping[Reference, InvalidReferenceError]
+    environ: Mapping[str, str]
     deadline: Deadline
 
     @property
@@ -130,18 +137,11 @@ def prepare_backup(
     folder = profiles_folder(profiles, environ)
     loaded = {profile.path: profile for profile in _loaded(environments, folder, environ)}
     parts = []
-    invalid: dict[Reference, InvalidReferenceError] = {}
     for profile in loaded.values():
         found = places(profile, (also or {}).get(profile.name, {}))
         prepared = open_places(profile, found.references, environ=environ, deadline=deadline)
-        found = with_rotated_fields(found, prepared, environ=environ, deadline=deadline)
-        parts.append((found, prepared.reading(found.references)))
-        for reference in found.names:
-            try:
-                prepared.sources[reference.source].check(reference)
-            except InvalidReferenceError as error:
-                invalid[reference] = error
-    return PreparedBackup(os.path.realpath(folder), tuple(parts), invalid, deadline)
+        parts.append((found, prepared))
+    return PreparedBackup(os.path.realpath(folder), tuple(parts), environ, deadline)
 
 
 def collect(prepared: PreparedBackup, *, now: float | None = None) -> Collected:
@@ -151,20 +151,20 @@ def collect(prepared: PreparedBackup, *, now: float | None = None) -> Collected:
         prepared: the result of `prepare_backup`.
         now: seconds since the epoch; default: the time.
     """
-    valid = [
-        one.reading(
-            {
-                source: tuple(ref for ref in refs if ref not in prepared.invalid)
-                for source, refs in found.references.items()
-            }
-        )
+    parts = [
+        (with_rotated_fields(found, one, environ=prepared.environ, deadline=prepared.deadline), one)
         for found, one in prepared.parts
+    ]
+    refused = [refused_references(one, found.references) for found, one in parts]
+    valid = [
+        one.reading(without(found.references, invalid))
+        for (found, one), invalid in zip(parts, refused, strict=True)
     ]
     answers = fetch(valid, prepared.deadline)
     environments = []
     failures: list[VariableFailure] = []
-    for (found, one), outcomes in zip(prepared.parts, answers, strict=True):
-        environment, failed = _environment(found, one, {**outcomes, **prepared.invalid})
+    for (found, one), outcomes, invalid in zip(parts, answers, refused, strict=True):
+        environment, failed = _environment(found, one, {**outcomes, **invalid})
         environments.append(environment)
         failures += failed
     backup = Backup(

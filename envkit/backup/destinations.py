@@ -10,10 +10,10 @@ from fnmatch import fnmatchcase
 from typing import NamedTuple
 
 from envkit.backup.format import SavedSecret
-from envkit.backup.places import ENVIRONMENT, open_places
+from envkit.backup.places import ENVIRONMENT, open_places, refused_references, without
 from envkit.backup.replay import profiles_of, replayed
 from envkit.backup.restore_plan import Wanted, wanted
-from envkit.errors import AbsentError, EnvkitError, InvalidReferenceError, VariableFailure
+from envkit.errors import AbsentError, EnvkitError, VariableFailure
 from envkit.promotion.values import values_for
 from envkit.resolution.fetch import ask
 from envkit.resolution.plan import plan
@@ -91,13 +91,9 @@ def prepare_environment(
                 references.setdefault(reference.source, {})[reference] = None
     asked = {source: tuple(refs) for source, refs in references.items()}
     prepared = open_places(profile, asked, environ=environ, deadline=deadline)
-    invalid = _invalid(prepared, asked)
-    readable = {
-        source: tuple(reference for reference in refs if reference not in invalid)
-        for source, refs in asked.items()
-    }
+    invalid = refused_references(prepared, asked)
     return EnvironmentRestore(
-        prepared.reading(readable),
+        prepared.reading(without(asked, invalid)),
         tuple(one._replace(obstacle=invalid.get(one.reference, one.obstacle)) for one in chosen),
         {one.reference: one.value for one in values},
         tuple(one for one in lacking if _matches(one.name.split(", "), only)),
@@ -106,20 +102,6 @@ def prepare_environment(
 
 def _matches(texts: Sequence[str], only: Sequence[str]) -> bool:
     return not only or any(fnmatchcase(text, glob) for text in texts for glob in only)
-
-
-def _invalid(
-    prepared: PreparedProfile, asked: Mapping[str, Sequence[Reference]]
-) -> dict[Reference, InvalidReferenceError]:
-    """Return the references that the sources of the profile do not accept."""
-    found = {}
-    for source, references in asked.items():
-        for reference in references:
-            try:
-                prepared.sources[source].check(reference)
-            except InvalidReferenceError as error:
-                found[reference] = error
-    return found
 
 
 def _elsewhere(

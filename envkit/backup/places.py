@@ -12,7 +12,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import NamedTuple
 
-from envkit.errors import EnvkitError
+from envkit.errors import EnvkitError, InvalidReferenceError
 from envkit.profile.placeholder import Reference
 from envkit.resolution.failing_source import open_or_fail
 from envkit.resolution.plan import Plan, plan
@@ -25,7 +25,7 @@ from envkit.sources.model import WHOLE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from envkit._internal.clock import Deadline
     from envkit.profile.model import Profile
@@ -140,3 +140,27 @@ def open_places(
     }
     planned = Plan(profile.name, (), (), references)
     return PreparedProfile(profile, planned, sources)
+
+
+def refused_references(
+    prepared: PreparedProfile, references: Mapping[str, Sequence[Reference]]
+) -> dict[Reference, InvalidReferenceError]:
+    """Return the references that are not valid for their stores. Does no I/O."""
+    found = {}
+    for source, asked in references.items():
+        for reference in asked:
+            try:
+                prepared.sources[source].check(reference)
+            except InvalidReferenceError as error:
+                found[reference] = error
+    return found
+
+
+def without(
+    references: Mapping[str, Sequence[Reference]], refused: Collection[Reference]
+) -> dict[str, tuple[Reference, ...]]:
+    """Return references by source, without some of them."""
+    return {
+        source: tuple(reference for reference in asked if reference not in refused)
+        for source, asked in references.items()
+    }

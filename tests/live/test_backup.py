@@ -173,6 +173,20 @@ def test_a_backup_is_restored_to_another_environment(shop):
     assert shop.values() == VALUES
 
 
+def test_no_store_is_asked_for_a_protected_profile_without_a_reason(shop):
+    shop.backup()
+    profile = shop.project.profiles / "prod.toml"
+    profile.write_text(f"protected = true\n{profile.read_text()}")
+    shop.folder.proxy.forget()
+    shop.backup(status=6)
+    shop.of_backup("backup", "verify", status=6)
+    shop.restore(status=6)
+    shop.of_backup("restore", "--plan", status=6)
+    assert shop.folder.proxy.count() == 0
+    shop.of_backup("backup", "drill")  # nothing leaves envkit
+    assert shop.folder.proxy.count() == 0
+
+
 # ---------------------------------------------------------------- holes
 
 
