@@ -71,6 +71,9 @@ class PreparedBackup(NamedTuple):
     environ: Mapping[str, str]
     deadline: Deadline
 
+    def __repr__(self) -> str:
+        return f"PreparedBackup({[profile.name for profile in self.profiles]})"
+
     @property
     def profiles(self) -> list[Profile]:
         """The profiles."""

@@ -19,56 +19,27 @@ import os
 from typing import NamedTuple
 
 from envkit._internal.clock import DEFAULT_TIMEOUT_SECONDS, Deadline
+from envkit.backup.current_places import CurrentPlaces
 from envkit.backup.destinations import EnvironmentRestore, prepare_environment
 from envkit.backup.errors import RestoreError
-from envkit.backup.login_test import require_login
-from envkit.backup.restore_plan import Action, Place, decide
-from envkit.editing.find import EditableVariable
-from envkit.editing.rotated import look
-from envkit.editing.slots import StoreSlot, current_value, read_all
+from envkit.backup.restore_plan import Action, PlannedPlace
+from envkit.editing.slots import read_all
 from envkit.editing.write import Write, grouped
 from envkit.errors import (
     ConflictError,
-    EnvkitError,
-    InvalidReferenceError,
     UsageError,
     VariableFailure,
 )
 from envkit.profile.discovery import profiles_folder
 from envkit.profile.loader import load
 from envkit.resolution.fetch import fetch
-from envkit.rotation.rotated import find_rotations
-from envkit.rotation_state.stores.registry import reference_beside
-from envkit.sources.model import Absent, Reading
-from envkit.sources.protocols import WritableSource
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from envkit.backup.format import Backup
-    from envkit.backup.restore_plan import Wanted
     from envkit.profile.model import Profile
-    from envkit.profile.placeholder import Reference
-    from envkit.rotation_state.rotated import FindRotation, RotatedValue
-    from envkit.secret import Secret
-    from envkit.sources.model import Outcome
-
-
-class PlannedPlace(NamedTuple):
-    """A place, and what is done with it.
-
-    Attributes:
-        login: proves that a rotated credential works; None if the value is not rotated.
-    """
-
-    place: Place
-    action: Action
-    login: Callable[[], None] | None = None
-
-    def failure(self, error: EnvkitError) -> VariableFailure:
-        """Return why the place was not restored."""
-        return VariableFailure(", ".join(self.place.wanted.names), self.place.where, error)
 
 
 class Step(NamedTuple):
@@ -137,6 +108,9 @@ class PreparedRestore(NamedTuple):
     parts: tuple[EnvironmentRestore, ...]
     environ: Mapping[str, str]
     deadline: Deadline
+
+    def __repr__(self) -> str:
+        return f"PreparedRestore({[profile.name for profile in self.profiles]})"
 
     @property
     def profiles(self) -> list[Profile]:
@@ -218,7 +192,7 @@ def read(prepared: PreparedRestore, *, overwrite: bool = False) -> Restoration:
     plan: list[PlannedPlace] = []
     seen: set[object] = set()
     for part, outcomes in zip(prepared.parts, answers, strict=True):
-        found = _Environment(part, outcomes, prepared)
+        found = CurrentPlaces(part, outcomes, prepared.environ, prepared.deadline)
         for one in found.planned(overwrite=overwrite):
             key = found.key(one.place)
             if key not in seen:
@@ -236,115 +210,6 @@ def read(prepared: PreparedRestore, *, overwrite: bool = False) -> Restoration:
         for group in grouped(_write(one) for one in written)
     ]
     return Restoration(tuple(plan), tuple(steps), tuple(failures), prepared.deadline)
-
-
-class _Environment:
-    """The places of one environment."""
-
-    def __init__(
-        self,
-        part: EnvironmentRestore,
-        outcomes: Mapping[Reference, Outcome],
-        prepared: PreparedRestore,
-    ) -> None:
-        self._part = part
-        self._outcomes = outcomes
-        self._deadline = prepared.deadline
-        self._environ = prepared.environ
-        self._find: FindRotation = find_rotations(
-            part.prepared.profile, environ=prepared.environ, deadline=prepared.deadline
-        )
-        self._logins: dict[str, Callable[[], None]] = {}
-
-    def key(self, place: Place) -> object:
-        """Return a key that two environments share if they name the same place of one store."""
-        prepared, name = self._part.prepared, place.wanted.reference.source
-        source = prepared.sources.get(name)
-        shared = source is not None and source.remote
-        return (prepared.store(name) if shared else place.environment), place.where
-
-    def planned(self, *, overwrite: bool) -> list[PlannedPlace]:
-        """Return the places, with what is done."""
-        found = []
-        for place in self._places():
-            action = decide(place, overwrite=overwrite)
-            login = None
-            if action in (Action.RESTORE, Action.REPLACE):
-                place, login = self._rotated(place)  # noqa: PLW2901 - the same place
-                action = decide(place, overwrite=overwrite)
-            found.append(PlannedPlace(place, action, login))
-        return found
-
-    def _places(self) -> list[Place]:
-        prepared = self._part.prepared
-        found = []
-        for wanted in self._part.wanted:
-            reference = self._with_value(wanted)
-            source = prepared.sources.get(reference.source)
-            name = prepared.profile.name
-            outcome = self._outcomes.get(reference)
-            if source is None or outcome is None:
-                error = wanted.obstacle or InvalidReferenceError(
-                    f"{name} has no source '{reference.source}'",
-                    hint=f"add a table [sources.{reference.source}] with its type",
-                )
-                found.append(Place(name, wanted, wanted.where, None, None, error))
-                continue
-            where, obstacle, current = source.locate(reference), wanted.obstacle, None
-            try:
-                current = current_value(outcome)
-            except EnvkitError as error:
-                obstacle = obstacle or error
-            slot = None
-            if isinstance(source, WritableSource):
-                slot = StoreSlot(source, reference)
-            elif obstacle is None:
-                obstacle = InvalidReferenceError(
-                    f"envkit cannot write to {where}", hint=f"restore it in {where} yourself"
-                )
-            doubt = outcome.doubt if isinstance(outcome, Absent) else ""
-            found.append(Place(name, wanted, where, slot, current, obstacle, doubt=doubt))
-        return found
-
-    def _with_value(self, wanted: Wanted) -> Reference:
-        """Return the first reference of a looked-up variable that has a value, or the first."""
-        for reference in (wanted.reference, *wanted.others):
-            if isinstance(self._outcomes.get(reference), Reading):
-                return reference
-        return wanted.reference
-
-    def _rotated(self, place: Place) -> tuple[Place, Callable[[], None] | None]:
-        """Return the place with its rotation, if it has one that permits the restore."""
-        slot, current = place.slot, place.current
-        assert slot is not None  # noqa: S101 - it is about to be written
-        assert current is not None  # noqa: S101
-        editable = EditableVariable(", ".join(place.wanted.names), (), slot, current)
-        try:
-            rotated = look(editable, self._find, self._deadline)
-            if rotated is None:
-                return place, None
-            place = place._replace(rotation=rotated.value.full_name)
-            if rotated.error is not None:
-                raise rotated.error
-            rotated.refuse_in_progress()
-        except EnvkitError as error:
-            return place._replace(obstacle=error), None
-        return place, self._login(rotated.value, slot)
-
-    def _login(self, rotated: RotatedValue, slot: StoreSlot) -> Callable[[], None]:
-        def value_of(field: str) -> Secret | None:
-            beside = reference_beside(slot.source, slot.reference, field)
-            return self._part.values.get(beside)
-
-        def login() -> None:
-            require_login(
-                rotated,
-                value_of,
-                profile=self._part.prepared.profile,
-                environ=self._environ,
-            )
-
-        return self._logins.setdefault(f"{rotated.full_name} {slot.reference.path}", login)
 
 
 def _write(one: PlannedPlace) -> Write:

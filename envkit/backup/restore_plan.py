@@ -12,13 +12,13 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from envkit._internal.json_text import dumps, loads
-from envkit.errors import UnchangeableError
+from envkit.errors import UnchangeableError, VariableFailure
 from envkit.secret import Secret
 from envkit.sources.model import WHOLE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from envkit.backup.format import SavedSecret
     from envkit.editing.slots import CurrentValue, StoreSlot
@@ -78,6 +78,22 @@ class Place(NamedTuple):
 
     def __repr__(self) -> str:
         return f"Place({self.where!r})"
+
+
+class PlannedPlace(NamedTuple):
+    """A place, and what is done with it.
+
+    Attributes:
+        login: proves that a rotated credential works; None if the value is not rotated.
+    """
+
+    place: Place
+    action: Action
+    login: Callable[[], None] | None = None
+
+    def failure(self, error: EnvkitError) -> VariableFailure:
+        """Return why the place was not restored."""
+        return VariableFailure(", ".join(self.place.wanted.names), self.place.where, error)
 
 
 def decide(place: Place, *, overwrite: bool) -> Action:

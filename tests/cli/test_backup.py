@@ -9,6 +9,7 @@ import pytest
 
 from envkit.backup.collect import collect, prepare_backup
 from envkit.backup.format import encode
+from envkit.backup.restore import prepare_restore, read
 from envkit.backup.sealing import recipients, seal
 from support.backups import new_keys
 from support.process import started
@@ -50,6 +51,14 @@ def shop(project):
 @pytest.mark.parametrize("session", [*sessions("cli/backup"), *sessions("cli/restore")])
 def test_backup_and_restore_transcripts_match(shop, session):
     assert replay(shop, session, shop.names) == session
+
+
+def test_what_is_prepared_shows_no_credential_when_it_is_printed(shop):
+    environ = {"VAULT_TOKEN": "canary-51f0"}
+    prepared = prepare_backup(["prod"], environ=environ)
+    restore = prepare_restore(collect(prepared).backup, environ=environ)
+    assert "canary" not in f"{prepared!r} {restore!r} {read(restore)!r}"
+    assert "p@ss word" not in f"{collect(prepared)!r} {read(restore)!r}"
 
 
 def test_a_backup_to_stdout_can_be_piped(shop):

@@ -23,7 +23,8 @@ from envkit.cli.written import print_warnings
 from envkit.errors import EnvkitError
 
 if TYPE_CHECKING:
-    from envkit.backup.restore import PlannedPlace, Restoration
+    from envkit.backup.restore import Restoration
+    from envkit.backup.restore_plan import PlannedPlace
     from envkit.errors import VariableFailure
 
 EXAMPLE = "envkit restore prod.age --identity key.txt --plan"

@@ -1,5 +1,6 @@
 """Encryption: who can decrypt a file, and that a damaged one never gives a text."""
 
+import sys
 from pathlib import Path
 
 import pyrage
@@ -14,7 +15,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 from envkit.backup.errors import BackupDamagedError, BackupKeyError
 from envkit.backup.sealing import read_file, read_identity, recipients, seal, unseal
-from envkit.errors import UsageError
+from envkit.errors import ExtraMissingError, UsageError
 from support.backups import new_keys
 
 TEXT = b"canary-90f1 " * 8
@@ -141,6 +142,13 @@ def test_an_identity_that_others_can_read_is_used_with_a_warning(tmp_path, mode,
     assert found.identities
     assert bool(found.warning) == warned
     assert SECRET_KEY not in repr(found)
+
+
+def test_the_extra_is_named_if_the_package_is_missing(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pyrage", None)
+    with pytest.raises(ExtraMissingError, match="'pyrage', which is not installed") as raised:
+        recipients(["age1"])
+    assert "backup" in raised.value.hint
 
 
 def test_a_file_that_cannot_be_read_is_reported(tmp_path):
