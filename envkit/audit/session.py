@@ -103,10 +103,10 @@ class Access:
         """
         self._file_sha256 = sha256
 
-    def use_offline(self, profiles: Sequence[str], names: Sequence[str]) -> None:
-        """Announce values that are used within this process, without contacting a store.
+    def observe(self, profiles: Sequence[str], names: Sequence[str]) -> None:
+        """Announce values that are compared or validated, and neither shown nor passed on.
 
-        They do not leave envkit, so no reason is required.
+        No reason is required, as for `envkit check`.
 
         Raises:
             UsageError: `ENVKIT_AUDIT` does not name a log.

@@ -102,7 +102,10 @@ def restore(  # noqa: PLR0917 - typer names them
             profiles=profiles,
             timeout_seconds=timeout_seconds(timeout),
         )
-        access.allow(prepared.profiles, prepared.names)
+        if plan:
+            access.observe([profile.name for profile in prepared.profiles], prepared.names)
+        else:
+            access.allow(prepared.profiles, prepared.names)
         restoration = read(prepared, overwrite=overwrite)
         _show(restoration)
         wanted = bool(restoration.changes)

@@ -48,7 +48,7 @@ def drill(
             raise
         backup = opened.backup
         names = list(dict.fromkeys(name for one in backup.secrets() for name in one.names))
-        access.use_offline(backup.names, names)
+        access.observe(backup.names, names)
         report = run_drill(backup, started=started)
         print(described(opened, report.age_seconds))
         for one in report.environments:

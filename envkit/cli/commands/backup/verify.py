@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING
 from envkit.audit.session import Access
 from envkit.backup.verify import State, compare, prepare_verify
 from envkit.cli.commands.backup.opening import File, Identity, described, open_backup
-from envkit.cli.interaction.prompt import ask_reason
 from envkit.cli.options import timeout_seconds
 from envkit.cli.output import Cell, print_table, short_version
-from envkit.cli.parameters import Profiles, Reason, Timeout
+from envkit.cli.parameters import Profiles, Timeout
 
 if TYPE_CHECKING:
     from envkit.backup.verify import Compared
@@ -32,7 +31,6 @@ _STYLES = {State.CHANGED: "yellow", State.GONE: "red", State.NEW: "yellow", Stat
 def verify(
     file: File,
     identity: Identity = None,
-    reason: Reason = None,
     timeout: Timeout = None,
     profiles: Profiles = None,
 ) -> int:
@@ -40,14 +38,14 @@ def verify(
 
     Values that have changed since are no error: they are in the next backup.
     """
-    with Access("backup verify", reason=reason, ask=ask_reason) as access:
+    with Access("backup verify") as access:
         opened = open_backup(file, identity, access)
         age_seconds = max(0.0, time.time() - opened.backup.created_at)
         print(f"intact: {described(opened, age_seconds)}", flush=True)
         prepared = prepare_verify(
             opened.backup, profiles=profiles, timeout_seconds=timeout_seconds(timeout)
         )
-        access.allow(prepared.profiles, prepared.names)
+        access.observe([profile.name for profile in prepared.profiles], prepared.names)
         compared = compare(opened.backup, prepared)
         access.record(prepared.names, {})
         print_table(_HEADERS, [_row(one) for one in compared.places if one.state != State.SAME])
