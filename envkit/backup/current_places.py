@@ -74,17 +74,13 @@ class CurrentPlaces:
     def _places(self) -> list[Place]:
         prepared = self._part.prepared
         found = []
+        name = prepared.profile.name
         for wanted in self._part.wanted:
             reference = self._with_value(wanted)
-            source = prepared.sources.get(reference.source)
-            name = prepared.profile.name
+            source = prepared.sources[reference.source]
             outcome = self._outcomes.get(reference)
-            if source is None or outcome is None:
-                error = wanted.obstacle or InvalidReferenceError(
-                    f"{name} has no source '{reference.source}'",
-                    hint=f"add a table [sources.{reference.source}] with its type",
-                )
-                found.append(Place(name, wanted, wanted.where, None, None, error))
+            if outcome is None:  # not valid for the store
+                found.append(Place(name, wanted, wanted.where, None, None, wanted.obstacle))
                 continue
             where, obstacle, current = source.locate(reference), wanted.obstacle, None
             try:
@@ -100,7 +96,8 @@ class CurrentPlaces:
                 )
             doubt = outcome.doubt if isinstance(outcome, Absent) else ""
             found.append(Place(name, wanted, where, slot, current, obstacle, doubt=doubt))
-        return found
+        unused = self._part.unused
+        return found + [Place(name, one, one.where, None, None, unused=True) for one in unused]
 
     def _with_value(self, wanted: Wanted) -> Reference:
         """Return the first reference of a looked-up variable that has a value, or the first."""

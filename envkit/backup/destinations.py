@@ -10,17 +10,24 @@ from fnmatch import fnmatchcase
 from typing import NamedTuple
 
 from envkit.backup.format import SavedSecret
-from envkit.backup.places import ENVIRONMENT, open_places, refused_references, without
+from envkit.backup.places import (
+    ENVIRONMENT,
+    open_places,
+    places,
+    refused_references,
+    without,
+)
 from envkit.backup.replay import profiles_of, replayed
 from envkit.backup.restore_plan import Wanted, wanted
 from envkit.errors import AbsentError, EnvkitError, VariableFailure
 from envkit.promotion.values import values_for
 from envkit.resolution.fetch import ask
 from envkit.resolution.plan import plan
+from envkit.sources.model import WHOLE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from envkit._internal.clock import Deadline
     from envkit.backup.format import EnvironmentBackup
@@ -38,12 +45,14 @@ class EnvironmentRestore(NamedTuple):
     Attributes:
         prepared: the profile with the opened sources, and the references to read.
         wanted: the chosen values.
+        unused: those whose places the profile no longer reads.
         values: all values of the backup, by their new references.
         lacking: what the backup should have and does not.
     """
 
     prepared: PreparedProfile
     wanted: tuple[Wanted, ...]
+    unused: tuple[Wanted, ...]
     values: Mapping[Reference, Secret]
     lacking: tuple[VariableFailure, ...]
 
@@ -83,18 +92,20 @@ def prepare_environment(
     else:
         values, more = _elsewhere(environment, profile)
         lacking += more
-    chosen = [one for one in values if _matches([*one.names, str(one.reference)], only)]
+    matching = [one for one in values if _matches([*one.names, str(one.reference)], only)]
+    known = places(profile).names
+    chosen = [one for one in matching if _is_read(one.reference, known)]
     references: dict[str, dict[Reference, None]] = {}
     for one in chosen:
         for reference in (one.reference, *one.others):
-            if reference.source in profile.sources:
-                references.setdefault(reference.source, {})[reference] = None
+            references.setdefault(reference.source, {})[reference] = None
     asked = {source: tuple(refs) for source, refs in references.items()}
     prepared = open_places(profile, asked, environ=environ, deadline=deadline)
     invalid = refused_references(prepared, asked)
     return EnvironmentRestore(
         prepared.reading(without(asked, invalid)),
         tuple(one._replace(obstacle=invalid.get(one.reference, one.obstacle)) for one in chosen),
+        tuple(one for one in matching if one not in chosen),
         {one.reference: one.value for one in values},
         tuple(one for one in lacking if _matches(one.name.split(", "), only)),
     )
@@ -102,6 +113,13 @@ def prepare_environment(
 
 def _matches(texts: Sequence[str], only: Sequence[str]) -> bool:
     return not only or any(fnmatchcase(text, glob) for text in texts for glob in only)
+
+
+def _is_read(reference: Reference, known: Collection[Reference]) -> bool:
+    """Return whether a profile reads a place, or another field of the same secret."""
+    if reference in known or reference._replace(field=WHOLE) in known:
+        return True
+    return bool(reference.path) and any(one[:2] == reference[:2] for one in known)
 
 
 def _elsewhere(

@@ -176,7 +176,7 @@ def prepare_restore(
         )
         for one in chosen
     ]
-    if only and not any(part.wanted or part.lacking for part in parts):
+    if only and not any(part.wanted or part.unused or part.lacking for part in parts):
         raise UsageError(f"nothing in the backup matches {', '.join(only)}")
     return PreparedRestore(tuple(parts), environ, deadline)
 

@@ -33,6 +33,7 @@ class Action(StrEnum):
     REPLACE = "replace"  # the store has another value
     KEEP = "keep"  # the store has another value, which stays
     SAME = "same"  # the store has the value of the backup
+    UNUSED = "unused"  # the profile no longer reads the place, which is neither read nor written
     FAILED = "failed"  # envkit cannot write the place, or not safely
 
 
@@ -65,6 +66,8 @@ class Place(NamedTuple):
         obstacle: why it cannot be restored; None if it can.
         rotation: the full name of the rotation that changes the value; empty if there is none.
         doubt: why this may be the wrong store, which lost everything or never had it.
+        unused: whether the profile no longer reads the place. Only a profile decides where values
+            go, never a backup, whose sender is unknown.
     """
 
     environment: str
@@ -75,6 +78,7 @@ class Place(NamedTuple):
     obstacle: EnvkitError | None = None
     rotation: str = ""
     doubt: str = ""
+    unused: bool = False
 
     def __repr__(self) -> str:
         return f"Place({self.where!r})"
@@ -104,6 +108,8 @@ def decide(place: Place, *, overwrite: bool) -> Action:
         overwrite: whether to replace a value that is not the backup's.
     """
     current = place.current
+    if place.unused:
+        return Action.UNUSED
     if current is not None and current.value == place.wanted.value:
         return Action.SAME
     if current is not None and current.value is not None and not overwrite:

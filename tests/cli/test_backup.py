@@ -8,10 +8,10 @@ from hashlib import sha256
 import pytest
 
 from envkit.backup.collect import collect, prepare_backup
-from envkit.backup.format import encode
+from envkit.backup.format import EnvironmentBackup, encode
 from envkit.backup.restore import prepare_restore, read
 from envkit.backup.sealing import recipients, seal
-from support.backups import new_keys
+from support.backups import backup_of, new_keys, saved
 from support.process import started
 from support.sessions import replay, sessions
 
@@ -51,6 +51,36 @@ def shop(project):
 @pytest.mark.parametrize("session", [*sessions("cli/backup"), *sessions("cli/restore")])
 def test_backup_and_restore_transcripts_match(shop, session):
     assert replay(shop, session, shop.names) == session
+
+
+@pytest.mark.usefixtures("trusted")
+@pytest.mark.parametrize(
+    "reference",
+    ["dotenv:../outside/.env#LD_PRELOAD", "dotenv:#LD_PRELOAD", "dotenv:.env.staging#PAYMENT_KEY"],
+)
+def test_a_backup_cannot_choose_where_its_values_go(shop, reference):
+    """Anyone who knows a recipient can write a file for it."""
+    (shop.root.parent / "outside").mkdir()
+    forged = EnvironmentBackup("prod", {}, (saved(reference, "evil.so"),))
+    data = seal(encode(backup_of(forged)), recipients([shop.environ["TO"]]))
+    (shop.root / "forged.age").write_bytes(data)
+    before = {path for path in shop.root.parent.rglob("*") if path.is_file()}
+    done = shop.run("restore", "forged.age", "--identity", "key.txt", "--overwrite", "--yes")
+    assert (done.returncode, "nothing to restore" in done.stdout) == (0, True), done.stderr
+    assert {path for path in shop.root.parent.rglob("*.env*") if path.is_file()} <= before
+    assert "evil" not in (shop.root / ".env.prod").read_text()
+
+
+def test_a_backup_cannot_control_the_terminal(shop):
+    named = EnvironmentBackup("prod", {}, (saved("dotenv:#PORT", "1", "PORT\x1b[2J"),))
+    backup = backup_of(named)._replace(host="host\x1b[2J")
+    data = seal(encode(backup), recipients([shop.environ["TO"]]))
+    (shop.root / "forged.age").write_bytes(data)
+    own = ("forged.age", "--identity", "key.txt")
+    for command in (("backup", "verify"), ("backup", "drill"), ("restore", "--plan")):
+        done = shop.run(*command, *own)
+        assert "\x1b" not in done.stdout + done.stderr
+        assert "host\\x1b[2J" in done.stdout
 
 
 def test_what_is_prepared_shows_no_credential_when_it_is_printed(shop):

@@ -158,13 +158,19 @@ def _show(restoration: Restoration) -> None:
     if counts[Action.SAME]:
         print(f"{count(counts[Action.SAME], 'value')} already there")
     if kept := counts[Action.KEEP]:
-        verb, them = ("differs and is", "it") if kept == 1 else ("differ and are", "them")
-        print(f"{count(kept, 'value')} {verb} kept: add --overwrite to replace {them}")
+        verb = "differs and is" if kept == 1 else "differ and are"
+        print(f"{count(kept, 'value')} {verb} kept: add --overwrite to replace {_them(kept)}")
+    if unused := counts[Action.UNUSED]:
+        print(f"{count(unused, 'value')} not restored: no variable reads {_them(unused)} any more")
     if not restoration.changes:
         print("nothing to restore")
     sys.stdout.flush()
     for doubt in restoration.doubts:
         print_labelled("warning", f"this may be the wrong store: {doubt}")
+
+
+def _them(number: int) -> str:
+    return "it" if number == 1 else "them"
 
 
 def _row(one: PlannedPlace) -> list[str | Cell]:

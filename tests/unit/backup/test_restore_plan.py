@@ -48,6 +48,11 @@ def test_a_value_that_is_not_the_backups_is_replaced_only_on_request(
     assert decide(one, overwrite=True) == overwritten
 
 
+def test_a_place_that_the_profile_does_not_read_is_never_written():
+    for current in (ABSENT, "newer", None):
+        assert decide(place(current)._replace(unused=True), overwrite=True) == Action.UNUSED
+
+
 WHOLE = json.dumps({"user": "app", "port": 5432, "rate": 1.10})
 
 

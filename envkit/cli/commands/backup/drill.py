@@ -15,6 +15,7 @@ from envkit.backup.drill_state import metrics as metrics_text
 from envkit.backup.drill_state import save_drill
 from envkit.cli.commands.backup.opening import File, Identity, count, described, open_backup
 from envkit.cli.error_text import print_labelled
+from envkit.cli.output import printable
 from envkit.cli.result import write_result
 from envkit.errors import EnvkitError
 
@@ -55,7 +56,7 @@ def drill(
             line = f"{one.name}: {count(one.resolved, 'variable')} resolved from the backup"
             if one.not_covered:
                 line += f"; in no backup: {', '.join(one.not_covered)}"
-            print(line)
+            print(printable(line))
         print(f"took {report.duration_seconds:.1f} s", flush=True)
         if metrics is not None:
             write_result(metrics_text(report, backup, at=report.at).encode(), metrics, mode=0o644)

@@ -10,6 +10,7 @@ import typer
 from envkit.backup.format import decode, moment
 from envkit.backup.sealing import read_file, read_identity, unseal
 from envkit.cli.error_text import print_labelled
+from envkit.cli.output import printable
 from envkit.resolution.last_known_good.use import age_text
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ def count(number: int, what: str) -> str:
 def described(opened: Opened, age_seconds: float) -> str:
     """Return what a backup is, for people."""
     made = opened.backup
-    return (
+    return printable(
         f"backup of {', '.join(made.names)}, made {moment(made.created_at)} on {made.host} "
         f"({age_text(age_seconds)} ago), sha256 {opened.sha256}"
     )
