@@ -57,18 +57,23 @@ class Step(NamedTuple):
         Raises:
             EnvkitError: a login or the write failed; nothing was written.
         """
-        for login in dict.fromkeys(one.login for one in self.places if one.login is not None):
+        logins = dict.fromkeys(one.login for one in self.places if one.login is not None)
+        for login in logins:
             login()
-        [group] = grouped(_write(one) for one in self.places)
+        if logins:
+            self.deadline.restart()  # a target may be slow
+        version = None
         try:
-            return group.run(self.deadline)
+            for group in grouped(_write(one) for one in self.places):
+                version = group.run(self.deadline)
         except ConflictError:
             # another process may have restored the same values
             slots = {one.place.slot: one for one in self.places if one.place.slot is not None}
             now = read_all(slots)
             if any(now[slot].value != one.place.wanted.value for slot, one in slots.items()):
                 raise
-            return next(iter(now.values())).version
+            version = next(iter(now.values())).version
+        return version
 
 
 class Restoration(NamedTuple):
@@ -80,6 +85,7 @@ class Restoration(NamedTuple):
         failures: why places cannot be restored.
     """
 
+    environments: tuple[str, ...]
     plan: tuple[PlannedPlace, ...]
     steps: tuple[Step, ...]
     failures: tuple[VariableFailure, ...]
@@ -98,8 +104,7 @@ class Restoration(NamedTuple):
     def error(self, later: Iterable[VariableFailure] = ()) -> RestoreError | None:
         """Return these failures and those of the plan as one error."""
         failures = [*self.failures, *later]
-        names = "+".join(dict.fromkeys(one.place.environment for one in self.plan))
-        return RestoreError(names, failures) if failures else None
+        return RestoreError("+".join(self.environments), failures) if failures else None
 
 
 class PreparedRestore(NamedTuple):
@@ -209,7 +214,8 @@ def read(prepared: PreparedRestore, *, overwrite: bool = False) -> Restoration:
         Step(tuple(written[index] for index in group.indexes), prepared.deadline)
         for group in grouped(_write(one) for one in written)
     ]
-    return Restoration(tuple(plan), tuple(steps), tuple(failures), prepared.deadline)
+    names = dict.fromkeys(profile.name for profile in prepared.profiles)
+    return Restoration(tuple(names), tuple(plan), tuple(steps), tuple(failures), prepared.deadline)
 
 
 def _write(one: PlannedPlace) -> Write:

@@ -109,7 +109,7 @@ def restore(  # noqa: PLR0917 - typer names them
         restoration = read(prepared, overwrite=overwrite)
         _show(restoration)
         wanted = bool(restoration.changes)
-        if plan or not wanted or not _agreed(restoration, prepared.profiles[0].name, yes=yes):
+        if plan or not wanted or not _agreed(restoration, yes=yes):
             access.unchanged(prepared.names)
             if wanted and not plan:
                 print("nothing was changed")
@@ -122,10 +122,10 @@ def restore(  # noqa: PLR0917 - typer names them
     return 0
 
 
-def _agreed(restoration: Restoration, name: str, *, yes: bool) -> bool:
-    names = dict.fromkeys(one.place.environment for one in restoration.plan)
+def _agreed(restoration: Restoration, *, yes: bool) -> bool:
     return confirm(
-        f"Write {count(restoration.changes, 'value')} to the stores of {', '.join(names) or name}?",
+        f"Write {count(restoration.changes, 'value')} to the stores of "
+        f"{', '.join(restoration.environments)}?",
         yes=yes,
     )
 
