@@ -58,7 +58,7 @@ ALLOWED = {
         "profile promotion resident resolution rotation rotation_state scaffold secret sources "
         "trust"
     ),
-    "__main__": "cli",
+    "__main__": "cli launch",
 }
 # programs and plug-ins import these; envkit does not
 FACADES = {

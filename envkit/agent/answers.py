@@ -12,17 +12,19 @@ from typing import TYPE_CHECKING, Any
 
 from envkit._internal.os_errors import reason_of
 from envkit.agent import fetching
-from envkit.agent.cache import Cache, Entry, Moment
+from envkit.agent.auditing import unrecorded
+from envkit.agent.cache import Cache, Entry, Moment, Reply
 from envkit.agent.freshness import is_fresh
 from envkit.agent.key import ALWAYS, Keys
-from envkit.agent.wire import DECLINED, NEED, frame
+from envkit.agent.question import unusual
+from envkit.agent.wire import ANSWER, DECLINED, NEED, frame, head_of, pack, selected
 from envkit.resident.forked import Job, JobState
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from envkit.agent.connection import Client
-    from envkit.agent.wire import Question
+    from envkit.agent.question import Question
 
 MAX_FLIGHTS = 16
 MAX_SHAPES = 1024
@@ -70,16 +72,26 @@ class Answers:
         self.hits = self._misses = 0
 
     def ask(self, client: Client, question: Question) -> None:
-        """Take a question; the client is first asked for variables."""
+        """Take a question; the client is asked for variables that it has not sent with it."""
         client.question = question
         client.shape = self._keys.shape(question)
-        self._need(client, self._shapes.get(client.shape) or ALWAYS)
+        needed = self._shapes.get(client.shape) or ALWAYS
+        if unusual(needed):
+            self._need(client, needed)
+            return
+        client.asked.update(dict.fromkeys(needed))
+        self.take(client, {})
+
+    def take(self, client: Client, variables: Mapping[bytes, bytes]) -> None:
+        """Take the variables that a client was asked for."""
+        client.sent = selected({**client.offered, **variables}, client.asked)
+        self.look_up(client)
 
     def look_up(self, client: Client) -> None:
         """Answer from memory, or let a child read what is asked for."""
         key = self._keys.entry(client.shape, client.sent)
         if client.read_for is not None and client.read_for[0] == key:
-            client.end(client.read_for[1])  # the further variables do not exist
+            _end(client, client.read_for[1])  # the further variables do not exist
             return
         found = self._cache.get(key, now())
         flight = self.flights.get(key)
@@ -90,7 +102,7 @@ class Answers:
             self._need(client, known)  # another variable may decide, and this client may have it
         elif found is not None:
             self.hits += bool(found.environment)
-            client.end(found.frame)
+            _end(client, found.reply)
         elif flight is not None:
             flight.waiting.append(client)
             client.wait()
@@ -182,22 +194,23 @@ class Answers:
                 for client in flight.waiting:
                     self._learn(flight, client, names)
                     self._need(client, names)
-            case (fetching.FOUND, data, files, further, environment, keep):
+            case (fetching.FOUND, reply, files, further, environment, keep):
+                found = Reply(*reply)
                 self._misses += bool(environment)
                 # what was being read when the memory was cleared is not kept
                 fresh = keep and flight.keys is self._keys and is_fresh(files)
                 if fresh:
                     depends = flight.asked | dict.fromkeys(further)
-                    self._cache.put(key, Entry(data, files, depends, environment, flight.began))
+                    self._cache.put(key, Entry(found, files, depends, environment, flight.began))
                 for client in flight.waiting:
                     self._learn(flight, client, further)
                     if client is not flight.first and not fresh:
                         self._again(client)  # it may have changed before this client asked
                     elif further:
-                        client.read_for = (key, data)
+                        client.read_for = (key, found)
                         self._need(client, further)
                     else:
-                        client.end(data)
+                        _end(client, found)
             case (_, reason):
                 self._log(f"not answered: {reason}")
                 for client in flight.waiting:
@@ -224,6 +237,15 @@ def now() -> Moment:
     """Return this time."""
     clock = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
     return Moment(monotonic(), time.clock_gettime(clock))
+
+
+def _end(client: Client, reply: Reply) -> None:
+    """Send an answer once it is in the audit log, or a refusal."""
+    last = b""
+    if reply.kind == ANSWER:
+        assert client.question is not None  # noqa: S101 - `ask` has set it
+        last = pack([unrecorded(client.question, client.offered, client.pid, reply.used)])
+    client.end(head_of(reply.kind, len(reply.body) + len(last)), reply.body, last)
 
 
 def _decline(client: Client, reason: str) -> None:

@@ -13,7 +13,8 @@ from envkit.agent.wire import HEADER_BYTES, MAX_QUESTION_BYTES, WAIT, frame, rea
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from envkit.agent.wire import Question
+    from envkit.agent.cache import Reply
+    from envkit.agent.question import Question
 
 FRAME_SECONDS = 2.0  # for a client to send, or to receive, what is due
 _PIECE_BYTES = 1 << 16
@@ -26,9 +27,11 @@ class Client:
     Attributes:
         question: what it has asked.
         shape: the key of the question.
-        asked: the variables that it was asked for; `sent` are those that exist.
+        pid: its process.
+        asked: the variables that its answer depends on; `sent` are those that exist.
+        offered: the variables that it has sent with its question.
         is_asked: whether it has to send variables now.
-        read_for: the key and frame of an answer that is complete unless further variables exist.
+        read_for: the key of an answer that is complete unless further variables exist; the answer.
         rounds: how often it was asked.
     """
 
@@ -36,10 +39,12 @@ class Client:
         self.connection = connection
         self.question: Question | None = None
         self.shape = b""
+        self.pid = 0
         self.asked: dict[bytes, None] = {}
         self.sent: dict[bytes, bytes] = {}
         self.is_asked = False
-        self.read_for: tuple[bytes, bytes] | None = None
+        self.offered: dict[bytes, bytes] = {}
+        self.read_for: tuple[bytes, Reply] | None = None
         self.rounds = 0
         self._received = bytearray()
         self._to_send: list[memoryview] = []  # not copied for each client
@@ -50,6 +55,7 @@ class Client:
     def is_of_this_user(self) -> bool:
         """Return whether the same user is behind the connection."""
         found = self.connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
+        self.pid = int.from_bytes(found[:4], sys.byteorder)
         return int.from_bytes(found[4:8], sys.byteorder) == os.geteuid()
 
     def read(self) -> Iterator[tuple[int, list[bytes]]]:
@@ -84,10 +90,11 @@ class Client:
         if not self._to_send:
             self.send(_WAIT)
 
-    def end(self, data: bytes) -> None:
-        """Send the last frame."""
+    def end(self, *parts: bytes) -> None:
+        """Send the parts of the last frame."""
         self.question = None
-        self.send(data)
+        for part in parts:
+            self.send(part)
         self._ends = True
 
     def write(self) -> None:

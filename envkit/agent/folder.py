@@ -4,9 +4,10 @@
                                                        or in /tmp/envkit-UID
 
 Each installation of envkit has an agent of its own: the name has the inode of the package. So has
-each view of files and of the network: in a container that shares the folder, the same path can be
-another file, and a process with other groups may read other files. Only the user may enter the
-folder, and no other user may replace a folder above it.
+each view of files, of the network and of processes: in a container that shares the folder, the same
+path can be another file, and the audit log has its process ids and its host name. A process with
+other groups may read other files. Only the user may enter the folder, and no other user may replace
+a folder above it.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 MAX_PATH_BYTES = 100  # sun_path has 108 on Linux, 104 elsewhere
-_NAMESPACES = ("mnt", "net", "user")
+_NAMESPACES = ("mnt", "net", "user", "pid", "uts")
 _KIND, _FOLDER = 0o170000, 0o040000
 _STICKY, _WRITABLE_BY_OTHERS, _OPEN_TO_OTHERS = 0o1000, 0o022, 0o077
 

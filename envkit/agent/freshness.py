@@ -6,7 +6,8 @@ system, and look the same. So an answer is kept only if each of its files was ol
 
 from __future__ import annotations
 
-from os import stat  # not what `recording` puts in its place
+from os import getcwd, stat  # not what `recording` puts in its place
+from os.path import join
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,8 +31,9 @@ def signature(path: str) -> Signature:
 
 
 def signatures(paths: Iterable[str]) -> dict[str, Signature]:
-    """Return the signature of each path."""
-    return {path: signature(path) for path in paths}
+    """Return the signature of each path, under a path that is absolute."""
+    here = getcwd()  # the agent compares them in another folder
+    return {full: signature(full) for full in [join(here, path) for path in paths]}
 
 
 def is_fresh(files: Mapping[str, Signature]) -> bool:

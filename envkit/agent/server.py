@@ -15,6 +15,7 @@ from envkit import __version__
 from envkit.agent.answers import Answers
 from envkit.agent.connection import Client
 from envkit.agent.freshness import signature
+from envkit.agent.question import read_pairs, read_question
 from envkit.agent.wire import (
     ASK,
     CLEAR,
@@ -25,7 +26,7 @@ from envkit.agent.wire import (
     VARIABLES,
     WireError,
     frame,
-    read_question,
+    unpack,
 )
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from envkit.agent.answers import Flight
-    from envkit.agent.wire import Question
+    from envkit.agent.question import Question
 
 MAX_CLIENTS = 256
 WAIT_SECONDS = 0.1
@@ -197,13 +198,11 @@ class Server:
     def _understand(self, client: Client, kind: int, items: Sequence[bytes]) -> None:
         self._used = monotonic()
         if kind == ASK and client.question is None:
-            self._ask(client, read_question(items))
+            client.offered = read_pairs(unpack(items[-1])) if items else {}
+            self._ask(client, read_question(items[:-1]))
         elif kind == VARIABLES and client.question is not None and client.is_asked:
-            if len(items) % 2:
-                raise WireError("a variable has no value")
-            client.sent = dict(zip(items[::2], items[1::2], strict=True))
             client.is_asked = False
-            self._answers.look_up(client)
+            self._answers.take(client, read_pairs(items))
         elif kind == STATUS:
             client.end(frame(DONE, self._status()))
         elif kind == CLEAR:

@@ -386,6 +386,18 @@ def test_a_store_that_fails_is_asked_again_by_the_client_only(dev, store, agent)
 
 
 @pytest.mark.usefixtures("trusted")
+def test_a_store_that_is_too_slow_is_reported_as_without_the_agent(dev, store, agent):
+    dev.logged()
+    agent.start()
+    store.gate.clear()
+    command = ("exec", "-e", "dev", "--timeout", "0.5", "--", "true")
+    ends = [dev.run(*command, env={"ENVKIT_AGENT": mode}) for mode in ("off", "require")]
+    assert ends[0].stderr == ends[1].stderr
+    assert [end.returncode for end in ends] == [5, 5]
+    assert [record["outcome"] for record in dev.records()] == ["store-unavailable"] * 2
+
+
+@pytest.mark.usefixtures("trusted")
 @pytest.mark.parametrize("path", ["token", "./token", "{root}/token"])
 def test_a_changed_token_file_is_noticed_however_its_path_is_written(dev, store, agent, path):
     del dev.environ["VAULT_TOKEN"]
@@ -455,6 +467,33 @@ def test_answers_are_audited_as_without_the_agent(dev, store, agent):
 
 
 @pytest.mark.usefixtures("trusted")
+@pytest.mark.parametrize(
+    "command", [("exec", "-e", "dev", "--", "true"), ("get", "X", "-e", "dev")]
+)
+def test_ctrl_c_is_audited_as_without_the_agent(dev, store, agent, command):
+    dev.logged()
+    agent.start()
+    store.gate.clear()
+    ends = []
+    for mode in ("off", "require"):
+        reads = len(store.reads)
+        env = {"ENVKIT_AGENT": mode, "ENVKIT_REASON": "deploy"}
+        process = started(dev, *command, env=env, stderr=PIPE)
+        while len(store.reads) == reads:
+            time.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        ends.append((process.communicate(), process.returncode, process.pid))
+    assert ends[0][:2] == ends[1][:2] == ((None, b""), 130)
+    cold, warm = dev.records()
+    assert (cold["pid"], warm["pid"]) == (ends[0][2], ends[1][2])
+    for record in (cold, warm):
+        for varying in ("time", "pid", "seq", "previous", "hash"):
+            del record[varying]
+    assert cold == warm
+    assert (cold["outcome"], cold["names"], cold["reason"]) == ("interrupted", ["X"], "deploy")
+
+
+@pytest.mark.usefixtures("trusted")
 def test_100_clients_at_once_cost_one_read_and_a_slow_store_delays_no_other_client(
     dev, store, agent
 ):
@@ -477,13 +516,15 @@ def test_100_clients_at_once_cost_one_read_and_a_slow_store_delays_no_other_clie
 def _ask(project, agent):
     """Ask as a client does, from this process."""
     from envkit import __version__
-    from envkit.agent import client, wire
+    from envkit.agent import client
+    from envkit.agent.question import Question
 
     environ = {**os.environ, **project.environ}
-    question = wire.Question(__version__, str(project.root), None, ["dev"], (), (), (), (), 20.0)
+    dev = (__version__, str(project.root), None, ["dev"], (), (), (), ())
     found = {name.encode(): text.encode() for name, text in environ.items()}
-    answer = client.ask(agent.path(), question, found)
-    return answer.values[0]
+    with client.Connection(agent.path()) as connection:
+        connection.ask(Question(*dev, "exec", "", 20.0).items(), found)
+        return connection.answer(20.0).values[0]
 
 
 @pytest.mark.usefixtures("trusted")

@@ -6,8 +6,9 @@ import time
 import pytest
 
 from envkit import __version__
-from envkit.agent import answers, client, wire
+from envkit.agent import answers, client
 from envkit.agent.folder import Unusable
+from envkit.agent.question import Question
 
 
 @pytest.fixture
@@ -17,12 +18,14 @@ def ask(served, project):
     time.sleep(0.1)  # old enough to be kept
 
     def asked(overrides=(), **environ):
-        question = wire.Question(
-            __version__, str(project.root), None, ["dev"], (), (), (), overrides, 15.0
+        question = Question(
+            *(__version__, str(project.root), None, ["dev"], (), (), (), overrides),
+            *("exec", "", 15.0),
         )
         given = {"HOME": os.environ["HOME"], **environ}
-        found = client.ask(served, question, {k.encode(): v.encode() for k, v in given.items()})
-        return found.values[0].decode()
+        with client.Connection(served) as agent:
+            agent.ask(question.items(), {k.encode(): v.encode() for k, v in given.items()})
+            return agent.answer(15.0).values[0].decode()
 
     return asked
 

@@ -38,10 +38,12 @@ def test_the_folder_is_usable_whatever_the_umask_is(runtime):
         ["unshare", "--mount"],
         ["unshare", "--net"],
         ["unshare", "--user", "--map-root-user"],
+        ["unshare", "--pid", "--fork", "--mount-proc"],
+        ["unshare", "--uts"],
         ["setpriv", "--groups", "12345"],
     ],
 )
-def test_a_process_with_another_view_of_files_or_network_has_another_agent(runtime, command):
+def test_a_process_with_another_view_of_the_system_has_another_agent(runtime, command):
     program = (
         "import os; from envkit.agent.folder import socket_path;"
         f"print(socket_path({environ(runtime)!r}, create=True))"

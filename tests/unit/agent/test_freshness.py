@@ -24,6 +24,15 @@ def _backdate(path):
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
 
 
+def test_a_relative_path_is_compared_where_it_was_read(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    files = signatures(["f"])
+    monkeypatch.chdir("/")
+    assert is_fresh(files)
+    (tmp_path / "f").write_text("a")
+    assert not is_fresh(files)
+
+
 @pytest.mark.parametrize(
     "change", [_rewrite, _replace, _backdate, os.unlink, lambda path: path.chmod(0o600)]
 )
