@@ -1,6 +1,7 @@
 #!/bin/sh
 # Install what `make test-extra` needs in addition to Python: Chromium under any name, systemd,
-# the shells, podman, Node with its dotenv and dotenvx, and localedef with the sources of locales.
+# the shells, podman, Node with its dotenv and dotenvx, age, and localedef with the sources of
+# locales.
 
 set -eu
 
@@ -14,6 +15,8 @@ command -v systemd-analyze > /dev/null || packages="$packages systemd"
 command -v podman > /dev/null || packages="$packages podman crun conmon"
 command -v node > /dev/null || packages="$packages nodejs"
 command -v npm > /dev/null || packages="$packages npm"
+command -v age > /dev/null || packages="$packages age"
+command -v ssh-keygen > /dev/null || packages="$packages openssh-client"
 for shell in dash fish zsh; do
     command -v "$shell" > /dev/null || packages="$packages $shell"
 done

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 pytest_plugins = (
     "support.agents",
     "support.aws",
+    "support.backups",
     "support.cache",
     "support.live_stores",
     "support.openbao",

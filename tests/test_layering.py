@@ -51,6 +51,10 @@ ALLOWED = {
     "rotation": (
         "_internal audit errors notification profile resolution rotation_state secret sources"
     ),
+    "backup": (
+        "_internal editing errors profile promotion resolution rotation rotation_state secret "
+        "sources"
+    ),
     "code": "_internal errors",
     "checks": (
         "_internal access audit code comparison detection dotenv encryption errors notification "
@@ -67,9 +71,9 @@ ALLOWED = {
     "api": "comparison errors resolution",
     "testing": "_internal errors profile rotation rotation_state secret sources",
     "cli": (
-        "_internal access agent audit checks comparison detection dotenv editing encryption "
-        "env_files errors git importing launch profile promotion resident resolution rotation "
-        "rotation_state scaffold scan secret sources trust"
+        "_internal access agent audit backup checks comparison detection dotenv editing "
+        "encryption env_files errors git importing launch profile promotion resident resolution "
+        "rotation rotation_state scaffold scan secret sources trust"
     ),
     "__main__": "cli launch",
 }

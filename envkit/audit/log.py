@@ -42,6 +42,7 @@ class Entry(NamedTuple):
         reason: the reason that the user gave, or None.
         outcome: `ok`, or the code of the error.
         break_glass: whether a person used `--break-glass`.
+        file_sha256: the SHA-256 of the backup that was written or used; empty without one.
     """
 
     command: str
@@ -51,6 +52,7 @@ class Entry(NamedTuple):
     reason: str | None = None
     outcome: str = OK
     break_glass: bool = False
+    file_sha256: str = ""
 
 
 def record(entry: Entry, environ: Mapping[str, str]) -> None:
@@ -128,7 +130,7 @@ def versions_of(variables: Iterable[Variable]) -> dict[str, list[str]]:
 def line(entry: Entry) -> str:
     """Return an entry of this process at this time as JSON, without the closing brace."""
     text = used(entry.profiles, entry.names, entry.versions)
-    end = BROKEN if entry.break_glass else ""
+    end = (BROKEN if entry.break_glass else "") + _of_file(entry.file_sha256)
     return line_of(entry.command, text, entry.reason, entry.outcome) + end
 
 
@@ -154,6 +156,10 @@ def line_of(
         f'"reason":{"null" if reason is None else _text(reason)},'
         f'"outcome":{_text(outcome)}'
     )
+
+
+def _of_file(sha256: str) -> str:
+    return f',"file_sha256":{_text(sha256)}' if sha256 else ""
 
 
 def _now() -> str:

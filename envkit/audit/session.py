@@ -71,6 +71,7 @@ class Access:
         self._profiles: list[str] = []
         self._protected: list[str] = []
         self._names: Sequence[str] = ()
+        self._file_sha256 = ""
         self._recorded = True  # there is nothing to record yet
 
     def __enter__(self) -> Access:
@@ -118,6 +119,27 @@ class Access:
         if self._protected or self._break_glass:
             self._need_reason()
             log.check(self._environ)
+        self._recorded = False
+
+    def use_file(self, sha256: str) -> None:
+        """Name the backup that is written or used in every record from now on.
+
+        Args:
+            sha256: of the encrypted file, in hexadecimal.
+        """
+        self._file_sha256 = sha256
+
+    def observe(self, profiles: Sequence[str], names: Sequence[str]) -> None:
+        """Announce values that are compared or validated, and neither shown nor passed on.
+
+        No reason is required, as for `envkit check`.
+
+        Raises:
+            UsageError: `ENVKIT_AUDIT` does not name a log.
+        """
+        log.destination(self._environ)
+        self._profiles += profiles
+        self._names = names
         self._recorded = False
 
     def succeed(self, variables: Iterable[Variable], *, stale: bool = False) -> None:
@@ -227,6 +249,7 @@ class Access:
             self._reason,
             outcome,
             self._break_glass,
+            self._file_sha256,
         )
         log.record(entry, self._environ)
 

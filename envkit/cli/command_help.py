@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from typer.core import TyperCommand, TyperGroup
 
 from envkit.cli.help_table import NOTES, panelled
 from envkit.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 HELP_FLAGS = {"help_option_names": ["-h", "--help"]}
 
@@ -84,3 +87,37 @@ class ShownCommand(_Shown, TyperCommand):
 
 class ShownGroup(_Shown, TyperGroup):
     """A group of commands, with an example of one of them."""
+
+
+class DefaultGroup(ShownGroup):
+    """A group that is also a command: its hidden command runs if the first word is no other."""
+
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any
+    ) -> Any:
+        """Run the hidden command unless the first word is a subcommand."""
+        command: Any = self
+        if not args or args[0] not in self.list_commands(None):
+            command = next(one for one in self.commands.values() if one.hidden)
+        maker = super().make_context if command is self else command.make_context
+        return maker(info_name, args, parent, **extra)
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - typer's
+        """Return the names of the subcommands."""
+        return [name for name, command in self.commands.items() if not command.hidden]
+
+
+class DefaultCommand(ShownCommand):
+    """The hidden command of a `DefaultGroup`; its help shows the subcommands.
+
+    Attributes:
+        subcommands: each with its summary.
+    """
+
+    subcommands: Mapping[str, str] = {}
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """Write the options, then the subcommands."""
+        super().format_options(ctx, formatter)
+        with formatter.section("Commands"):
+            formatter.write_dl(list(self.subcommands.items()))

@@ -90,6 +90,7 @@ IMPORT = {
     0: "Everything was imported.",
     1: "Something was not imported; with --plan: there are changes to make.",
 }
+_RECOVERY = "docs/guides/disaster-recovery.md"
 
 # by the words after `envkit`, in the order of the help
 NOTES = {
@@ -175,6 +176,41 @@ NOTES = {
         _IN_GIT, (0, 1, 2), {0: "The staged files may be committed.", 1: "They may not."}
     ),
     "access": Notes(_ACCESS, (0, 2, 3, 5, 6), {0: "The stores answered."}),
+    "backup": Notes(
+        _RECOVERY,
+        (0, 2, 3, 4, 5, 6),
+        {
+            0: "Every secret is in the file.",
+            4: "A required secret does not exist.",
+            5: "A store failed; the file lacks its secrets.",
+            6: "A store denied a secret, which the file lacks, or you must log in, grant trust or "
+            "give a reason.",
+        },
+    ),
+    "backup verify": Notes(
+        _RECOVERY,
+        (0, 1, 2, 3, 5, 6),
+        {0: "The backup is intact.", 1: "The backup is damaged."},
+    ),
+    "backup drill": Notes(
+        _RECOVERY,
+        (0, 1, 2, 6),
+        {
+            0: "Every variable has a valid value.",
+            1: "The backup is damaged, or a variable has no valid value.",
+            6: "The backup was not encrypted for this identity.",
+        },
+    ),
+    "restore": Notes(
+        _RECOVERY,
+        (0, 1, *_CHANGING[1:]),
+        {
+            1: "The backup is damaged. With --plan: there are changes to make.",
+            4: "The backup lacks a secret.",
+            6: "Access was denied, a rotated credential does not log in, or the identity is not "
+            "that of a recipient.",
+        },
+    ),
     "init": Notes("docs/guides/init.md", (0, 2, 3, 6)),
     "import": Notes("docs/guides/import.md", (0, 1, *_CHANGING[1:]), IMPORT),
     "doctor": Notes(

@@ -15,19 +15,23 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 # in the order of the help; each is a function with that name in envkit/cli/commands/NAME.py, or
-# a group of commands in envkit/cli/commands/NAME/group.py; a keyword has `_` after it in Python
-GROUPS = ("env", "rotate")
+# in the folder of FOLDERS, or a group of commands in envkit/cli/commands/NAME/group.py; a keyword
+# has `_` after it in Python
+GROUPS = ("env", "rotate", "backup")
+FOLDERS = {"restore": "backup"}
 LAZY = (
     *("list", "show", "diff", "check", "scan"),
     *("set", "unset", "edit", "promote", "history", "rollback", "rotate", "audit"),
-    *("access", "env", "init", "import", "doctor", "trust", "agent", "hook"),
+    *("access", "backup", "restore"),
+    *("env", "init", "import", "doctor", "trust", "agent", "hook"),
 )
 
 
 def lazy_command(name: str) -> Any:
     """Return a command of LAZY or a group of commands."""
     word = f"{name}_" if iskeyword(name) else name
-    module = import_module(f"envkit.cli.commands.{word}{'.group' if name in GROUPS else ''}")
+    place = f"{FOLDERS[name]}.{word}" if name in FOLDERS else word
+    module = import_module(f"envkit.cli.commands.{place}{'.group' if name in GROUPS else ''}")
     function: Callable[..., int] | typer.Typer = getattr(module, word)
     if isinstance(function, typer.Typer):
         return typer.main.get_command(function)

@@ -71,7 +71,7 @@ def complete(team, bin_folder, tmp_path, script):
 
 COMMANDS = (
     "exec get export list show diff check scan set unset edit promote history rollback rotate "
-    "audit access env init import doctor trust agent hook"
+    "audit access backup restore env init import doctor trust agent hook"
 )
 # a typed line up to the cursor, and the completions for bash
 COMPLETIONS = [
@@ -93,6 +93,10 @@ COMPLETIONS = [
     ("envkit env set --env ", "broken dev staging"),
     ("envkit env set --env dev D", "DATABASE_URL"),
     ("envkit env rotate-key --d", "--drop-old"),
+    ("envkit backup --env d", "dev"),
+    ("envkit backup --o", "--output"),
+    ("envkit restore prod.age --to-env s", "staging"),
+    ("envkit restore prod.age --env dev --only D", "DATABASE_URL"),
     ("envkit export --format d", "dotenv docker"),
     ("envkit show --format ", "table json"),
     ("envkit exec --env dev -- ls --", ""),

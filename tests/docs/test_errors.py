@@ -14,6 +14,11 @@ _DEPENDENT = {
     "resolution-failed": "of the most urgent failure, in the order 3, 6, 5, 4",
     "promotion-refused": "of the most urgent failure, in the order 3, 6, 5, 4",
     "import-refused": "of the most urgent failure, in the order 3, 6, 5, 4",
+    "backup-incomplete": "of the most urgent failure, in the order 3, 6, 5, 4",
+    "verify-incomplete": "of the most urgent failure, in the order 3, 6, 5, 4",
+    "restore-incomplete": (
+        "of the most urgent failure, in the order 3, 6, 5, 4; 7 if all are conflicts"
+    ),
     "need-failed": "that of the variable that failed",
 }
 

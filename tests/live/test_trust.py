@@ -208,6 +208,7 @@ READING = {
     "rollback": ("rollback", "X", "--env", "prod", "--yes"),
     "promote from": ("promote", "prod", "plain"),
     "promote to": ("promote", "other", "prod"),
+    "backup": ("backup", "--env", "prod", "-o", "prod.age", "--to", "age1unused"),
 }
 # commands that show no value and send nothing need no trust
 HARMLESS = {

@@ -29,6 +29,7 @@ ELSEWHERE = {
     "access.readers": "live/test_access.py",
     "notification.channel_table": "unit/rotation_state/test_policy.py",
     "rotation.identity": "unit/rotation/test_engine.py",
+    "backup": "cli/test_backup.py",
     "checks.doctor": "cli/test_doctor.py",
     "checks.doctor_stores": "cli/test_doctor.py",
     "scan.errors": "cli/test_scan.py",

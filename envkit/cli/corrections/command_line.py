@@ -262,7 +262,8 @@ class _Correction:
                     line.options.append(("--env", word))
         if len(line.alone) > room:
             self._move_misspelt_environments(line)
-        if self.complete and path[0] not in ("init", "rotate", "list", "doctor", "trust"):
+        own = ("init", "rotate", "list", "doctor", "trust", "restore")
+        if self.complete and path[0] not in own and "--env" in declared(path)[0]:
             self._name_the_only_environment(line)
         if room == 0:
             self._move_variables(path, line)

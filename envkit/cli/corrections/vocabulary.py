@@ -24,7 +24,7 @@ SYNONYMS = {
     **dict.fromkeys(("compare",), "diff"),
     **dict.fromkeys(("lint", "validate", "verify"), "check"),
     **dict.fromkeys(("detect", "grep", "leaks", "search"), "scan"),
-    **dict.fromkeys(("undo", "revert", "restore"), "rollback"),
+    **dict.fromkeys(("undo", "revert"), "rollback"),
     **dict.fromkeys(("log", "versions"), "history"),
     **dict.fromkeys(("allow",), "trust"),
 }
@@ -36,7 +36,7 @@ _OPTION_SYNONYMS = {
     **dict.fromkeys(("--pure", "--clean", "--isolated"), "--pristine"),
 }
 SIDES = ("--from", "--source", "--to", "--target")  # options in other programs
-GROUPS_OF_COMMANDS = ("env", "rotate", "audit")
+GROUPS_OF_COMMANDS = ("env", "rotate", "audit", "backup")
 ANY = 1_000  # the number of positional words is not limited
 
 

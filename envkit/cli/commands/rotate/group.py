@@ -6,33 +6,13 @@ its full name: `prod/status`.
 
 from __future__ import annotations
 
-from typing import Any
-
 import typer
 
-from envkit.cli.command_help import HELP_FLAGS, ShownCommand, ShownGroup
+from envkit.cli.command_help import HELP_FLAGS, DefaultGroup, ShownCommand
 from envkit.cli.commands.rotate import now, serve, simulate, status
 
-
-class _Rotate(ShownGroup):
-    """The command that rotates, with its subcommands."""
-
-    def make_context(
-        self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any
-    ) -> Any:
-        """Run the command that rotates unless the first word is a subcommand."""
-        command: Any = (
-            self if args and args[0] in self.list_commands(None) else self.commands["now"]
-        )
-        maker = super().make_context if command is self else command.make_context
-        return maker(info_name, args, parent, **extra)
-
-    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - typer's
-        return [name for name, command in self.commands.items() if not command.hidden]
-
-
 rotate = typer.Typer(
-    cls=_Rotate,
+    cls=DefaultGroup,
     add_completion=False,
     rich_markup_mode=None,
     context_settings=HELP_FLAGS,

@@ -7,14 +7,14 @@ import signal
 import sys
 import time
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
 from envkit._internal.clock import Deadline
 from envkit.access.admission import OutsideHoursError
 from envkit.audit.session import Access
-from envkit.cli.command_help import ShownCommand
+from envkit.cli.command_help import DefaultCommand
 from envkit.cli.commands.rotate.asking import (
     ask_reason_for,
     confirm_compromised,
@@ -63,11 +63,6 @@ if TYPE_CHECKING:
     from envkit.rotation.outcome import Outcome
 
 EXAMPLE = "envkit rotate --env prod db-password"
-COMMANDS = {
-    "status": "Show the state of every rotation.",
-    "serve": "Run rotations when they are due, until stopped.",
-    "simulate": "Show when rotations would run, and what they would cost.",
-}
 
 Names = Annotated[
     list[str] | None,
@@ -84,14 +79,14 @@ Names = Annotated[
 _REFUSALS = (AuditError, OutsideHoursError, ProfileError, ReasonMissingError, UntrustedError)
 
 
-class NowCommand(ShownCommand):
+class NowCommand(DefaultCommand):
     """Shows the subcommands of `envkit rotate` in its help."""
 
-    def format_options(self, ctx: Any, formatter: Any) -> None:
-        """Write the options, then the subcommands."""
-        super().format_options(ctx, formatter)
-        with formatter.section("Commands"):
-            formatter.write_dl(list(COMMANDS.items()))
+    subcommands = {  # noqa: RUF012 - nothing changes it
+        "status": "Show the state of every rotation.",
+        "serve": "Run rotations when they are due, until stopped.",
+        "simulate": "Show when rotations would run, and what they would cost.",
+    }
 
 
 def now(  # noqa: PLR0917 - typer names them
@@ -277,7 +272,7 @@ def _requested(
 def _named(collected: Collected, names: Sequence[str]) -> list[Rotation]:
     """Return the rotations with these names; raise the error of a broken one."""
     try:
-        return pick(collected.rotations, names, also=COMMANDS)
+        return pick(collected.rotations, names, also=NowCommand.subcommands)
     except UsageError:
         for name in names:
             for broken_name, error in collected.broken.items():

@@ -1,0 +1,198 @@
+"""Encrypt a backup for its recipients, and decrypt it: the age format.
+
+    data = seal(text, recipients(["age1...", "ssh-ed25519 AAAA..."]))
+    text = unseal(data, read_identity("key.txt").identities)
+
+Guarantees: a file that was truncated or changed at any bit is refused as a whole, and the clear
+text is never written to a disk. age does not prove who wrote a file: anyone who knows a recipient
+can write one. So commands put the SHA-256 of the file into the audit log.
+
+Reference: https://age-encryption.org/v1
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from envkit._internal.os_errors import reason_of
+from envkit.backup.errors import BackupDamagedError, BackupKeyError
+from envkit.errors import ExtraMissingError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+MAGIC = b"age-encryption.org/v1\n"
+ARMOR = b"-----BEGIN AGE ENCRYPTED FILE-----"
+MAX_BYTES = 256 * 1024 * 1024
+_MAX_IDENTITY_BYTES = 64 * 1024
+_SECRET_KEY = "AGE-SECRET-KEY-"  # noqa: S105 - how every secret key begins
+_FOR_OTHERS = "No matching keys found"  # pyrage has one class for all failures
+
+
+class Identity(NamedTuple):
+    """The keys of an identity file.
+
+    Attributes:
+        identities: as pyrage needs them.
+        warning: why the file is not safe; empty if it is.
+    """
+
+    identities: tuple[Any, ...]
+    warning: str = ""
+
+    def __repr__(self) -> str:
+        return f"Identity({len(self.identities)} keys)"
+
+
+def recipients(texts: Sequence[str]) -> list[Any]:
+    """Parse recipients, each `age1...` or `ssh-ed25519 ...`.
+
+    Raises:
+        UsageError: one is not a recipient; the message does not repeat it.
+        ExtraMissingError: pyrage is not installed.
+    """
+    pyrage = _pyrage()
+    found = []
+    for number, text in enumerate(texts, 1):
+        written = text.strip()
+        if written.upper().startswith(_SECRET_KEY):
+            raise UsageError(
+                f"recipient {number} is a secret key, which other users can see on a command line",
+                hint="make a new key with age-keygen, and use its public key: age1...",
+            )
+        try:
+            if written.startswith("age1"):
+                found.append(pyrage.x25519.Recipient.from_str(written))
+                continue
+            if written.startswith("ssh-ed25519 "):
+                found.append(pyrage.ssh.Recipient.from_str(written))
+                continue
+        except pyrage.RecipientError:
+            pass
+        raise UsageError(
+            f"recipient {number} is not a public key of age",
+            hint="write --to age1..., or --to 'ssh-ed25519 AAAA...'",
+        )
+    if not found:
+        raise UsageError("no recipient given", hint="use --to age1...; make a key with age-keygen")
+    return found
+
+
+def seal(text: bytes, to: Sequence[Any]) -> bytes:
+    """Encrypt a text so that each of the recipients can decrypt it."""
+    sealed: bytes = _pyrage().encrypt(text, list(to))
+    return sealed
+
+
+def read_identity(path: str) -> Identity:
+    """Read an identity file: the output of age-keygen, or a private key of SSH.
+
+    Raises:
+        BackupKeyError: the file cannot be read, or has no key that can be used.
+        ExtraMissingError: pyrage is not installed.
+    """
+    pyrage = _pyrage()
+    try:
+        with open(path, "rb") as file:
+            state = os.fstat(file.fileno())
+            data = file.read(_MAX_IDENTITY_BYTES + 1)
+    except OSError as error:
+        raise BackupKeyError(f"cannot read the identity {path}: {reason_of(error)}") from None
+    if data.startswith(b"-----BEGIN"):
+        try:
+            identities = (pyrage.ssh.Identity.from_buffer(data),)
+        except pyrage.IdentityError:
+            raise BackupKeyError(
+                f"cannot use the SSH key in {path}: it has a passphrase, or is not an ed25519 key",
+                hint=f"make a copy without a passphrase: cp {path} KEY && ssh-keygen -p -N '' -f "
+                "KEY",
+            ) from None
+    else:
+        identities = _age_keys(pyrage, data, path)
+    loose = stat.S_ISREG(state.st_mode) and stat.S_IMODE(state.st_mode) & 0o077
+    return Identity(
+        identities,
+        f"other users can read the secret key in {path}; run: chmod 600 {path}" if loose else "",
+    )
+
+
+def unseal(data: bytes, identity: Identity) -> bytes:
+    """Decrypt a file.
+
+    Raises:
+        BackupDamagedError: the file is not in the age format, or was truncated or changed.
+        BackupKeyError: the file was encrypted for other keys.
+    """
+    pyrage = _pyrage()
+    if not data.startswith((MAGIC, ARMOR)):
+        raise BackupDamagedError(
+            "the file is not in the age format, or its beginning is damaged",
+            hint="name a file that 'envkit backup' has written",
+        )
+    try:
+        text: bytes = pyrage.decrypt(data, list(identity.identities))
+    except pyrage.DecryptError as error:
+        if _FOR_OTHERS in str(error):
+            raise BackupKeyError(
+                "the backup was not encrypted for this identity, or its header is damaged",
+                hint="name the identity of one of its recipients with --identity",
+            ) from None
+        raise BackupDamagedError(
+            "the file was truncated or changed after envkit wrote it",
+            hint="use another copy, or another backup",
+        ) from None
+    return text
+
+
+def read_file(path: str) -> bytes:
+    """Read a backup file.
+
+    Raises:
+        UsageError: the file cannot be read.
+    """
+    try:
+        with open(path, "rb") as file:
+            data = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise UsageError(f"cannot read {path}: {reason_of(error)}") from None
+    if len(data) > MAX_BYTES:
+        raise UsageError(f"{path} is larger than {MAX_BYTES:,} bytes, and so is not a backup")
+    return data
+
+
+def _age_keys(pyrage: Any, data: bytes, path: str) -> tuple[Any, ...]:
+    found = []
+    for number, line in enumerate(data.decode("utf-8", "replace").splitlines(), 1):
+        written = line.strip()
+        if not written or written.startswith("#"):
+            continue
+        try:
+            found.append(pyrage.x25519.Identity.from_str(written))
+        except pyrage.IdentityError:
+            raise BackupKeyError(
+                f"line {number} of {path} is not a secret key of age",
+                hint="name the file that age-keygen wrote, or a private key of SSH",
+            ) from None
+    if not found:
+        raise BackupKeyError(
+            f"{path} has no secret key",
+            hint="name the file that age-keygen wrote, or a private key of SSH",
+        )
+    return tuple(found)
+
+
+def _pyrage() -> Any:
+    try:
+        import pyrage
+        import pyrage.ssh
+        import pyrage.x25519
+    except ImportError:
+        from envkit._internal.installation import install_hint
+
+        raise ExtraMissingError(
+            "backups need the package 'pyrage', which is not installed",
+            hint=install_hint("backup"),
+        ) from None
+    return pyrage

@@ -1,0 +1,71 @@
+"""`envkit backup drill`: resolve the profiles of a backup from nothing but the backup."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import Annotated
+
+import typer
+
+from envkit._internal.os_errors import reason_of
+from envkit.audit.session import Access
+from envkit.backup.drill import drill as run_drill
+from envkit.backup.drill_state import metrics as metrics_text
+from envkit.backup.drill_state import save_drill
+from envkit.cli.commands.backup.opening import File, Identity, count, described, open_backup
+from envkit.cli.error_text import print_labelled
+from envkit.cli.output import printable
+from envkit.cli.result import write_result
+from envkit.errors import EnvkitError
+
+EXAMPLE = "envkit backup drill prod.age --identity key.txt"
+
+
+def drill(
+    file: File,
+    identity: Identity = None,
+    metrics: Annotated[
+        str | None,
+        typer.Option(
+            "--metrics",
+            metavar="FILE",
+            help="Write the result to FILE, for the textfile collector of Prometheus.",
+        ),
+    ] = None,
+) -> int:
+    """Test that a backup can be restored, in memory, without a store.
+
+    Every variable of the profiles in the backup must get a valid value from the backup alone. Run
+    it from cron or CI after each backup.
+    """
+    started = time.monotonic()
+    with Access("backup drill") as access:
+        try:
+            opened = open_backup(file, identity, access)
+        except EnvkitError:
+            if metrics is not None:
+                write_result(metrics_text(None, None, at=time.time()).encode(), metrics, mode=0o644)
+            raise
+        backup = opened.backup
+        names = list(dict.fromkeys(name for one in backup.secrets() for name in one.names))
+        access.observe(backup.names, names)
+        report = run_drill(backup, started=started)
+        print(described(opened, report.age_seconds))
+        for one in report.environments:
+            line = f"{one.name}: {count(one.resolved, 'variable')} resolved from the backup"
+            if one.not_covered:
+                line += f"; in no backup: {', '.join(one.not_covered)}"
+            print(printable(line))
+        print(f"took {report.duration_seconds:.1f} s", flush=True)
+        if metrics is not None:
+            write_result(metrics_text(report, backup, at=report.at).encode(), metrics, mode=0o644)
+        try:
+            save_drill(report, backup, file=file, sha256=opened.sha256, environ=os.environ)
+        except (OSError, EnvkitError) as error:
+            why = error.message if isinstance(error, EnvkitError) else reason_of(error)
+            print_labelled("warning", f"cannot save when this drill ran: {why}")
+        if report.error is not None:
+            raise report.error
+        access.record(names, {})
+    return 0

@@ -1,0 +1,78 @@
+"""Open the backup that a command names."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from typing import TYPE_CHECKING, Annotated, NamedTuple
+
+import typer
+
+from envkit.backup.format import decode, moment
+from envkit.backup.sealing import read_file, read_identity, unseal
+from envkit.cli.error_text import print_labelled
+from envkit.cli.output import printable
+from envkit.resolution.last_known_good.use import age_text
+
+if TYPE_CHECKING:
+    from envkit.audit.session import Access
+    from envkit.backup.format import Backup
+
+File = Annotated[str, typer.Argument(metavar="FILE", help="File that 'envkit backup' has written.")]
+Identity = Annotated[
+    str | None,
+    typer.Option(
+        "--identity",
+        "-i",
+        metavar="ID",
+        help="File with the secret key: the output of age-keygen, or an SSH key.",
+    ),
+]
+
+
+class Opened(NamedTuple):
+    """A backup, and the SHA-256 of its encrypted file."""
+
+    backup: Backup
+    sha256: str
+
+
+def open_backup(file: str, identity: str | None, access: Access) -> Opened:
+    """Decrypt a backup; every audit record from now on names its file.
+
+    Raises:
+        UsageError: no identity is given, or the file cannot be read.
+        BackupDamagedError: the file was truncated or changed, or is no backup.
+        BackupKeyError: the identity is not that of a recipient.
+    """
+    if identity is None:
+        from envkit.errors import UsageError
+
+        raise UsageError("no identity given", hint="use --identity FILE, with the secret key")
+    keys = read_identity(identity)
+    data = read_file(file)
+    digest = sha256(data).hexdigest()
+    access.use_file(digest)
+    if keys.warning:
+        print_labelled("warning", keys.warning)
+    backup = decode(unseal(data, keys))
+    lacking = [
+        name for one in backup.environments for failed in one.failed for name in failed.names
+    ]
+    if lacking:
+        names = ", ".join(dict.fromkeys(lacking))
+        print_labelled("warning", f"the backup is incomplete: it lacks {names}")
+    return Opened(backup, digest)
+
+
+def count(number: int, what: str) -> str:
+    """Return a number with its noun: `2 secrets`."""
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
+def described(opened: Opened, age_seconds: float) -> str:
+    """Return what a backup is, for people."""
+    made = opened.backup
+    return printable(
+        f"backup of {', '.join(made.names)}, made {moment(made.created_at)} on {made.host} "
+        f"({age_text(age_seconds)} ago), sha256 {opened.sha256}"
+    )

@@ -1,0 +1,187 @@
+"""`envkit restore`: write what the stores lack, from a backup."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from envkit.audit.session import Access, outcome_of
+from envkit.backup.restore import prepare_restore, read
+from envkit.backup.restore_plan import Action
+from envkit.cli.commands.backup.opening import File, Identity, count, described, open_backup
+from envkit.cli.commands.set import in_version
+from envkit.cli.complete import environments, variables
+from envkit.cli.error_text import print_labelled
+from envkit.cli.interaction.prompt import ask_reason, confirm
+from envkit.cli.options import timeout_seconds
+from envkit.cli.output import Cell, print_table, printable, short_version
+from envkit.cli.parameters import Profiles, Reason, Timeout
+from envkit.cli.written import print_warnings
+from envkit.errors import EnvkitError
+
+if TYPE_CHECKING:
+    from envkit.backup.restore import Restoration
+    from envkit.backup.restore_plan import PlannedPlace
+    from envkit.errors import VariableFailure
+
+EXAMPLE = "envkit restore prod.age --identity key.txt --plan"
+
+_HEADERS = ("ENVIRONMENT", "NAME", "ACTION", "BACKUP", "STORE", "WHERE", "NOTE")
+_STYLES = {
+    Action.RESTORE: "green",
+    Action.REPLACE: "yellow",
+    Action.FAILED: "red",
+}
+_DONE = {Action.RESTORE: "restored", Action.REPLACE: "replaced"}
+
+
+def restore(  # noqa: PLR0917 - typer names them
+    file: File,
+    identity: Identity = None,
+    env: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--env",
+            "-e",
+            metavar="NAME",
+            help="Environment of the backup to restore. Repeatable. [default: all]",
+            autocompletion=environments,
+        ),
+    ] = None,
+    plan: Annotated[
+        bool,
+        typer.Option(
+            "--plan", help="Show the changes without making them. Exit with 1 if there are any."
+        ),
+    ] = False,
+    only: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--only",
+            metavar="GLOB",
+            help="Restore only the variables that match. Repeatable.",
+            autocompletion=variables,
+        ),
+    ] = None,
+    to_env: Annotated[
+        str | None,
+        typer.Option(
+            "--to-env",
+            metavar="NAME",
+            help="Write the values to the places of another environment.",
+            autocompletion=environments,
+        ),
+    ] = None,
+    overwrite: Annotated[
+        bool,
+        typer.Option(
+            "--overwrite", help="Replace values in the stores that are not those of the backup."
+        ),
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")] = False,
+    reason: Reason = None,
+    timeout: Timeout = None,
+    profiles: Profiles = None,
+) -> int:
+    """Restore the secrets of a backup that the stores have lost.
+
+    Values in the stores that are not those of the backup stay, because they may be newer. A
+    rotated credential is restored only after it has logged in.
+    """
+    with Access("restore", reason=reason, ask=ask_reason) as access:
+        opened = open_backup(file, identity, access)
+        print(described(opened, max(0.0, time.time() - opened.backup.created_at)), flush=True)
+        prepared = prepare_restore(
+            opened.backup,
+            environments=env or (),
+            to=to_env,
+            only=only or (),
+            profiles=profiles,
+            timeout_seconds=timeout_seconds(timeout),
+        )
+        if plan:
+            access.observe([profile.name for profile in prepared.profiles], prepared.names)
+        else:
+            access.allow(prepared.profiles, prepared.names)
+        restoration = read(prepared, overwrite=overwrite)
+        _show(restoration)
+        wanted = bool(restoration.changes)
+        if plan or not wanted or not _agreed(restoration, yes=yes):
+            access.unchanged(prepared.names)
+            if wanted and not plan:
+                print("nothing was changed")
+            if (error := restoration.error()) is not None:
+                raise error
+            return int(plan and wanted)
+        failures = _run(restoration, access)
+        if (error := restoration.error(failures)) is not None:
+            raise error
+    return 0
+
+
+def _agreed(restoration: Restoration, *, yes: bool) -> bool:
+    return confirm(
+        f"Write {count(restoration.changes, 'value')} to the stores of "
+        f"{', '.join(restoration.environments)}?",
+        yes=yes,
+    )
+
+
+def _run(restoration: Restoration, access: Access) -> list[VariableFailure]:
+    """Write one secret or file after the other; return why some were not written."""
+    restoration.deadline.restart()
+    failures = []
+    for step in restoration.steps:
+        names = list(dict.fromkeys(name for one in step.places for name in one.place.wanted.names))
+        access.expect(names)
+        try:
+            version = step.run()
+        except EnvkitError as error:
+            access.record(names, {}, outcome_of(error))
+            failures += [one.failure(error) for one in step.places]
+            continue
+        access.changed(names, version)
+        for one in step.places:
+            shown = printable(f"{', '.join(one.place.wanted.names)} in {one.place.where}")
+            print(f"{_DONE[one.action]} {shown}{in_version(version)}", flush=True)
+        print_warnings(one.place.slot for one in step.places if one.place.slot is not None)
+    return failures
+
+
+def _show(restoration: Restoration) -> None:
+    shown = [one for one in restoration.plan if one.action != Action.SAME]
+    print_table(_HEADERS, [_row(one) for one in shown])
+    counts = {action: sum(one.action == action for one in restoration.plan) for action in Action}
+    if counts[Action.SAME]:
+        print(f"{count(counts[Action.SAME], 'value')} already there")
+    if kept := counts[Action.KEEP]:
+        verb = "differs and is" if kept == 1 else "differ and are"
+        print(f"{count(kept, 'value')} {verb} kept: add --overwrite to replace {_them(kept)}")
+    if unused := counts[Action.UNUSED]:
+        print(f"{count(unused, 'value')} not restored: no variable reads {_them(unused)} any more")
+    if not restoration.changes:
+        print("nothing to restore")
+    sys.stdout.flush()
+    for doubt in restoration.doubts:
+        print_labelled("warning", f"this may be the wrong store: {doubt}")
+
+
+def _them(number: int) -> str:
+    return "it" if number == 1 else "them"
+
+
+def _row(one: PlannedPlace) -> list[str | Cell]:
+    place, wanted = one.place, one.place.wanted
+    note = f"rotated by {place.rotation}: after a login" if one.login is not None else ""
+    return [
+        place.environment,
+        Cell(", ".join(wanted.names), "bold"),
+        Cell(one.action, _STYLES.get(one.action, "")),
+        short_version(wanted.version),
+        short_version(place.current.version if place.current else None),
+        place.where,
+        note,
+    ]

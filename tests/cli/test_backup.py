@@ -1,0 +1,100 @@
+"""What a person sees of `envkit backup` and `envkit restore`."""
+
+import os
+import subprocess
+import time
+from hashlib import sha256
+
+import pytest
+
+from envkit.backup.collect import collect, prepare_backup
+from envkit.backup.format import EnvironmentBackup, encode
+from envkit.backup.restore import prepare_restore, read
+from envkit.backup.sealing import recipients, seal
+from support.backups import backup_of, new_keys, saved
+from support.process import started
+from support.sessions import replay, sessions
+
+PROD = """\
+[variables]
+NODE_ENV = "production"
+STRIPE_KEY = { value = "{{ STRIPE_KEY }}", secret = true }
+DB_PASSWORD = "{{ DB_PASSWORD }}"
+DATABASE_URL = "postgres://app:{{ DB_PASSWORD | urlencode }}@db:{{ PORT }}/app"
+PORT = { value = "{{ PORT }}", type = "port" }
+"""
+STAGING = """\
+[variables]
+STRIPE_KEY = "{{ PAYMENT_KEY }}"
+DB_PASSWORD = "{{ DB_PASSWORD }}"
+"""
+VALUES = "STRIPE_KEY=sk_live_1\nDB_PASSWORD='p@ss word'\nPORT=5432\n"
+ONLY_FILES = 'lookup = ["dotenv"]\n'
+
+
+@pytest.fixture
+def shop(project):
+    """The environments `prod` and `staging`, and a backup of the first that is three hours old."""
+    project.profile("prod.toml", ONLY_FILES + PROD)
+    project.profile("staging.toml", ONLY_FILES + STAGING)
+    project.dotenv("prod", VALUES)
+    keys = new_keys(project.root)
+    new_keys(project.root, "other.txt")
+    collected = collect(prepare_backup(["prod"]), now=time.time() - 3 * 3600)
+    data = seal(encode(collected.backup), recipients([keys.recipient]))
+    (project.root / "prod.age").write_bytes(data)
+    project.environ["TO"] = keys.recipient
+    project.names = {sha256(data).hexdigest(): "SHA256", f" on {os.uname().nodename} ": " on HOST "}
+    return project.logged()
+
+
+@pytest.mark.parametrize("session", [*sessions("cli/backup"), *sessions("cli/restore")])
+def test_backup_and_restore_transcripts_match(shop, session):
+    assert replay(shop, session, shop.names) == session
+
+
+@pytest.mark.usefixtures("trusted")
+@pytest.mark.parametrize(
+    "reference",
+    ["dotenv:../outside/.env#LD_PRELOAD", "dotenv:#LD_PRELOAD", "dotenv:.env.staging#PAYMENT_KEY"],
+)
+def test_a_backup_cannot_choose_where_its_values_go(shop, reference):
+    """Anyone who knows a recipient can write a file for it."""
+    (shop.root.parent / "outside").mkdir()
+    forged = EnvironmentBackup("prod", {}, (saved(reference, "evil.so"),))
+    data = seal(encode(backup_of(forged)), recipients([shop.environ["TO"]]))
+    (shop.root / "forged.age").write_bytes(data)
+    before = {path for path in shop.root.parent.rglob("*") if path.is_file()}
+    done = shop.run("restore", "forged.age", "--identity", "key.txt", "--overwrite", "--yes")
+    assert (done.returncode, "nothing to restore" in done.stdout) == (0, True), done.stderr
+    assert {path for path in shop.root.parent.rglob("*.env*") if path.is_file()} <= before
+    assert "evil" not in (shop.root / ".env.prod").read_text()
+
+
+def test_a_backup_cannot_control_the_terminal(shop):
+    named = EnvironmentBackup("prod", {}, (saved("dotenv:#PORT", "1", "PORT\x1b[2J"),))
+    backup = backup_of(named)._replace(host="host\x1b[2J")
+    data = seal(encode(backup), recipients([shop.environ["TO"]]))
+    (shop.root / "forged.age").write_bytes(data)
+    own = ("forged.age", "--identity", "key.txt")
+    for command in (("backup", "verify"), ("backup", "drill"), ("restore", "--plan")):
+        done = shop.run(*command, *own)
+        assert "\x1b" not in done.stdout + done.stderr
+        assert "host\\x1b[2J" in done.stdout
+
+
+def test_what_is_prepared_shows_no_credential_when_it_is_printed(shop):
+    environ = {"VAULT_TOKEN": "canary-51f0"}
+    prepared = prepare_backup(["prod"], environ=environ)
+    restore = prepare_restore(collect(prepared).backup, environ=environ)
+    assert "canary" not in f"{prepared!r} {restore!r} {read(restore)!r}"
+    assert "p@ss word" not in f"{collect(prepared)!r} {read(restore)!r}"
+
+
+def test_a_backup_to_stdout_can_be_piped(shop):
+    to = ("--to", shop.environ["TO"])
+    command = ("backup", "--env", "prod", "-o", "-", *to)
+    process = started(shop, *command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    data, told = process.communicate()
+    assert data.startswith(b"age-encryption.org/v1\n")
+    assert told.startswith(b"backed up 3 secrets of prod to stdout (sha256 ")
