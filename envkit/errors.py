@@ -204,6 +204,12 @@ class AuthError(SourceError):
     exit_status = 6
 
 
+class MfaRequiredError(AuthError):
+    """A login needs an MFA code or an approval that envkit does not have."""
+
+    code = "mfa-required"
+
+
 class InvalidSettingError(SourceError):
     """A setting of a store, such as its address, is not valid: no retry and no login helps."""
 

@@ -25,7 +25,7 @@ from envkit.errors import (
 from envkit.secret import Secret
 from envkit.sources.model import Absent, Reading, pick_field
 from envkit.sources.vault import kv as vault_kv
-from envkit.sources.vault.auth import parse_auth
+from envkit.sources.vault.auth import parse_auths
 from envkit.sources.vault.session import Session
 
 TYPE_CHECKING = False
@@ -34,9 +34,10 @@ if TYPE_CHECKING:
     from typing import ClassVar, TypeVar
 
     from envkit._internal.parallel import Result
+    from envkit._internal.person import Person
     from envkit.errors import EnvkitError
     from envkit.profile.placeholder import Reference
-    from envkit.sources.model import LoginWarning, Outcome, SourceContext, Version
+    from envkit.sources.model import LoggedIn, LoginWarning, Outcome, SourceContext, Version
     from envkit.sources.protocols import Source
     from envkit.sources.vault.client import VaultClient
     from envkit.sources.vault.kv import Engine, SecretVersion, Target
@@ -62,13 +63,14 @@ class VaultSource:
         "namespace": str,
         "mount": str,
         "prefix": str,
-        "auth": dict,
+        "auth": (dict, list),
         "ca_cert": str,
         "client_cert": str,
         "client_key": str,
         "concurrency": int,
         "allow_http": bool,
     }
+    alternatives: ClassVar[frozenset[str]] = frozenset({"auth"})
     remote: ClassVar[bool] = True
 
     def __init__(self, context: SourceContext) -> None:
@@ -77,12 +79,12 @@ class VaultSource:
         self._context = context
         self._mount = str(settings.get("mount", "")).strip("/")
         self._prefix = str(settings.get("prefix", "")).strip("/")
-        table = settings.get("auth")
-        auth = parse_auth(self.name, table if isinstance(table, dict) else {})
+        self._auths = parse_auths(self.name, settings.get("auth"))
         concurrency = settings.get("concurrency", DEFAULT_CONCURRENCY)
         if not isinstance(concurrency, int) or concurrency < 1:
             raise ProfileError(f"'concurrency' in [sources.{self.name}] must be 1 or more")
-        self._session = Session(context, auth, concurrency=concurrency, mount=self._mount)
+        self._session = Session(
+            context, self._auths, concurrency=concurrency, mount=self._mount)
         self._leases: Holder | None = None
 
     def share_connection(self) -> None:
@@ -186,6 +188,24 @@ class VaultSource:
             self._leases.renew()
         return warning
 
+    def log_in(self, person: Person | None) -> LoggedIn:
+        """Log in with the method of a person, and store the token; see `Login`."""
+        from envkit.sources.vault.logins.person import log_in
+
+        return log_in(self._context, self._auths, person)
+
+    def log_out(self) -> str:
+        """Revoke and remove the stored token; see `Login`."""
+        from envkit.sources.vault.logins.person import log_out
+
+        return log_out(self._context)
+
+    @property
+    def login_method(self) -> str:
+        """The method of `auth` in use; empty before the first request."""
+        used = self._session.used
+        return "" if used is None else used.method
+
     def write(self, ref: Reference, value: Secret | None, *, expected: str | None) -> str:
         """Set or remove one field of a KV version 2 secret by compare-and-set."""
         return self.write_group({ref: value}, expected=expected)
@@ -244,7 +264,7 @@ class VaultSource:
         from envkit.sources.vault.probe import not_revoked, unused
 
         warnings = unused(self._context)
-        if not self._session.obtained:
+        if self._session.engines and not self._session.obtained:
             warnings += not_revoked(self.name, self._session.engines)
         return warnings
 
@@ -255,7 +275,8 @@ class VaultSource:
 
         def ask() -> Sequence[str]:
             server = vault_probe.server(VaultClient(self._context, pool_size=1))
-            return [server, vault_probe.login(self._session.log_in()[0])]
+            login = vault_probe.login(self._session.log_in()[0])
+            return [server, f"{login} (method {self.login_method})"]
 
         return self._session.in_time(ask)
 
