@@ -164,13 +164,13 @@ def call_in_time(
             results.append(Result(error=error))
         ended.set()
 
-    if deadline.expired:
+    if deadline.remaining_seconds() == 0:
         return Result(late=True)
     threading.Thread(target=call, daemon=True).start()
-    while not ended.wait(deadline.remaining_seconds()):
-        if deadline.expired and not ended.wait(spare_seconds):
-            return Result(late=True)
-    return results[0]
+    # see `map_parallel`
+    while not (over := ended.wait(deadline.remaining_seconds())) and not deadline.expired:
+        pass
+    return results[0] if over or ended.wait(spare_seconds) else Result(late=True)
 
 
 class InTime:

@@ -40,6 +40,7 @@ class Entry(NamedTuple):
         versions: per variable, the versions of the secrets that were read or written.
         reason: the reason that the user gave, or None.
         outcome: `ok`, or the code of the error.
+        logins: per source, the login method that was used, if it has a choice of methods.
     """
 
     command: str
@@ -48,6 +49,7 @@ class Entry(NamedTuple):
     versions: Mapping[str, Sequence[str]]
     reason: str | None = None
     outcome: str = OK
+    logins: Mapping[str, str] = {}
 
 
 def record(entry: Entry, environ: Mapping[str, str]) -> None:
@@ -132,8 +134,14 @@ def line(entry: Entry) -> str:
         f'"command":{_text(entry.command)},"profiles":{_list(entry.profiles)},'
         f'"names":{_list(entry.names)},"versions":{{{versions}}},'
         f'"reason":{"null" if entry.reason is None else _text(entry.reason)},'
-        f'"outcome":{_text(entry.outcome)}'
+        f'"outcome":{_text(entry.outcome)}{_logins(entry.logins)}'
     )
+
+
+def _logins(logins: Mapping[str, str]) -> str:
+    if not logins:
+        return ""
+    return f',"logins":{{{",".join(f"{_text(k)}:{_text(v)}" for k, v in logins.items())}}}'
 
 
 def _now() -> str:

@@ -58,6 +58,7 @@ class Access:
         self._profiles: list[str] = []
         self._protected: list[str] = []
         self._names: Sequence[str] = ()
+        self._prepared: Sequence[PreparedProfile] = ()
         self._recorded = True  # there is nothing to record yet
 
     def __enter__(self) -> Access:
@@ -73,6 +74,7 @@ class Access:
     def begin(self, prepared: Sequence[PreparedProfile]) -> None:
         """Announce the values that the stores will be asked for; see `allow`."""
         names = [name for one in prepared for name in one.plan.selected]
+        self._prepared = prepared
         self.allow([one.profile for one in prepared], names)
 
     def allow(self, profiles: Iterable[Profile], names: Sequence[str]) -> None:
@@ -166,8 +168,49 @@ class Access:
         self, outcome: str, names: Sequence[str], versions: Mapping[str, Sequence[str]]
     ) -> None:
         self._recorded = True
-        entry = log.Entry(self._command, self._profiles, names, versions, self._reason, outcome)
+        reason, logins = self._reason, _logins(self._prepared)
+        entry = log.Entry(self._command, self._profiles, names, versions, reason, outcome, logins)
         log.record(entry, self._environ)
+
+
+def record_login(
+    command: str,
+    profile: Profile,
+    source: str,
+    method: str,
+    outcome: str,
+    environ: Mapping[str, str],
+) -> None:
+    """Record `envkit login` or `logout`, which use no secret and need no reason.
+
+    Args:
+        command: `login` or `logout`.
+        profile: whose source it is.
+        source: its name.
+        method: the login method; empty if it is not known.
+        outcome: `ok`, or the code of the error.
+        environ: the process environment.
+
+    Raises:
+        UsageError: `ENVKIT_AUDIT` does not name a log.
+        AuditError: the profile is protected, and the log cannot be written.
+    """
+    logins = {source: method}
+    try:
+        log.record(log.Entry(command, [profile.name], [], {}, None, outcome, logins), environ)
+    except AuditError:
+        if profile.protected:
+            raise
+
+
+def _logins(prepared: Sequence[PreparedProfile]) -> dict[str, str]:
+    """Return the login method of each source that has told it."""
+    found = {}
+    for one in prepared:
+        for name, source in one.sources.items():
+            if method := getattr(source, "login_method", ""):
+                found[name] = method
+    return found
 
 
 def outcome_of(error: BaseException) -> str:

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 _BUFFER_BYTES = 1024 * 1024
 _HASH_MARK = b',"hash":"'
 _END = len(BEGINNING) + len(b'"}\n')  # the length of a line after _HASH_MARK
-_KEYS = frozenset(("time", "user", *Entry._fields))
+_KEYS = frozenset(("time", "user", *Entry._fields)) - {"logins"}
 
 
 class Line(NamedTuple):

@@ -19,7 +19,7 @@ GROUPS = ("rotate",)
 LAZY = (
     *("list", "show", "diff", "check"),
     *("set", "unset", "edit", "promote", "history", "rollback", "rotate", "audit"),
-    *("init", "doctor", "trust", "agent", "hook"),
+    *("init", "doctor", "trust", "login", "logout", "agent", "hook"),
 )
 
 

@@ -65,6 +65,13 @@ Name = Annotated[  # optional, because commands also accept --ref
     str | None,
     typer.Argument(metavar="NAME", help="Name of the variable.", autocompletion=variables),
 ]
+LoginSource = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="SOURCE",
+        help="Source to log in to, such as vault. [default: the only one that has logins]",
+    ),
+]
 Ref = Annotated[
     str | None,
     typer.Option(

@@ -65,6 +65,8 @@ _HARMLESS = {
     "aws-secrets-manager": {"region", "profile", "prefix", "concurrency"},
 }
 _LOCAL = ("env", "dotenv", "memory")
+# a method in a list of Vault logins -> what its name alone takes from VAULT_NAME or BAO_NAME
+LOGIN_VARIABLES = {"approle": ("ROLE_ID", "SECRET_ID"), "kubernetes": ("ROLE",)}
 _make_guard: Callable[[], Guard] | None = None
 
 
@@ -196,10 +198,16 @@ def open_source(
         return outcome.value.reveal() if isinstance(outcome, Reading) else None
 
     settings = {}
+    alternatives = getattr(kind, "alternatives", ())
     for key, value in spec.settings.items():
         _check_local(profile, spec, key)
         try:
-            settings[key] = _substituted(value, value_of) if trusted else value
+            if not trusted:
+                settings[key] = value
+            elif key in alternatives and isinstance(value, list):
+                settings[key] = [_alternative(item, value_of) for item in value]
+            else:
+                settings[key] = _substituted(value, value_of)
         except AbsentError as error:
             raise AbsentError(
                 f"{spec.place_of(key)}: [sources.{name}]: '{key}': {error.message}",
@@ -231,12 +239,18 @@ def open_source(
 
 def bootstrap_names(profile: Profile) -> frozenset[str]:
     """Return the environment variables that the settings of a profile's sources use."""
-    return frozenset(
+    names = {
         operand.path or operand.field or ""
         for spec in profile.sources.values()
         for operand in _operands(spec.settings)
         if isinstance(operand, Reference) and _rank(profile, operand.source) == 0
-    )
+    }
+    methods = [spec.settings.get("auth") for spec in profile.sources.values()]
+    listed = [one for auth in methods if isinstance(auth, list) for one in auth]
+    for method in listed:
+        for name in LOGIN_VARIABLES.get(method, ()) if isinstance(method, str) else ():
+            names |= {f"VAULT_{name}", f"BAO_{name}"}
+    return frozenset(names)
 
 
 def store_identity(profile: Profile, name: str) -> object:
@@ -314,6 +328,14 @@ def _check_local(profile: Profile, spec: SourceSpec, key: str) -> None:
 def _operands(setting: Any) -> Iterable[Operand]:
     operands = (placeholder.operand for placeholder in placeholders(setting))
     return (operand for operand in operands if not isinstance(operand, Literal))
+
+
+def _alternative(value: Any, value_of: Callable[[Placeholder], str | None]) -> Any:
+    """Return an item of a list of alternatives; an error in its place if it has no value."""
+    try:
+        return _substituted(value, value_of)
+    except AbsentError as error:
+        return error
 
 
 def _substituted(value: Any, value_of: Callable[[Placeholder], str | None]) -> Any:

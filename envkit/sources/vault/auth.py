@@ -96,19 +96,6 @@ class Lease(NamedTuple):
         return self.expiry is not None and self.expiry.expired
 
 
-def parse_auths(source: str, setting: object) -> tuple[Auth, ...]:
-    """Check `auth` of `[sources.SOURCE]`: one table, or a list of names and tables.
-
-    Raises:
-        ProfileError: it is not valid.
-    """
-    if isinstance(setting, list):
-        from envkit.sources.vault.logins.choice import parse_choices
-
-        return parse_choices(source, setting)
-    return (parse_auth(source, setting if isinstance(setting, dict) else {}),)
-
-
 def parse_auth(source: str, table: Mapping[str, object]) -> Auth:
     """Check one `auth` table of `[sources.SOURCE]`. Reads no file.
 
@@ -176,7 +163,9 @@ def request_login(client: VaultClient, auth: Auth, context: SourceContext) -> Ma
     if not answer.ok:
         from envkit.sources.vault.logins.refusal import login_refused
 
-        raise login_refused(client, auth, answer, jwt=jwt, wrapped=wrapped)
+        raise login_refused(
+            client, auth.method, auth.mount, auth.values, answer, jwt=jwt, wrapped=wrapped
+        )
     return _object(client, answer.body, "auth")
 
 
@@ -212,7 +201,7 @@ def look_up(client: VaultClient) -> Lease | None:
     answer = client.call(lambda hvac_client: hvac_client.auth.token.lookup_self())
     if answer.status == 404:
         raise AuthError(
-            f"{client.server} cannot look up the token{in_namespace(client)}: not found",
+            f"{client.server} cannot look up the token{client.in_namespace}: not found",
             hint=f"correct VAULT_NAMESPACE or {client.section} namespace",
         )
     if answer.denied:
@@ -260,9 +249,7 @@ def _send(client: hvac.Client, auth: Auth, jwt: str) -> Any:
 
         username = quote(values["username"], safe="")  # hvac inserts both into the URL unescaped
         method = client.auth.userpass if auth.method == "userpass" else client.auth.ldap
-        return method.login(
-            username, values["password"], use_token=False, mount_point=quote(mount)
-        )
+        return method.login(username, values["password"], use_token=False, mount_point=quote(mount))
     if auth.method == "kubernetes":
         return client.auth.kubernetes.login(values["role"], jwt, use_token=False, mount_point=mount)
     return client.auth.jwt.jwt_login(values.get("role"), jwt, use_token=False, path=mount)
@@ -324,7 +311,7 @@ def present_token(auth: Auth, context: SourceContext) -> tuple[str, str]:
         return found
     from envkit.sources.vault.logins.refusal import no_token
 
-    raise no_token(auth, context)
+    raise no_token(context, by_person=auth.asks)
 
 
 def _unwrapped(client: VaultClient, auth: Auth) -> Auth:
@@ -379,8 +366,3 @@ def granted_lease(granted: Mapping[str, Any]) -> Lease:
 def _lease(seconds: object, renewable: object) -> Lease:
     left = seconds - MARGIN_SECONDS if isinstance(seconds, int) else 0.0
     return Lease(Deadline(left), renewable is True)
-
-
-def in_namespace(client: VaultClient) -> str:
-    """Return the namespace of a client, for messages; empty for the root."""
-    return f" in namespace '{client.namespace}'" if client.namespace else ""

@@ -136,6 +136,11 @@ class VaultClient:
         )
 
     @property
+    def in_namespace(self) -> str:
+        """The namespace, for the end of a message; empty for the root."""
+        return f" in namespace '{self.namespace}'" if self.namespace else ""
+
+    @property
     def token(self) -> str:
         """The current token; empty if there is none."""
         token: str = self._hvac.token or ""

@@ -25,7 +25,7 @@ from envkit.errors import (
 from envkit.secret import Secret
 from envkit.sources.model import Absent, Reading, pick_field
 from envkit.sources.vault import kv as vault_kv
-from envkit.sources.vault.auth import parse_auths
+from envkit.sources.vault.auth import Auth, parse_auth
 from envkit.sources.vault.session import Session
 
 TYPE_CHECKING = False
@@ -79,12 +79,11 @@ class VaultSource:
         self._context = context
         self._mount = str(settings.get("mount", "")).strip("/")
         self._prefix = str(settings.get("prefix", "")).strip("/")
-        self._auths = parse_auths(self.name, settings.get("auth"))
+        self._auths = auths = _auths(self.name, settings.get("auth"))
         concurrency = settings.get("concurrency", DEFAULT_CONCURRENCY)
         if not isinstance(concurrency, int) or concurrency < 1:
             raise ProfileError(f"'concurrency' in [sources.{self.name}] must be 1 or more")
-        self._session = Session(
-            context, self._auths, concurrency=concurrency, mount=self._mount)
+        self._session = Session(context, self._auths, concurrency=concurrency, mount=self._mount)
         self._leases: Holder | None = None
 
     def share_connection(self) -> None:
@@ -203,8 +202,7 @@ class VaultSource:
     @property
     def login_method(self) -> str:
         """The method of `auth` in use; empty before the first request."""
-        used = self._session.used
-        return "" if used is None else used.method
+        return self._session.used.method if self._session.used else ""
 
     def write(self, ref: Reference, value: Secret | None, *, expected: str | None) -> str:
         """Set or remove one field of a KV version 2 secret by compare-and-set."""
@@ -275,8 +273,8 @@ class VaultSource:
 
         def ask() -> Sequence[str]:
             server = vault_probe.server(VaultClient(self._context, pool_size=1))
-            login = vault_probe.login(self._session.log_in()[0])
-            return [server, f"{login} (method {self.login_method})"]
+            who = vault_probe.login(self._session.log_in()[0])
+            return [server, f"{who} (method {self.login_method})"]
 
         return self._session.in_time(ask)
 
@@ -392,3 +390,12 @@ class VaultSource:
         if isinstance(text, Absent):
             return text._replace(version=document.version)
         return Reading(Secret(text), document.version, target.locate(ref.field))
+
+
+def _auths(name: str, setting: object) -> tuple[Auth, ...]:
+    """Check `auth` of `[sources.NAME]`: one table, or a list of names and tables."""
+    if isinstance(setting, list):
+        from envkit.sources.vault.logins.choice import parse_choices
+
+        return parse_choices(name, setting)
+    return (parse_auth(name, setting if isinstance(setting, dict) else {}),)

@@ -78,7 +78,7 @@ class Callback:
             raise AuthError(
                 f"cannot wait for the browser on localhost:{port}: "
                 f"{reason_of(error, type(error).__name__)}",
-                hint=f"end the login that is in progress; to find it, run: ss -ltnp sport = :{port}",
+                hint=f"end the other login, or the program that 'lsof -i :{port}' shows",
             ) from None
         self.port = int(self._server.server_address[1])
         self._thread = threading.Thread(
@@ -148,11 +148,11 @@ class _Handler(BaseHTTPRequestHandler):
     server_version, sys_version = "envkit", ""
     timeout = 20.0
 
-    def do_GET(self) -> None:  # noqa: N802 - the name of the method
+    def do_GET(self) -> None:
         url = urlsplit(self.path)
         self._receive(url.path, url.query, is_form=False)
 
-    def do_POST(self) -> None:  # noqa: N802 - the name of the method
+    def do_POST(self) -> None:
         length = self.headers.get("Content-Length", "")
         size = int(length) if length.isascii() and length.isdigit() else 0
         body = self.rfile.read(min(size, _MAX_FORM_BYTES)).decode("ascii", "replace")
@@ -195,5 +195,3 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, *_: object) -> None:
         """Log nothing: a request contains the code."""
-
-

@@ -12,6 +12,7 @@ import os
 
 from envkit._internal.suggestions import did_you_mean
 from envkit.errors import AbsentError, AuthError, ProfileError
+from envkit.sources.registry import LOGIN_VARIABLES
 from envkit.sources.vault import auth as vault_auth
 from envkit.sources.vault.address import environ_of
 from envkit.sources.vault.auth import Auth
@@ -19,15 +20,11 @@ from envkit.sources.vault.logins.refusal import login_command
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from envkit.sources.model import SourceContext
 
-# method -> what its name alone takes from the environment: key, variable, whether it is required
-FROM_ENVIRON = {
-    "approle": (("role_id", "ROLE_ID", True), ("secret_id", "SECRET_ID", False)),
-    "kubernetes": (("role", "ROLE", True),),
-}
+_REQUIRED = ("ROLE_ID", "ROLE")  # of LOGIN_VARIABLES
 _NAMES = ("approle", "kubernetes", "ldap", "oidc", "token", "userpass")
 
 
@@ -73,11 +70,13 @@ def choose(auths: Sequence[Auth], context: SourceContext) -> Auth:
         if not lacks:
             return complete
         lacking.append(f"{auth.method}: {lacks}")
-    commands = filter(None, (login_command(auth, context) for auth in auths))
     section = f"[sources.{context.name}]"
+    hint = f"set what one of the methods of auth in {section} needs"
+    if any(auth.asks for auth in auths):
+        hint = login_command(context)
     raise AuthError(
         f"no method of auth in {section} has what it needs: {'; '.join(lacking)}",
-        hint=next(commands, f"set what one of the methods of auth in {section} needs"),
+        hint=hint,
     )
 
 
@@ -86,19 +85,12 @@ def completed(auth: Auth, context: SourceContext) -> Auth:
     if auth.values or auth.lacks:
         return auth
     values = {}
-    for key, variable, required in FROM_ENVIRON.get(auth.method, ()):
+    for variable in LOGIN_VARIABLES.get(auth.method, ()):
         if text := environ_of(context, variable):
-            values[key] = text
-        elif required:
+            values[variable.lower()] = text
+        elif variable in _REQUIRED:
             return auth._replace(lacks=f"VAULT_{variable} is not set")
     return auth._replace(values=values)
-
-
-def variables_of(setting: object) -> Iterator[str]:
-    """Yield the variables of the environment that `auth` uses by the names of methods."""
-    for one in setting if isinstance(setting, list) else ():
-        for _, variable, _ in FROM_ENVIRON.get(one, ()) if isinstance(one, str) else ():
-            yield from (f"VAULT_{variable}", f"BAO_{variable}")
 
 
 def _lacks(auth: Auth, context: SourceContext) -> str:

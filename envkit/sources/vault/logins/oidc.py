@@ -13,7 +13,6 @@ import secrets
 from urllib.parse import parse_qs, urlsplit
 
 from envkit.errors import AuthError
-from envkit.sources.vault.auth import in_namespace
 from envkit.sources.vault.logins.callback import PORT, Callback
 from envkit.sources.vault.logins.refusal import login_refused, reason_of, sentence
 
@@ -90,14 +89,14 @@ def _begin(client: VaultClient, auth: Auth, redirect_uri: str, nonce: str) -> tu
         lambda hvac: hvac.adapter.post(f"/v1/auth/{auth.mount}/oidc/auth_url", json=body)
     )
     if not answer.ok:
-        raise login_refused(client, auth, answer, jwt="", wrapped=False)
+        raise login_refused(client, auth.method, auth.mount, auth.values, answer)
     data = answer.body.get("data")
     url = data.get("auth_url") if isinstance(data, dict) else None
     if url == "":
         named = f"the role '{role}'" if role else "the default role"
         raise AuthError(
             f"{client.server} has no oidc login for {named} at '{auth.mount}'"
-            f"{in_namespace(client)}, or the role does not allow envkit's redirect",
+            f"{client.in_namespace}, or the role does not allow envkit's redirect",
             hint=f"add {redirect_uri} to allowed_redirect_uris of the role, or correct 'role' of "
             f"auth in {client.section}",
         )

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from envkit._internal.names import odd_character
 from envkit.errors import AuthError
-from envkit.sources.vault.auth import in_namespace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from envkit.sources.model import SourceContext
-    from envkit.sources.vault.auth import Auth
     from envkit.sources.vault.client import Answer, VaultClient
 
 REASON_LENGTH = 200  # of a server's reason; longer texts are not a sentence
@@ -21,30 +19,39 @@ _PUBLIC = frozenset(("role", "mount", "username", "jwt_file"))
 
 
 def login_refused(
-    client: VaultClient, auth: Auth, answer: Answer, *, jwt: str, wrapped: bool
+    client: VaultClient,
+    method: str,
+    mount: str,
+    values: Mapping[str, str],
+    answer: Answer,
+    *,
+    jwt: str = "",
+    wrapped: bool = False,
 ) -> AuthError:
     """Return the error for a refused login, with the server's reason.
 
     Args:
         client: that has sent it.
-        auth: how.
+        method: of the login.
+        mount: of the method.
+        values: the keys of the method.
         answer: of the server.
         jwt: that was sent; empty for none.
         wrapped: whether the secret_id was given as a wrapping token.
     """
     if answer.status == 404:
         return AuthError(
-            f"{client.server} has no auth method at '{auth.mount}'{in_namespace(client)}",
+            f"{client.server} has no auth method at '{mount}'{client.in_namespace}",
             hint=f"correct 'mount' of auth, or the namespace, in {client.section}",
         )
-    message = f"{client.server} does not accept the {auth.method} login ({answer.status})"
-    keys = sorted(auth.values)
+    message = f"{client.server} does not accept the {method} login ({answer.status})"
+    keys = sorted(values)
     hint = f"check {', '.join(keys)} of auth in {client.section}"
-    credentials = [jwt, *(value for key, value in auth.values.items() if key not in _PUBLIC)]
+    credentials = [jwt, *(value for key, value in values.items() if key not in _PUBLIC)]
     if reason := reason_of(answer, credentials):
         message += f": {reason}"
     for key in keys:
-        odd = odd_character(auth.values[key])
+        odd = odd_character(values[key])
         if odd and key not in ("password", "jwt_file"):
             message += f"; {key} contains {odd}"
             hint = f"remove {odd} from {key} of auth in {client.section}"
@@ -79,11 +86,22 @@ def sentence(text: str) -> str:
     return line if line.isprintable() and len(line) <= REASON_LENGTH else ""
 
 
-def no_token(auth: Auth, context: SourceContext) -> AuthError:
-    """Return the error for a method that uses a token, if there is none."""
-    if command := login_command(auth, context):
-        return AuthError(f"nobody is logged in to '{context.name}'", hint=command)
+def no_token(context: SourceContext, *, by_person: bool) -> AuthError:
+    """Return the error for a method that uses a token, if there is none.
+
+    Args:
+        context: of the source.
+        by_person: whether `envkit login` obtains the token.
+    """
+    if by_person:
+        return AuthError(f"nobody is logged in to '{context.name}'", hint=login_command(context))
     return AuthError(f"no token for '{context.name}'", hint="run 'vault login', or set VAULT_TOKEN")
+
+
+def login_command(context: SourceContext) -> str:
+    """Return the hint to log in with `envkit login`."""
+    env = f" --env {context.environment}" if context.environment else ""
+    return f"run: envkit login{env} {context.name}"
 
 
 def rejected(client: VaultClient) -> AuthError:
@@ -95,16 +113,15 @@ def rejected(client: VaultClient) -> AuthError:
     )
 
 
-def token_rejected(client: VaultClient, auth: Auth, context: SourceContext) -> AuthError:
-    """Return the error for a token that can neither look itself up nor see a mount."""
+def token_rejected(client: VaultClient, context: SourceContext, *, by_person: bool) -> AuthError:
+    """Return the error for a token that can neither look itself up nor see a mount.
+
+    Args:
+        client: that has sent it.
+        context: of the source.
+        by_person: whether `envkit login` obtains the token.
+    """
     error = rejected(client)
-    error.hint = login_command(auth, context) or error.hint
+    if by_person:
+        error.hint = login_command(context)
     return error
-
-
-def login_command(auth: Auth, context: SourceContext) -> str:
-    """Return the hint to log in with `envkit login`; empty if it is not for this method."""
-    if not auth.asks:
-        return ""
-    env = f" --env {context.environment}" if context.environment else ""
-    return f"run: envkit login{env} {context.name}"

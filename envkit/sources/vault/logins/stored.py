@@ -36,9 +36,7 @@ def store(context: SourceContext, token: str) -> str:
         return f"the token helper '{helper}'"
     path = _file(context)
     if not path:
-        raise AuthError(
-            "there is no place to store the token", hint="set HOME or VAULT_TOKEN_PATH"
-        )
+        raise AuthError("there is no place to store the token", hint="set HOME or VAULT_TOKEN_PATH")
     try:
         write_own(path, token.encode())
     except OSError as error:
