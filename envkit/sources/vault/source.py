@@ -49,10 +49,7 @@ DEFAULT_CONCURRENCY = 16
 
 
 class VaultSource:
-    """The adapter for one server with one namespace and one login.
-
-    Args:
-        context: settings, environment and deadline; see `SourceContext`.
+    """The adapter for one server with one namespace and one login; `context` as for any source.
 
     Raises:
         ProfileError: a setting is not valid.
@@ -79,7 +76,7 @@ class VaultSource:
         self._context = context
         self._mount = str(settings.get("mount", "")).strip("/")
         self._prefix = str(settings.get("prefix", "")).strip("/")
-        self._auths = auths = _auths(self.name, settings.get("auth"))
+        self._auths = _auths(self.name, settings.get("auth"))
         concurrency = settings.get("concurrency", DEFAULT_CONCURRENCY)
         if not isinstance(concurrency, int) or concurrency < 1:
             raise ProfileError(f"'concurrency' in [sources.{self.name}] must be 1 or more")
