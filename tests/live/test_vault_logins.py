@@ -1,9 +1,11 @@
 """`envkit login` and `logout` on OpenBao: passwords, MFA, the browser, a choice of methods."""
 
+import contextlib
 import json
 import os
 import socket
 import stat
+import threading
 
 import pytest
 
@@ -503,6 +505,32 @@ def test_a_port_in_use_is_named(browse):
         error = fails(browse, port=port)
     assert f"cannot wait for the browser on localhost:{port}" in error.message
     assert f"lsof -i :{port}" in error.hint
+
+
+def test_a_browser_that_is_back_before_envkit_waits_is_not_refused(browse, provider, openbao):
+    class Quick(Browser):
+        def open(self, url):
+            super().open(url)
+            assert self.arrived.wait(TIMEOUT_SECONDS)
+
+        arrived = threading.Event()
+
+        def get(self, url, data=None, **headers):
+            host, port = url.removeprefix("http://").split("/")[0].split(":")
+            with socket.create_connection((host, int(port))) as connection:
+                path = url.partition(f":{port}")[2]
+                request = f"GET {path} HTTP/1.0\r\nHost: {host}:{port}\r\n\r\n"
+                connection.sendall(request.encode())
+                connection.settimeout(0.2)  # a refusal would arrive by then
+                with contextlib.suppress(TimeoutError):
+                    self.pages.append(connection.recv(4096))
+                self.arrived.set()
+                connection.settimeout(TIMEOUT_SECONDS)
+                self.pages.append(connection.recv(4096))
+
+    browser = Quick(provider[1])
+    granted, _ = browse(browser=browser)
+    assert lives(openbao, granted["client_token"])
 
 
 class Astray(Browser):

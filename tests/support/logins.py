@@ -23,7 +23,7 @@ import urllib.request
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import unquote, urlencode, urlsplit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -151,7 +151,7 @@ class Browser:
         brought = {**found, **self._changed}
         query = urlencode({name: text for name, text in brought.items() if text is not None})
         redirect = dict(part.split("=") for part in parts.query.split("&"))["redirect_uri"]
-        self.get(f"{urllib.request.unquote(redirect)}?{query}")
+        self.get(f"{unquote(redirect)}?{query}")
 
     def get(self, url: str, data: bytes | None = None, **headers: str) -> None:
         """Open a page."""

@@ -6,12 +6,15 @@ command there too, a line is read without the lock of Python's stdin.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
+import threading
 
 from envkit.cli.interaction.prompt import MAX_LINE_BYTES, hidden_line
 from envkit.cli.output import printable
 
+# without one of these, a text browser would take over the terminal
 _DISPLAYS = ("BROWSER", "DISPLAY", "WAYLAND_DISPLAY")
 
 
@@ -43,22 +46,18 @@ class TerminalPerson:
         print(f"envkit: {printable(text)}", file=sys.stderr, flush=True)
 
     def open_browser(self, url: str) -> None:
-        """Open a page in the browser, and show its address."""
-        opened = self._browser and _opened(url)
-        how = "use the page that your browser shows, or open" if opened else "open"
-        print(
-            f"envkit: to log in, {how} this address in a browser:\n{url}",
-            file=sys.stderr,
-            flush=True,
-        )
+        """Show the address of a page, and open it in the browser if there is one."""
+        opens = self._browser and (sys.platform != "linux" or any(map(os.environ.get, _DISPLAYS)))
+        how = "use the page that your browser shows, or open" if opens else "open"
+        text = f"envkit: to log in, {how} this address in a browser:\n{url}"
+        print(text, file=sys.stderr, flush=True)
+        if opens:
+            # some browsers return only when the person closes them
+            threading.Thread(target=_open, args=(url,), daemon=True).start()
 
 
-def _opened(url: str) -> bool:
-    if sys.platform == "linux" and not any(map(os.environ.get, _DISPLAYS)):
-        return False  # a text browser would take over the terminal
+def _open(url: str) -> None:
     import webbrowser
 
-    try:
-        return webbrowser.open(url)
-    except (webbrowser.Error, OSError):
-        return False
+    with contextlib.suppress(webbrowser.Error, OSError):  # the person has the address
+        webbrowser.open(url)

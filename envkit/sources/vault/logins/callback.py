@@ -1,6 +1,7 @@
 """The page of this machine to which a browser returns after a login.
 
-    with Callback("http://localhost:8250/oidc/callback", state) as callback:
+    with Callback() as callback:
+        callback.expect(state)
         returned = callback.wait(deadline)
 
 Guarantees: only this machine can reach it; a request with another state, host or path does not
@@ -99,17 +100,16 @@ class Callback:
         self._server.shutdown()
         self._server.server_close()
 
-    def wait(self, state: str, deadline: Deadline) -> Returned:
-        """Return what the browser came back with.
+    def expect(self, state: str) -> None:
+        """Accept a browser that brings this state; before, none is accepted."""
+        self._server.state = state
 
-        Args:
-            state: that the browser must bring.
-            deadline: when to give up.
+    def wait(self, deadline: Deadline) -> Returned:
+        """Return what the browser came back with.
 
         Raises:
             AuthError: the browser did not come back in time.
         """
-        self._server.state = state
         try:
             return self._server.returned.get(timeout=deadline.remaining_seconds())
         except Empty:

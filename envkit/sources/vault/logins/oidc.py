@@ -46,8 +46,9 @@ def log_in_with_browser(
     nonce = secrets.token_urlsafe(24)
     with Callback(port) as callback:
         url, state = _begin(client, auth, callback.redirect_uri, nonce)
+        callback.expect(state)  # before the browser can be back
         person.open_browser(url)
-        returned = callback.wait(state, context.deadline)
+        returned = callback.wait(context.deadline)
         if returned.is_form:
             raise AuthError(
                 "the identity provider came back with a form, which envkit does not support",

@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 
 from envkit._internal.os_errors import reason_of
-from envkit._internal.paths import display_path
 from envkit._internal.writing.atomic_write import write_own
 from envkit.errors import AuthError
 from envkit.sources.vault.address import find_address
@@ -45,7 +44,7 @@ def store(context: SourceContext, token: str) -> str:
         raise AuthError(
             f"cannot store the token in '{path}': {reason}", hint=f"run: ls -ld {folder}"
         ) from None
-    return display_path(path)
+    return path
 
 
 def erase(context: SourceContext) -> None:
