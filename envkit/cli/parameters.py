@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from envkit.cli import options
-from envkit.cli.complete import COMPLETERS, variables
+from envkit.cli.complete import COMPLETERS, sources, variables
 
 if TYPE_CHECKING:
     from envkit.cli.options import Option
@@ -70,6 +70,7 @@ LoginSource = Annotated[
     typer.Argument(
         metavar="SOURCE",
         help="Source to log in to, such as vault. [default: the only one that has logins]",
+        autocompletion=sources,
     ),
 ]
 Ref = Annotated[

@@ -20,7 +20,7 @@ VECTORS = vectors("cli/help")
 ALL = (
     *("exec", "get", "export", "list", "show", "diff", "check"),
     *("set", "unset", "edit", "promote", "history", "rollback", "rotate", "audit"),
-    *("init", "doctor", "trust", "agent", "hook"),
+    *("init", "doctor", "trust", "login", "logout", "agent", "hook"),
 )
 
 

@@ -5,13 +5,14 @@ import os
 from pathlib import Path
 
 from support.fault_proxy import HOST
+from support.logins import People, browser_command, port_of_the_cli
 from support.openbao import _binary
 from support.pages import follow, pages_run_by
 
 
-def test_the_pages_tested_here_are_an_afternoon_aws_and_two_of_vault():
+def test_the_pages_tested_here_are_an_afternoon_aws_login_and_two_of_vault():
     pages = pages_run_by("tests/live/test_docs_commands.py")
-    names = ["an-afternoon.md", "aws.md", "dynamic-secrets.md", "vault.md"]
+    names = ["an-afternoon.md", "aws.md", "dynamic-secrets.md", "login.md", "vault.md"]
     assert [page.name for page in pages] == names
 
 
@@ -23,6 +24,37 @@ def test_vault_page_prints_what_it_shows(openbao, tmp_path):
     }
     places = {openbao.address: "https://vault.example.com:8200"}
     follow("docs/guides/vault.md", tmp_path / "shop", environ, places)
+
+
+def test_login_page_prints_what_it_shows(openbao, tmp_path):
+    people = People(openbao)
+    openbao.put("shop/login/db", {"password": "made-up"})
+    rules = 'path "secret/data/shop/login/*" { capabilities = ["read"] }'
+    openbao.ask("PUT", "sys/policies/acl/shop-login", {"policy": rules})
+    anna = people.userpass("anna", "her-password", "shop-login", mount="userpass")
+    token = people.token(anna, "her-password")["client_token"]
+    phone = people.require_totp(anna, "her-password", name="phone")
+    provider = people.provider()
+    bin_folder = tmp_path / "bin"
+    bin_folder.mkdir()
+    administrator = bin_folder / "bao"  # envkit does not get this token
+    script = f'#!/bin/sh\nBAO_TOKEN={openbao.root_token} exec {_binary()} "$@"\n'
+    administrator.write_text(script)
+    administrator.chmod(0o700)
+    environ = {
+        "VAULT_ADDR": openbao.address,
+        "PATH": str(bin_folder),
+        **provider,
+        "BROWSER": browser_command(tmp_path, token),
+    }
+    typed = [("Password of anna:", "her-password\n"), ("MFA code", lambda: f"{phone.code()}\n")]
+    places = {openbao.address: "https://vault.example.com:8200"}
+    try:
+        with port_of_the_cli():
+            follow("docs/guides/login.md", tmp_path / "shop", environ, places, typed)
+    finally:
+        openbao.ask("DELETE", "sys/auth/userpass")
+        openbao.ask("DELETE", "sys/auth/oidc")
 
 
 def test_dynamic_secrets_page_prints_what_it_shows(openbao, postgres, tmp_path):

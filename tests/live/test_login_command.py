@@ -1,14 +1,12 @@
 """`envkit login` and `envkit logout` at a terminal, with OpenBao: what a person sees and types."""
 
 import json
-import os
 import re
 import stat
-import sys
 
 import pytest
 
-from support.logins import People, port_of_the_cli
+from support.logins import People, browser_command, port_of_the_cli
 
 PASSWORD = "pass-77d0c2fa"
 VALUE = "value-1b2f4e77"
@@ -117,23 +115,12 @@ def test_ctrl_c_at_the_question_for_the_code_ends_exec(shop, people, policy):
     assert "Fatal" not in shown
 
 
-BROWSER = """\
-import sys
-sys.path.insert(0, {path!r})
-from support.logins import Browser
-Browser({token!r}).visit(sys.argv[1])
-"""
-
-
 @pytest.fixture
 def browser(tmp_path, people):
     """The command of a browser that is logged in to the provider."""
     user = people.userpass("olga", PASSWORD)
     token = people.token(user, PASSWORD)["client_token"]
-    script = tmp_path / "browser.py"
-    tests = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-    script.write_text(BROWSER.format(path=tests, token=token))
-    return f"{sys.executable} {script} %s"
+    return browser_command(tmp_path, token)
 
 
 def test_a_person_logs_in_in_the_browser(shop, people, policy, browser):

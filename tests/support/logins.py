@@ -15,6 +15,7 @@ import hmac
 import json
 import secrets
 import struct
+import sys
 import tempfile
 import threading
 import time
@@ -55,9 +56,11 @@ class People:
     def __init__(self, openbao: OpenBao) -> None:
         self.openbao = openbao
 
-    def userpass(self, username: str, password: str, *policies: str) -> dict[str, str]:
+    def userpass(
+        self, username: str, password: str, *policies: str, mount: str | None = None
+    ) -> dict[str, str]:
         """Return the `auth` table, without the password, of a new user."""
-        mount = self.openbao.enable_auth("userpass")
+        mount = self.openbao.enable_auth("userpass", mount)
         body = {"password": password, "token_policies": list(policies), "token_ttl": "1h"}
         self.openbao.ask("POST", f"auth/{mount}/users/{username}", body)
         return {"method": "userpass", "mount": mount, "username": username}
@@ -67,12 +70,16 @@ class People:
         path = f"auth/{auth['mount']}/login/{auth['username']}"
         return self.openbao.ask("POST", path, {"password": password}, token="")["auth"]
 
-    def require_totp(self, auth: dict[str, str], password: str) -> Phone:
+    def require_totp(self, auth: dict[str, str], password: str, name: str = "") -> Phone:
         """Enforce TOTP for the mount of a user, and return the user's phone."""
         entity = self.token(auth, password)["entity_id"]
-        body = {"issuer": "envkit", "period": PERIOD_SECONDS, "skew": 1, "method_name": "phone"}
-        body["method_name"] += secrets.token_hex(4)
-        body["max_validation_attempts"] = 20
+        body = {
+            "issuer": "envkit",
+            "period": PERIOD_SECONDS,
+            "skew": 1,
+            "method_name": name or f"phone{secrets.token_hex(4)}",
+            "max_validation_attempts": 20,
+        }
         method = self.openbao.ask("POST", "identity/mfa/method/totp", body)["data"]["method_id"]
         made = self.openbao.ask(
             "POST",
@@ -84,12 +91,12 @@ class People:
             "mfa_method_ids": [method],
             "auth_method_accessors": [mounts[f"{auth['mount']}/"]["accessor"]],
         }
-        name = f"identity/mfa/login-enforcement/{secrets.token_hex(4)}"
-        self.openbao.ask("POST", name, enforced)
+        path = f"identity/mfa/login-enforcement/{secrets.token_hex(4)}"
+        self.openbao.ask("POST", path, enforced)
         return Phone(made["data"]["url"].split("secret=")[1].split("&")[0])
 
-    def oidc(self, *policies: str) -> dict[str, str]:
-        """Return the `auth` table of a mount whose identity provider is the same server."""
+    def provider(self) -> dict[str, str]:
+        """Make the server an identity provider; return ISSUER, CLIENT_ID and CLIENT_SECRET."""
         name = secrets.token_hex(4)
         ask = self.openbao.ask
         ask("POST", f"identity/oidc/key/{name}", {"allowed_client_ids": ["*"]})
@@ -99,14 +106,20 @@ class People:
         allowed = {"allowed_client_ids": [made["client_id"]]}
         ask("POST", f"identity/oidc/provider/{name}", allowed)
         issuer = ask("GET", f"identity/oidc/provider/{name}")["data"]["issuer"]
+        names = ("client_id", "client_secret")
+        return {"ISSUER": issuer, **{one.upper(): made[one] for one in names}}
+
+    def oidc(self, *policies: str) -> dict[str, str]:
+        """Return the `auth` table of a mount whose identity provider is the same server."""
+        provider = self.provider()
         mount = self.openbao.enable_auth("oidc")
         config = {
-            "oidc_discovery_url": issuer,
-            "oidc_client_id": made["client_id"],
-            "oidc_client_secret": made["client_secret"],
+            "oidc_discovery_url": provider["ISSUER"],
+            "oidc_client_id": provider["CLIENT_ID"],
+            "oidc_client_secret": provider["CLIENT_SECRET"],
             "default_role": "people",
         }
-        ask("POST", f"auth/{mount}/config", config)
+        self.openbao.ask("POST", f"auth/{mount}/config", config)
         role = {
             "role_type": "oidc",
             "user_claim": "sub",
@@ -114,7 +127,7 @@ class People:
             "token_policies": list(policies),
             "token_ttl": "1h",
         }
-        ask("POST", f"auth/{mount}/role/people", role)
+        self.openbao.ask("POST", f"auth/{mount}/role/people", role)
         return {"method": "oidc", "mount": mount}
 
 
@@ -162,6 +175,22 @@ class Browser:
         except urllib.error.HTTPError as error:
             with error:
                 self.pages.append((error.code, error.read().decode()))
+
+
+_SCRIPT = """\
+import sys
+sys.path.insert(0, {tests!r})
+from support.logins import Browser
+Browser({token!r}).visit(sys.argv[1])
+"""
+
+
+def browser_command(folder: Path, token: str) -> str:
+    """Return the value of $BROWSER for a browser that is logged in to the provider."""
+    script = folder / "browser.py"
+    tests = str(Path(__file__).resolve().parents[1])
+    script.write_text(_SCRIPT.format(tests=tests, token=token))
+    return f"{sys.executable} {script} %s"
 
 
 @contextmanager

@@ -48,6 +48,7 @@ ELSEWHERE = {
     "sources.aws": "live/test_aws.py",
     "sources.vault": "live/test_vault.py",
     "sources.tls_mismatch": "live/test_vault.py",
+    "sources.mfa": "live/test_vault_logins.py",
     # contracts that several implementations fulfil
     "rotation_state.store": "contract/test_rotation_stores.py",
     "rotation_state.stores": "contract/test_rotation_stores.py",
@@ -91,6 +92,7 @@ ELSEWHERE = {
 }
 # names alone: types, protocols, and what programs import instead of a longer path
 ONLY_NAMES = {
+    "_internal.person",
     *("check", "env_diff", "environment", "placeholder", "rotation.base", "sources.base"),
     *("code.found", "comparison.model", "comparison.side"),
     *("resident.request", "resident.state"),
