@@ -35,15 +35,13 @@ def test_login_page_prints_what_it_shows(openbao, tmp_path):
     token = people.token(anna, "her-password")["client_token"]
     phone = people.require_totp(anna, "her-password", name="phone")
     provider = people.provider()
-    bin_folder = tmp_path / "bin"
-    bin_folder.mkdir()
-    administrator = bin_folder / "bao"  # envkit does not get this token
-    script = f'#!/bin/sh\nBAO_TOKEN={openbao.root_token} exec {_binary()} "$@"\n'
-    administrator.write_text(script)
-    administrator.chmod(0o700)
+    # the administrator's token is only for `bao`
+    functions = tmp_path / "functions"
+    functions.write_text(f'bao() {{ BAO_TOKEN={openbao.root_token} command bao "$@"; }}\n')
     environ = {
         "VAULT_ADDR": openbao.address,
-        "PATH": str(bin_folder),
+        "PATH": str(Path(_binary()).parent),
+        "BASH_ENV": str(functions),
         **provider,
         "BROWSER": browser_command(tmp_path, token),
     }

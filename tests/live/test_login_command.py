@@ -64,14 +64,14 @@ def test_a_person_logs_in_with_password_and_mfa_reads_and_logs_out(shop, people,
     assert status == 0, shown
     assert PASSWORD not in shown
     assert "envkit: the code was not accepted: it is wrong, or was used before" in shown
-    assert f"vault: logged in as {auth['mount']}-anna, policies default, {policy}, for 59" in shown
+    assert f"vault: logged in as {auth['mount']}-anna, policies default, {policy}, for " in shown
     token = project.root / "home" / ".vault-token"
     assert f"login by userpass, stored in {token}" in shown
     assert stat.S_IMODE(token.stat().st_mode) == 0o600
     assert project.run("get", "PW", "--env", "prod").stdout == VALUE
     done = project.run("doctor", "--env", "prod")
     assert re.search(
-        r"logged in as userpass-\w+-anna, .* for 59 minutes \(method userpass\)", done.stdout
+        r"logged in as userpass-\w+-anna, .* for \d+ minutes \(method userpass\)", done.stdout
     )
     done = project.run("logout", "--env", "prod", "vault")
     assert done.stdout == f"vault: revoked and removed the token from '{token}'\n"

@@ -46,7 +46,8 @@ def login_refused(
         )
     message = f"{client.server} does not accept the {method} login ({answer.status})"
     keys = sorted(values)
-    hint = f"check {', '.join(keys)} of auth in {client.section}"
+    named = f"{', '.join(keys)} of auth" if keys else "auth"
+    hint = f"check {named} in {client.section}"
     credentials = [jwt, *(value for key, value in values.items() if key not in _PUBLIC)]
     if reason := reason_of(answer, credentials):
         message += f": {reason}"
