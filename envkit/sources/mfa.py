@@ -32,7 +32,7 @@ def person_there() -> Person | None:
 
 def given_code(environ: Mapping[str, str]) -> str:
     """Return the code in ENVKIT_MFA_CODE; empty if there is none."""
-    return environ.get(VARIABLE, "").strip()
+    return "".join(environ.get(VARIABLE, "").split())
 
 
 @contextmanager
@@ -59,27 +59,26 @@ def ask_code(person: Person, question: str, deadline: Deadline, needed: str) -> 
         MfaRequiredError: they typed nothing.
     """
     with asking(deadline):
-        code = person.ask(question)
+        code = "".join(person.ask(question).split())  # apps show `123 456`
     if not code:
         raise MfaRequiredError(f"{needed}, and no code was typed", hint="run the command again")
     return code
 
 
-def nobody_to_ask(needed: str, command: str = "") -> MfaRequiredError:
-    """Return the error for a code that is needed where nobody can type it.
+def code_needed(needed: str) -> MfaRequiredError:
+    """Return the error for a code that is needed where envkit cannot ask for it.
 
     Args:
         needed: what needs MFA, for the message.
-        command: what to run on a terminal; default: the same command.
     """
-    again = f"run '{command}'" if command else "run the command"
     return MfaRequiredError(
-        f"{needed}, and there is no terminal to ask for the code",
-        hint=f"{again} on a terminal, or set {VARIABLE} to the current code",
+        f"{needed}, and envkit cannot ask for the code here",
+        hint="run the command on a terminal and without --watch, or set "
+        f"{VARIABLE} to the current code",
     )
 
 
-def nobody_to_type(what: str) -> MfaRequiredError:
+def person_needed(what: str) -> MfaRequiredError:
     """Return the error for a login that only a person can do.
 
     Args:
@@ -87,6 +86,6 @@ def nobody_to_type(what: str) -> MfaRequiredError:
     """
     return MfaRequiredError(
         f"{what} needs a person at a terminal, as MFA does",
-        hint="run the command on a terminal; for a service, use a method that asks nobody, such "
+        hint="run the command on a terminal; for a service, use a method that does not ask, such "
         "as approle or kubernetes",
     )

@@ -300,10 +300,10 @@ class Login(Protocol):
         """Log in and store the login.
 
         Args:
-            person: who is asked; None if nobody can be.
+            person: who is asked; None if there is no terminal.
 
         Raises:
-            MfaRequiredError: nobody can be asked.
+            MfaRequiredError: there is no terminal to ask on.
             UsageError: the settings of the source have no such login.
             SourceError: the login failed.
         """

@@ -45,7 +45,7 @@ class Guard:
         person: the person at the terminal, for logins.
 
     Attributes:
-        person: None if nobody may be asked.
+        person: None if there is none, or envkit must not ask.
     """
 
     def __init__(

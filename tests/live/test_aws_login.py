@@ -207,7 +207,7 @@ def test_login_asks_for_a_new_code_and_logout_removes_the_session(aws, at_termin
     assert aws.source(mfa_serial=SERIAL, role_arn=ROLE_HERE).probe()[1] == done.who
     source = aws.source(mfa_serial=SERIAL, role_arn=ROLE_HERE)
     assert source.log_out().startswith("removed the session")
-    assert source.log_out() == "nobody was logged in"
+    assert source.log_out() == "there was no login to remove"
     assert sessions() == []
 
 

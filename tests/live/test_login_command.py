@@ -191,3 +191,21 @@ def test_login_to_a_server_of_the_repository_needs_trust(project):
         sent = "$VAULT_TOKEN, the password that you type and $ENVKIT_MFA_CODE to https://vault"
         assert sent in done.stderr
         assert "[untrusted-profile]" in done.stderr
+
+
+def test_a_table_without_its_value_is_passed_over_and_the_app_gets_no_credential(
+    shop, openbao, policy
+):
+    listed = """[{ method = "approle", role_id = "x", secret_id = "{{ env:NOT_SET }}" }, "approle",
+"token"]"""
+    project = shop(["token"])
+    text = (project.profiles / "prod.toml").read_text().replace('["token"]', listed)
+    project.profile("prod.toml", text)
+    app = ("sh", "-c", 'echo "$PW [$VAULT_SECRET_ID]"')
+    env = {"VAULT_TOKEN": openbao.token(policy), "VAULT_SECRET_ID": "not-for-the-app"}
+    done = project.run("exec", "--env", "prod", "--", *app, env=env)
+    assert done.stdout == f"{VALUE} []\n", done.stderr
+    assert logins(project) == [("exec", "ok", {"vault": "token"})]
+    done = project.run("get", "PW", "--env", "prod")
+    assert done.returncode == 6
+    assert "a table: NOT_SET is not set" in done.stderr.replace("environment variable ", "")

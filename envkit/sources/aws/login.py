@@ -18,7 +18,7 @@ def log_in(name: str, manager: SecretsManager) -> LoggedIn:
 
     Raises:
         UsageError: the settings of the source have no MFA device.
-        MfaRequiredError: nobody can be asked for the code.
+        MfaRequiredError: there is no terminal to ask for the code on.
         SourceError: the login failed.
     """
     manager.mfa.forget()
@@ -38,5 +38,5 @@ def log_in(name: str, manager: SecretsManager) -> LoggedIn:
 def log_out(manager: SecretsManager) -> str:
     """Remove the stored session."""
     if not manager.mfa.forget():
-        return "nobody was logged in"
+        return "there was no login to remove"
     return "removed the session; AWS itself cannot end it before it expires"

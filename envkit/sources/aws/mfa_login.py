@@ -117,7 +117,7 @@ class MfaLogin:
         needed = f"{doing}: AWS requires MFA ({serial})"
         person = mfa.person_there()
         if person is None:
-            raise mfa.nobody_to_ask(needed)
+            raise mfa.code_needed(needed)
         return mfa.ask_code(person, f"MFA code ({serial}):", self._deadline, needed)
 
     # ---------------------------------------------------------------- stored sessions

@@ -100,7 +100,7 @@ def _lacks(auth: Auth, context: SourceContext) -> str:
     if auth.uses_token:
         if vault_auth.find_token(auth, context) is not None:
             return ""
-        return "nobody is logged in" if auth.asks else "there is no token"
+        return "you are not logged in" if auth.asks else "there is no token"
     path = auth.values.get("jwt_file", "")
     if auth.method == "kubernetes":
         path = path or vault_auth.KUBERNETES_TOKEN_FILE

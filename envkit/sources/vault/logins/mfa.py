@@ -42,7 +42,7 @@ def validated(client: VaultClient, requirement: object, context: SourceContext) 
         context: of the source; its deadline is restarted after a person was asked.
 
     Raises:
-        MfaRequiredError: there is no code and nobody to ask, or the code is not accepted.
+        MfaRequiredError: there is no code and no terminal, or the code is not accepted.
         AuthError: the push notification was not approved in time.
         SourceError: the request failed.
     """
@@ -53,7 +53,7 @@ def validated(client: VaultClient, requirement: object, context: SourceContext) 
     needed = f"{client.server} requires MFA ({', '.join(one.label for one in chosen)})"
     coded = [one for one in chosen if one.takes_code]
     if person is None and (len(coded) > bool(code) or len(coded) < len(chosen)):
-        raise mfa.nobody_to_ask(needed)
+        raise mfa.code_needed(needed)
     codes = {one.id: "" for one in chosen}
     if code and coded:
         codes[coded[0].id] = code

@@ -2,7 +2,7 @@
 
 Vault returns the address of the provider's page. The provider sends the browser back to this
 machine with a code, which Vault exchanges for a token. Only the process that began the login knows
-the nonce that Vault requires with the code, so that nobody else can use the code.
+the nonce that Vault requires with the code, so that others cannot use the code.
 
 Reference: https://openbao.org/api-docs/auth/jwt/#oidc-authorization-url-request
 """

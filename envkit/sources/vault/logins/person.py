@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from envkit.sources.vault.auth import Auth
 
 _FROM_LOGINS = "auth/"  # the path of a token that a login has created
-_CREATED = "auth/token/"  # that of one that somebody has created for another use
+_CREATED = "auth/token/"  # that of one that was created for another use
 
 
 def log_in(context: SourceContext, auths: Sequence[Auth], person: Person | None) -> LoggedIn:
@@ -31,7 +31,7 @@ def log_in(context: SourceContext, auths: Sequence[Auth], person: Person | None)
         context: of the source.
         auths: its methods; the first that asks a person is used, or else the first that has what
             it needs.
-        person: who is asked; None if nobody can be.
+        person: who is asked; None if there is no terminal.
 
     Raises:
         MfaRequiredError: there is no terminal to ask on.
@@ -41,7 +41,7 @@ def log_in(context: SourceContext, auths: Sequence[Auth], person: Person | None)
     """
     auth = _method(context, auths)
     if auth.asks and person is None:
-        raise mfa.nobody_to_type(f"the {auth.method} login to '{context.name}'")
+        raise mfa.person_needed(f"the {auth.method} login to '{context.name}'")
     client = VaultClient(context, pool_size=1)
     if auth.asks and person is not None:
         if auth.method == "oidc":
@@ -56,7 +56,7 @@ def log_in(context: SourceContext, auths: Sequence[Auth], person: Person | None)
     try:
         place = stored.store(context, client.token)
     except SourceError:
-        _revoke(client)  # nobody could use it or end it
+        _revoke(client)  # otherwise it would live on, unused
         raise
     notes = []
     if environ_of(context, "TOKEN"):
@@ -76,7 +76,7 @@ def log_out(context: SourceContext) -> str:
     """
     found = stored_token(context)
     if found is None:
-        return "nobody was logged in"
+        return "there was no login to remove"
     token, place = found
     client = VaultClient(context, pool_size=1)
     client.set_token(token)

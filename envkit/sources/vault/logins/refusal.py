@@ -95,7 +95,7 @@ def no_token(context: SourceContext, *, by_person: bool) -> AuthError:
         by_person: whether `envkit login` obtains the token.
     """
     if by_person:
-        return AuthError(f"nobody is logged in to '{context.name}'", hint=login_command(context))
+        return AuthError(f"not logged in to '{context.name}'", hint=login_command(context))
     return AuthError(f"no token for '{context.name}'", hint="run 'vault login', or set VAULT_TOKEN")
 
 
