@@ -331,11 +331,11 @@ def _operands(setting: Any) -> Iterable[Operand]:
 
 
 def _alternative(value: Any, value_of: Callable[[Placeholder], str | None]) -> Any:
-    """Return an item of a list of alternatives; an error in its place if it has no value."""
+    """Return an item of a list of alternatives; one that has no value says what it `lacks`."""
     try:
         return _substituted(value, value_of)
     except AbsentError as error:
-        return error
+        return {"method": value.get("method") if isinstance(value, dict) else "", "lacks": error}
 
 
 def _substituted(value: Any, value_of: Callable[[Placeholder], str | None]) -> Any:

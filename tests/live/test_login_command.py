@@ -208,4 +208,4 @@ def test_a_table_without_its_value_is_passed_over_and_the_app_gets_no_credential
     assert logins(project) == [("exec", "ok", {"vault": "token"})]
     done = project.run("get", "PW", "--env", "prod")
     assert done.returncode == 6
-    assert "a table: NOT_SET is not set" in done.stderr.replace("environment variable ", "")
+    assert "approle: env:NOT_SET is missing; approle: VAULT_ROLE_ID is not set" in done.stderr

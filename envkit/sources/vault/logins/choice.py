@@ -29,7 +29,7 @@ _NAMES = ("approle", "kubernetes", "ldap", "oidc", "token", "userpass")
 
 
 def parse_choices(source: str, listed: Sequence[object]) -> tuple[Auth, ...]:
-    """Check a list of methods; an error in it stands for a table with a value that is not set.
+    """Check a list of methods; a table with a value that is not set says what it `lacks`.
 
     Raises:
         ProfileError: a method, or a key of it, is not valid.
@@ -40,9 +40,11 @@ def parse_choices(source: str, listed: Sequence[object]) -> tuple[Auth, ...]:
     found = []
     for one in listed:
         if isinstance(one, dict):
-            found.append(vault_auth.parse_auth(source, one))
-        elif isinstance(one, AbsentError):
-            found.append(Auth("a table", {}, one.message))
+            lacks = one.get("lacks")
+            if isinstance(lacks, AbsentError):  # text would be an unknown key of the profile
+                found.append(Auth(str(one["method"]), {}, lacks.message))
+            else:
+                found.append(vault_auth.parse_auth(source, one))
         elif isinstance(one, str) and one in _NAMES:
             found.append(Auth(one, {}))
         elif one == "jwt":

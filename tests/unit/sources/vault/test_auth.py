@@ -48,8 +48,11 @@ def test_a_list_of_methods_that_does_not_fit_is_refused(listed, message, hint):
 
 
 def test_a_method_whose_placeholder_has_no_value_lacks_it():
-    [auth] = parse_choices("vault", [AbsentError("VAULT_SECRET_ID is not set")])
-    assert auth.lacks == "VAULT_SECRET_ID is not set"
+    lacking = {"method": "approle", "lacks": AbsentError("env:VAULT_SECRET_ID is missing")}
+    [auth] = parse_choices("vault", [lacking])
+    assert (auth.method, auth.lacks) == ("approle", "env:VAULT_SECRET_ID is missing")
+    with pytest.raises(ProfileError, match="unknown key 'lacks'"):
+        parse_choices("vault", [{**lacking, "lacks": "a text of the profile"}])
 
 
 @pytest.mark.parametrize(("table", "asks", "uses_token"), VECTORS["who_logs_in_with_a_method"])
