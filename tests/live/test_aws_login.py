@@ -211,6 +211,15 @@ def test_login_asks_for_a_new_code_and_logout_removes_the_session(aws, at_termin
     assert sessions() == []
 
 
+def test_a_login_that_fails_leaves_the_session_of_before(aws, at_terminal):
+    person = at_terminal("123456", "")
+    ask(aws.source(mfa_serial=SERIAL), ref("db"))
+    with pytest.raises(MfaRequiredError):
+        aws.source(mfa_serial=SERIAL).log_in(person)
+    assert isinstance(ask(aws.source(mfa_serial=SERIAL), ref("db")), Absent)
+    assert len(person.asked) == 2
+
+
 def test_login_without_mfa_says_where_logins_are(aws):
     with pytest.raises(UsageError) as caught:
         aws.source().log_in(None)

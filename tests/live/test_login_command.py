@@ -78,6 +78,9 @@ def test_a_person_logs_in_with_password_and_mfa_reads_and_logs_out(shop, people,
     done = project.run("get", "PW", "--env", "prod")
     assert done.returncode == 6
     assert "envkit: hint: run: envkit login --env prod vault" in done.stderr
+    shown = project.run("audit", "show").stdout.splitlines()
+    assert "LOGIN" in shown[0]
+    assert shown[1].endswith("vault userpass")
     assert logins(project) == [
         ("login", "ok", {"vault": "userpass"}),
         ("get", "ok", {"vault": "userpass"}),
@@ -142,6 +145,7 @@ def test_no_browser_prints_the_address_and_ctrl_c_ends_the_wait(shop, people, po
         )
     assert status == 130
     assert "to log in, open this address in a browser:\nhttp://127.0.0.1:" in shown
+    assert logins(project) == [("login", "interrupted", {"vault": ""})]
 
 
 def test_a_browser_that_never_comes_back_ends_the_command(shop, people, policy):
@@ -209,3 +213,14 @@ def test_a_table_without_its_value_is_passed_over_and_the_app_gets_no_credential
     done = project.run("get", "PW", "--env", "prod")
     assert done.returncode == 6
     assert "approle: env:NOT_SET is missing; approle: VAULT_ROLE_ID is not set" in done.stderr
+
+
+def test_a_protected_profile_has_no_login_that_the_audit_log_cannot_record(shop):
+    project = shop({"method": "oidc"}, "")
+    path = project.profiles / "prod.toml"
+    path.write_text("protected = true\n" + path.read_text())
+    broken = {"ENVKIT_AUDIT": "/proc/none/audit.jsonl"}
+    done = project.run("login", "--env", "prod", env=broken)
+    assert done.returncode == 6
+    assert "[audit-failed]" in done.stderr
+    assert project.run("logout", "--env", "prod", env=broken).returncode == 0

@@ -16,7 +16,6 @@ from envkit.cli.interaction.prompt import is_interactive
 from envkit.cli.options import timeout_seconds
 from envkit.cli.output import printable
 from envkit.cli.parameters import LoginSource, OneEnv, Profiles, Timeout
-from envkit.errors import EnvkitError
 from envkit.sources.registry import current_guard
 
 if TYPE_CHECKING:
@@ -39,12 +38,13 @@ def login(
     """Log in to a store, in the browser or with a password and MFA."""
     seconds = TIMEOUT_SECONDS if timeout is None else timeout_seconds(timeout)
     found = opened_source(source, env or (), profiles, Deadline(seconds))
-    method = ""
-    outcome = log.OK
+    if found.profile.protected:
+        log.check(os.environ)
+    method, outcome = "", log.OK
     try:
         done = found.login.log_in(_person(browser=not no_browser))
         method = done.method
-    except EnvkitError as error:
+    except BaseException as error:
         outcome = outcome_of(error)
         raise
     finally:

@@ -11,7 +11,6 @@ from envkit.cli.interaction.logins import opened_source
 from envkit.cli.options import timeout_seconds
 from envkit.cli.output import printable
 from envkit.cli.parameters import LoginSource, OneEnv, Profiles, Timeout
-from envkit.errors import EnvkitError
 
 EXAMPLE = "envkit logout --env prod"
 
@@ -27,7 +26,7 @@ def logout(
     outcome = log.OK
     try:
         done = found.login.log_out()
-    except EnvkitError as error:
+    except BaseException as error:
         outcome = outcome_of(error)
         raise
     finally:

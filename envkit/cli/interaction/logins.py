@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING, NamedTuple
 
 from envkit._internal.suggestions import did_you_mean
+from envkit.audit import log
 from envkit.errors import UsageError
 from envkit.profile.discovery import profiles_folder
 from envkit.profile.loader import load
@@ -43,6 +44,7 @@ def opened_source(
     if len(environments) > 1:
         raise UsageError("a login is for one environment", hint="give --env once")
     profile = load(environments[0], profiles_folder(profiles, os.environ))
+    log.destination(os.environ)
     chosen = _chosen(profile, name)
     # the person decides, before anything is sent
     require_trust(profile, {chosen: ()}, os.environ, deadline)

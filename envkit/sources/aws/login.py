@@ -21,10 +21,9 @@ def log_in(name: str, manager: SecretsManager) -> LoggedIn:
         MfaRequiredError: there is no terminal to ask for the code on.
         SourceError: the login failed.
     """
-    manager.mfa.forget()
+    manager.mfa.renewing = True
     arn, _ = manager.identity()
-    place = manager.mfa.place
-    if not place:
+    if not manager.mfa.asked:
         raise UsageError(
             f"[sources.{name}] has no MFA login: it uses the AWS credentials of {arn}",
             hint=f'write: mfa_serial = "arn:aws:iam::ACCOUNT:mfa/NAME" in [sources.{name}], or '
@@ -32,7 +31,7 @@ def log_in(name: str, manager: SecretsManager) -> LoggedIn:
         )
     left = manager.login.minutes_left()
     lasting = "" if left is None else f", for {left} minutes"
-    return LoggedIn("mfa", f"logged in as {arn}{lasting}", place)
+    return LoggedIn("mfa", f"logged in as {arn}{lasting}", manager.mfa.place)
 
 
 def log_out(manager: SecretsManager) -> str:

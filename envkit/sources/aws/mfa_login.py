@@ -52,6 +52,10 @@ class MfaLogin:
         settings: of the source.
         environ: as of `SecretsManager`.
         deadline: restarted after a person was asked.
+
+    Attributes:
+        asked: whether a person has given a code, so that the session is stored.
+        renewing: whether to log in although there is a stored session.
     """
 
     def __init__(
@@ -68,7 +72,8 @@ class MfaLogin:
         folder = os.path.join(os.path.realpath(state_folder(environ)), FOLDER)
         told = [settings.get(key) for key in _SETTINGS] + list(map(os.environ.get, _VARIABLES))
         self._prefix = os.path.join(folder, sha256(repr((1, told)).encode()).hexdigest()[:32])
-        self.asked = False  # whether a code was used that can be used only once
+        self.asked = False
+        self.renewing = False
 
     # ---------------------------------------------------------------- codes
 
@@ -124,6 +129,8 @@ class MfaLogin:
 
     def stored(self) -> StsSession | None:
         """Return the stored session; None if there is none that can be used."""
+        if self.renewing:
+            return None
         found = self._read(self._prefix)
         try:
             key_id, secret, token = (str(found[key]) for key in ("key_id", "secret", "token"))
@@ -142,7 +149,7 @@ class MfaLogin:
     @property
     def place(self) -> str:
         """The path of the stored session; empty if there is none."""
-        return next((path for path in self._paths()), "")
+        return next(iter(self._paths()), "")
 
     def forget(self) -> bool:
         """Remove the stored sessions, and return whether there were any."""
@@ -195,7 +202,8 @@ class BotocoreCache:
         return f"{self._login._prefix}-{digest}"  # noqa: SLF001 - its own class
 
     def __contains__(self, key: str) -> bool:
-        if key not in self._known and (found := self._login._read(self._path(key))):  # noqa: SLF001
+        stored = not self._login.renewing
+        if stored and key not in self._known and (found := self._login._read(self._path(key))):  # noqa: SLF001
             self._known[key] = found
         return key in self._known
 

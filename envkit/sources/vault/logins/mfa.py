@@ -49,7 +49,8 @@ def validated(client: VaultClient, requirement: object, context: SourceContext) 
     request_id, enforcements = _parsed(client, requirement)
     person = mfa.person_there()
     code = mfa.given_code(context.environ)
-    chosen = [_choice(methods, has_code=bool(code)) for methods in enforcements]
+    # several enforcements may accept the same method
+    chosen = list(dict.fromkeys(_choice(one, has_code=bool(code)) for one in enforcements))
     needed = f"{client.server} requires MFA ({', '.join(one.label for one in chosen)})"
     coded = [one for one in chosen if one.takes_code]
     if person is None and (len(coded) > bool(code) or len(coded) < len(chosen)):
