@@ -27,7 +27,7 @@ from envkit.sources.vault.logins.oidc import log_in_with_browser
 from envkit.sources.vault.source import VaultSource
 from envkit.trust.guard import Guard
 from support.fault_proxy import FaultProxy, respond, silent
-from support.logins import Browser, People, Typist, port_of_the_cli
+from support.logins import REDIRECT, Browser, People, Typist, port_of_the_cli
 from support.openbao import RefusedError
 from support.vault import CANARY, TIMEOUT_SECONDS, assert_clean, fetch_one, value_at
 
@@ -605,6 +605,19 @@ def test_an_unknown_role_and_a_redirect_that_is_not_allowed_are_refused(browse, 
     error = fails(browse, role="elsewhere")
     assert "the role 'elsewhere'" in error.message
     assert "/oidc/callback to allowed_redirect_uris of the role" in error.hint
+
+
+def test_a_role_whose_browser_returns_to_the_server_is_refused(browse, openbao, provider):
+    path = f"/v1/auth/{provider[0]['mount']}"
+    role = {
+        "role_type": "oidc",
+        "user_claim": "sub",
+        "callback_mode": "direct",
+        "allowed_redirect_uris": [f"{openbao.address}{path}/oidc/callback", REDIRECT],
+    }
+    openbao.ask("POST", f"auth/{provider[0]['mount']}/role/direct", role)
+    error = fails(browse, role="direct")
+    assert "has a callback_mode that envkit does not support" in error.message
 
 
 @pytest.mark.parametrize(

@@ -101,6 +101,13 @@ def _begin(client: VaultClient, auth: Auth, redirect_uri: str, nonce: str) -> tu
             hint=f"add {redirect_uri} to allowed_redirect_uris of the role, or correct 'role' of "
             f"auth in {client.section}",
         )
+    if isinstance(data, dict) and data.get("poll_interval"):
+        # the browser would return to the server, and never to envkit
+        raise AuthError(
+            f"the role of the oidc login to {client.server} has a callback_mode that envkit does "
+            "not support",
+            hint=f"set callback_mode=client in the role, and allow the redirect {redirect_uri}",
+        )
     parts = urlsplit(url) if isinstance(url, str) and url.isprintable() else None
     states = parse_qs(parts.query).get("state") if parts else None
     if parts is None or parts.scheme not in ("https", "http") or not parts.hostname or not states:
