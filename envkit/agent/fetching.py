@@ -28,7 +28,7 @@ from envkit.agent.wire import (
     os_encode,
     pack,
 )
-from envkit.audit.log import versions_of
+from envkit.audit.log import logins_of, versions_of
 from envkit.errors import EnvkitError
 from envkit.launch.loaders import loading_variables
 from envkit.resolution.fetch import ask
@@ -154,7 +154,7 @@ def _read(
         raise _DeclineError("it depends on more than the agent knows")
     if question.names and question.names[0] not in environment:
         raise _DeclineError("value-absent")
-    data = frame(ANSWER, _of(environment, [one.profile.name for one in prepared]).items())
+    data = frame(ANSWER, _of(environment, prepared).items())
     if len(data) > MAX_ANSWER_BYTES:
         raise _DeclineError("the environment is too large")
     own.missing -= needless
@@ -162,15 +162,16 @@ def _read(
     return (FOUND, data, files, list(further), name, were_old(files, began))
 
 
-def _of(environment: Environment, profiles: Iterable[str]) -> Answer:
+def _of(environment: Environment, prepared: Sequence[PreparedProfile]) -> Answer:
     variables = list(environment.variables())
     versions = versions_of(variables)
     return Answer(
-        [os_encode(name) for name in profiles],
+        [os_encode(one.profile.name) for one in prepared],
         [os_encode(name) for name in sorted(environment.bootstrap)],
         [os_encode(one.name) for one in variables],
         [one.value.to_bytes() for one in variables],
         [pack(map(os_encode, versions.get(one.name, ()))) for one in variables],
+        [os_encode(text) for pair in logins_of(prepared).items() for text in pair],
     )
 
 

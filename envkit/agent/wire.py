@@ -130,6 +130,7 @@ class Answer(NamedTuple):
         names: its variables.
         values: theirs, in the same order.
         versions: the versions that each value was made from, in the same order.
+        logins: each source that has told its login method, followed by the method.
     """
 
     profiles: Sequence[bytes]
@@ -137,6 +138,7 @@ class Answer(NamedTuple):
     names: Sequence[bytes]
     values: Sequence[bytes]
     versions: Sequence[bytes]
+    logins: Sequence[bytes]
 
     def __repr__(self) -> str:
         return f"Answer({self.profiles!r}, {len(self.names)} variables)"
@@ -178,7 +180,8 @@ def read_answer(items: Sequence[bytes]) -> Answer:
     if len(items) != len(Answer._fields):
         raise WireError("an answer has other items")
     answer = Answer._make(map(unpack, items))
-    if not len(answer.names) == len(answer.values) == len(answer.versions):
+    counts = {len(answer.names), len(answer.values), len(answer.versions)}
+    if len(counts) > 1 or len(answer.logins) % 2:
         raise WireError("an answer has other items")
     return answer
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from envkit.resolution.environment import Variable
+    from envkit.resolution.prepare import PreparedProfile
 
 VARIABLE = "ENVKIT_AUDIT"
 OFF, SYSLOG = "off", "syslog"
@@ -117,6 +118,16 @@ def versions_of(variables: Iterable[Variable]) -> dict[str, list[str]]:
         for origin in variable.origins:
             if origin.version:
                 found.setdefault(variable.name, []).append(origin.version)
+    return found
+
+
+def logins_of(prepared: Iterable[PreparedProfile]) -> dict[str, str]:
+    """Return, per source, the login method in use, where the source has told it."""
+    found = {}
+    for one in prepared:
+        for name, source in one.sources.items():
+            if method := getattr(source, "login_method", ""):
+                found[name] = method
     return found
 
 

@@ -168,7 +168,7 @@ class Access:
         self, outcome: str, names: Sequence[str], versions: Mapping[str, Sequence[str]]
     ) -> None:
         self._recorded = True
-        reason, logins = self._reason, _logins(self._prepared)
+        reason, logins = self._reason, log.logins_of(self._prepared)
         entry = log.Entry(self._command, self._profiles, names, versions, reason, outcome, logins)
         log.record(entry, self._environ)
 
@@ -201,16 +201,6 @@ def record_login(
     except AuditError:
         if profile.protected and command == "login":  # a logout must always be possible
             raise
-
-
-def _logins(prepared: Sequence[PreparedProfile]) -> dict[str, str]:
-    """Return the login method of each source that has told it."""
-    found = {}
-    for one in prepared:
-        for name, source in one.sources.items():
-            if method := getattr(source, "login_method", ""):
-                found[name] = method
-    return found
 
 
 def outcome_of(error: BaseException) -> str:

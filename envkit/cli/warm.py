@@ -130,8 +130,11 @@ def _finish(command: str, arguments: Sequence[str], given: Arguments, answer: An
     }
     profiles = [name.decode("utf-8", "surrogateescape") for name in answer.profiles]
     reason = (given.one("reason") or os.environ.get("ENVKIT_REASON", "")).strip() or None
+    told = [text.decode("utf-8", "surrogateescape") for text in answer.logins]
+    logins = dict(zip(told[::2], told[1::2], strict=True))
     try:
-        log.record(Entry(command, profiles, names, versions, reason), os.environ)
+        entry = Entry(command, profiles, names, versions, reason, logins=logins)
+        log.record(entry, os.environ)
     except Exception as error:
         from envkit.errors import AuditError
 

@@ -11,7 +11,7 @@ from envkit.agent import client, wire
 from envkit.agent.folder import Unusable
 
 QUESTION = wire.Question("1", "/x", None, ["dev"], (), (), (), (), 15.0)
-ANSWER = wire.Answer([b"dev"], [], [b"A"], [b"1"], [b""])
+ANSWER = wire.Answer([b"dev"], [], [b"A"], [b"1"], [b""], [])
 
 
 def frame(kind, *items):

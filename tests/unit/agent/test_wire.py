@@ -81,14 +81,18 @@ def test_what_is_no_question_is_refused(change):
 
 @given(ITEMS, ITEMS)
 def test_an_answer_survives_the_wire_and_its_repr_shows_no_value(profiles, names):
-    answer = Answer(profiles, [], names, [b"hunter2" for _ in names], [b"" for _ in names])
+    answer = Answer(
+        profiles, [], names, [b"hunter2"] * len(names), [b""] * len(names), [b"v", b"oidc"]
+    )
     assert read_answer(answer.items()) == answer
     assert "hunter2" not in repr(answer)
 
 
 def test_an_answer_with_fewer_values_than_names_is_refused():
     with pytest.raises(WireError):
-        read_answer(Answer([], [], [b"A"], [], [b""]).items())
+        read_answer(Answer([], [], [b"A"], [], [b""], []).items())
+    with pytest.raises(WireError):
+        read_answer(Answer([], [], [], [], [], [b"vault"]).items())
     with pytest.raises(WireError):
         read_answer([b""])
 
