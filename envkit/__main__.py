@@ -7,7 +7,6 @@ Python's UTF-8 mode.
 
 from __future__ import annotations
 
-import gc
 import os
 import sys
 
@@ -21,10 +20,13 @@ def main() -> None:
         from envkit.cli.utf8_mode import restart
 
         restart(arguments)
+    if "ENVKIT_HOOK_STATE" in os.environ and arguments[:1] != ["hook"]:
+        from envkit.launch.shell_hook import take_out
+
+        take_out(os.environ)
     if arguments and arguments[0] in HOT:
-        gc.disable()  # saves a tenth of the run time; the process ends before there is garbage
         spent_seconds = 0.0
-        mode = os.environ.get("ENVKIT_AGENT") or _configured_mode()
+        mode = _agent_mode()
         if mode != "off":
             from envkit.cli import warm
 
@@ -32,14 +34,28 @@ def main() -> None:
             if outcome.status is not None:
                 sys.exit(outcome.status)
             spent_seconds = outcome.spent_seconds
+        import gc
+
+        gc.disable()  # saves a tenth of the run time; the process ends before there is garbage
         from envkit.cli.hot import asks_for_help, run
 
         if not asks_for_help(arguments[0], arguments[1:]):
             sys.exit(run(arguments[0], arguments[1:], spent_seconds=spent_seconds))
         arguments = [arguments[0], "--help"]
+    if len(arguments) == 4 and arguments[0] == "hook" and arguments[3].isdecimal():
+        from envkit.cli.exec.hook_step import run as run_step
+
+        step = arguments[2]
+        if step in ("--step", "--unload"):
+            load = step == "--step"
+            sys.exit(run_step(arguments[1], int(arguments[3]), _agent_mode(), load=load))
     from envkit.cli.app import run_app
 
     sys.exit(run_app(arguments))
+
+
+def _agent_mode() -> str:
+    return os.environ.get("ENVKIT_AGENT") or _configured_mode()
 
 
 def _configured_mode() -> str:

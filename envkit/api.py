@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from envkit.errors import InvalidValueError
 from envkit.resolution.resolve import DEFAULT_TIMEOUT_SECONDS, resolve
 
 TYPE_CHECKING = False
@@ -39,6 +40,7 @@ def load(
         UsageError: no environment is given, or no profile has a name in `only` or `exclude`.
         ProfileError: a profile is missing or not valid.
         ResolutionError: required variables have no value; it lists all of them.
+        InvalidValueError: a value has a NUL byte, which only a variable as a file can have.
     """
     environment = resolve(
         *environments,
@@ -47,9 +49,17 @@ def load(
         exclude=exclude,
         timeout_seconds=timeout_seconds,
     )
-    for name, value in environment.items():
-        if override or name not in os.environ:
-            os.environb[name.encode()] = value.to_bytes()
+    values = {
+        name.encode(): value.to_bytes()
+        for name, value in environment.items()
+        if override or name not in os.environ
+    }
+    if unfit := [name.decode() for name, value in values.items() if b"\0" in value]:
+        raise InvalidValueError(
+            f"cannot set {', '.join(unfit)}: no variable of a process can have a NUL byte",
+            hint=f"write exclude={unfit}, and read each from envkit.resolve()",
+        )
+    os.environb.update(values)
     os.environ.pop("ENVKIT_STALE", None)
     if environment.stale_seconds is not None:
         os.environ["ENVKIT_STALE"] = "1"

@@ -53,7 +53,7 @@ ALLOWED = {
         "_internal agent audit checks comparison detection dotenv editing errors launch profile "
         "promotion resident resolution rotation rotation_state scaffold secret sources trust"
     ),
-    "__main__": "cli",
+    "__main__": "cli launch",
 }
 # programs and plug-ins import these; envkit does not
 FACADES = {

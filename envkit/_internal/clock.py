@@ -9,12 +9,18 @@ FIRST_PAUSE_SECONDS, LAST_PAUSE_SECONDS = 15.0, 3600.0
 
 
 class Deadline:
-    """A point on the monotonic clock after which nothing waits."""
+    """A point on the monotonic clock after which nothing waits.
 
-    __slots__ = ("_end", "timeout_seconds")
+    Args:
+        timeout_seconds: from now on.
+        repeats: whether a request that has failed is repeated until then.
+    """
 
-    def __init__(self, timeout_seconds: float) -> None:
+    __slots__ = ("_end", "repeats", "timeout_seconds")
+
+    def __init__(self, timeout_seconds: float, *, repeats: bool = True) -> None:
         self.timeout_seconds = timeout_seconds
+        self.repeats = repeats
         self._end = monotonic() + timeout_seconds
 
     def restart(self, at_most: float = float("inf")) -> None:

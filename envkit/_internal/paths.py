@@ -22,7 +22,8 @@ def state_folder(environ: Mapping[str, str]) -> str:
     """Return the absolute path of the folder for envkit's state on this machine."""
     state = environ.get("XDG_STATE_HOME", "")
     if not os.path.isabs(state):  # the specification says to ignore relative paths
-        state = os.path.join(os.path.expanduser("~"), ".local", "state")
+        home = environ.get("HOME") or os.path.expanduser("~")
+        state = os.path.join(home, ".local", "state")
     return os.path.join(state, "envkit")
 
 

@@ -14,14 +14,16 @@ def process_name(pid: int) -> str:
 def started_at(pid: int) -> str | None:
     """Return when a process started, in the kernel's ticks; None if there is no such process.
 
-    A system without /proc does not say when; there it is `0` for every process that exists.
+    A process that has ended is none, even if its parent never asks how: in many containers,
+    process 1 does not. A system without /proc does not say when; there it is `0` for every
+    process that exists.
 
     Reference: proc_pid_stat(5)
     """
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:
             # the name, in parentheses, may contain anything
-            return file.read().rpartition(b")")[2].split()[19].decode()
+            fields = file.read().rpartition(b")")[2].split()
     except OSError:
         if os.path.exists("/proc/self/stat"):
             return None
@@ -32,6 +34,9 @@ def started_at(pid: int) -> str | None:
         except PermissionError:  # of another user
             return "0"
         return "0"
+    # a main thread may have ended before the others
+    ended = fields[0] in b"ZX" and int(fields[17]) < 2
+    return None if ended else fields[19].decode()
 
 
 def namespace() -> str:

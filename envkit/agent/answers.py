@@ -10,18 +10,21 @@ import time
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
+from envkit._internal.os_errors import reason_of
 from envkit.agent import fetching
-from envkit.agent.cache import Cache, Entry, Moment
+from envkit.agent.auditing import unrecorded
+from envkit.agent.cache import Cache, Entry, Moment, Reply
 from envkit.agent.freshness import is_fresh
 from envkit.agent.key import ALWAYS, Keys
-from envkit.agent.wire import DECLINED, NEED, frame
+from envkit.agent.question import unusual
+from envkit.agent.wire import ANSWER, DECLINED, NEED, frame, head_of, pack, selected
 from envkit.resident.forked import Job, JobState
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from envkit.agent.connection import Client
-    from envkit.agent.wire import Question
+    from envkit.agent.question import Question
 
 MAX_FLIGHTS = 16
 MAX_SHAPES = 1024
@@ -36,6 +39,7 @@ class Flight:
         self.began = now
         self.keys = keys
         self.first = client
+        self.asked = dict(client.asked)
         self.waiting = [client]
         self.answer: tuple[Any, ...] | None = None
 
@@ -47,6 +51,9 @@ class Answers:
         max_age_seconds: how long an answer is kept.
         close_copies: called in each child; closes the copies of the agent's connections.
         log: called with lines for the log, without values.
+
+    Attributes:
+        hits: how many questions were answered from memory.
     """
 
     def __init__(
@@ -62,29 +69,40 @@ class Answers:
         self._keys = Keys()
         self._shapes: dict[bytes, dict[bytes, None]] = {}  # which variables each depends on
         self.flights: dict[bytes, Flight] = {}
-        self._hits = self._misses = 0
+        self.hits = self._misses = 0
 
     def ask(self, client: Client, question: Question) -> None:
-        """Take a question; the client is first asked for variables."""
+        """Take a question; the client is asked for variables that it has not sent with it."""
         client.question = question
         client.shape = self._keys.shape(question)
-        self._need(client, self._shapes.get(client.shape) or ALWAYS)
+        needed = self._shapes.get(client.shape) or ALWAYS
+        if unusual(needed):
+            self._need(client, needed)
+            return
+        client.asked.update(dict.fromkeys(needed))
+        self.take(client, {})
+
+    def take(self, client: Client, variables: Mapping[bytes, bytes]) -> None:
+        """Take the variables that a client was asked for."""
+        client.sent = selected({**client.offered, **variables}, client.asked)
+        self.look_up(client)
 
     def look_up(self, client: Client) -> None:
         """Answer from memory, or let a child read what is asked for."""
         key = self._keys.entry(client.shape, client.sent)
         if client.read_for is not None and client.read_for[0] == key:
-            client.end(client.read_for[1])  # the further variables do not exist
-            return
-        known = self._shapes.get(client.shape, {})
-        if not known.keys() <= client.asked.keys():
-            self._need(client, known)  # learned since
+            _end(client, client.read_for[1])  # the further variables do not exist
             return
         found = self._cache.get(key, now())
         flight = self.flights.get(key)
-        if found is not None:
-            self._hits += 1
-            client.end(found.frame)
+        known = dict(self._shapes.get(client.shape, {}))
+        for one in (found, flight):
+            known |= {} if one is None else one.asked
+        if not known.keys() <= client.asked.keys():
+            self._need(client, known)  # another variable may decide, and this client may have it
+        elif found is not None:
+            self.hits += bool(found.environment)
+            _end(client, found.reply)
         elif flight is not None:
             flight.waiting.append(client)
             client.wait()
@@ -92,7 +110,6 @@ class Answers:
             _decline(client, "too many reads at once")
         else:
             self._begin(key, client)
-            client.wait()
 
     def receive(self) -> list[Client]:
         """Deliver what children have read by now; return the clients that were answered."""
@@ -135,7 +152,7 @@ class Answers:
         """Return what is in memory, without values."""
         self.expire()
         return [
-            f"hits={self._hits}",
+            f"hits={self.hits}",
             f"misses={self._misses}",
             *(f"environment={name}={age:.0f}" for name, age in self._cache.ages(now())),
         ]
@@ -161,8 +178,15 @@ class Answers:
         assert question is not None  # noqa: S101 - `ask` has set it
         work = fetching.fetch(question, client.sent, tuple(client.asked), self._close_copies)
         began = now()
-        job = Job(work, seconds=question.timeout_seconds)
+        try:
+            job = Job(work, seconds=question.timeout_seconds)
+        except OSError as error:
+            reason = f"cannot start a process: {reason_of(error)}"
+            self._log(f"not answered: {reason}")
+            _decline(client, reason)
+            return
         self.flights[key] = Flight(job, client, self._keys, began)
+        client.wait()
 
     def _deliver(self, key: bytes, flight: Flight, answer: tuple[Any, ...]) -> None:
         match answer:
@@ -170,21 +194,23 @@ class Answers:
                 for client in flight.waiting:
                     self._learn(flight, client, names)
                     self._need(client, names)
-            case (fetching.FOUND, data, files, further, environment, keep):
-                self._misses += 1
+            case (fetching.FOUND, reply, files, further, environment, keep):
+                found = Reply(*reply)
+                self._misses += bool(environment)
                 # what was being read when the memory was cleared is not kept
                 fresh = keep and flight.keys is self._keys and is_fresh(files)
                 if fresh:
-                    self._cache.put(key, Entry(data, files, environment, flight.began))
+                    depends = flight.asked | dict.fromkeys(further)
+                    self._cache.put(key, Entry(found, files, depends, environment, flight.began))
                 for client in flight.waiting:
                     self._learn(flight, client, further)
                     if client is not flight.first and not fresh:
                         self._again(client)  # it may have changed before this client asked
                     elif further:
-                        client.read_for = (key, data)
+                        client.read_for = (key, found)
                         self._need(client, further)
                     else:
-                        client.end(data)
+                        _end(client, found)
             case (_, reason):
                 self._log(f"not answered: {reason}")
                 for client in flight.waiting:
@@ -211,6 +237,15 @@ def now() -> Moment:
     """Return this time."""
     clock = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
     return Moment(monotonic(), time.clock_gettime(clock))
+
+
+def _end(client: Client, reply: Reply) -> None:
+    """Send an answer once it is in the audit log, or a refusal."""
+    last = b""
+    if reply.kind == ANSWER:
+        assert client.question is not None  # noqa: S101 - `ask` has set it
+        last = pack([unrecorded(client.question, client.offered, client.pid, reply.used)])
+    client.end(head_of(reply.kind, len(reply.body) + len(last)), reply.body, last)
 
 
 def _decline(client: Client, reason: str) -> None:

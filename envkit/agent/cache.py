@@ -26,23 +26,47 @@ class Moment(NamedTuple):
     boot: float
 
 
+class Reply(NamedTuple):
+    """What a client is sent.
+
+    Attributes:
+        kind: `ANSWER` or `DECLINED`.
+        body: of the frame; that of an answer without its last item.
+        used: what the audit log says of an answer: its profiles, names and versions.
+    """
+
+    kind: int
+    body: bytes
+    used: bytes = b""
+
+    def __repr__(self) -> str:
+        return f"Reply({self.kind}, {len(self.body)} bytes)"
+
+
 class Entry(NamedTuple):
     """One answer.
 
     Attributes:
-        frame: what the client is sent.
+        reply: what the client is sent.
         files: what it depends on.
-        environment: its name, for people.
+        asked: the variables that it depends on, also those that do not exist.
+        environment: its name, for people; empty if the answer has no values.
         read_at: when reading it began.
     """
 
-    frame: bytes
+    reply: Reply
     files: Mapping[str, Signature]
+    asked: Mapping[bytes, None]
     environment: str
     read_at: Moment
 
     def __repr__(self) -> str:
-        return f"Entry({self.environment!r}, {len(self.frame)} bytes)"
+        return f"Entry({self.environment!r}, {self.bytes} bytes)"
+
+    @property
+    def bytes(self) -> int:
+        """How much memory it takes."""
+        return len(self.reply.body) + len(self.reply.used)
 
 
 class Cache:
@@ -64,7 +88,7 @@ class Cache:
         """Add an entry; the oldest ones leave if there are too many."""
         self._drop(key)
         self._entries[key] = entry
-        self._bytes += len(entry.frame)
+        self._bytes += entry.bytes
         while len(self._entries) > MAX_ENTRIES or self._bytes > MAX_BYTES:
             self._drop(next(iter(self._entries)))
 
@@ -93,10 +117,11 @@ class Cache:
         self._bytes = 0
 
     def ages(self, now: Moment) -> list[tuple[str, float]]:
-        """Return the environment and the age in seconds of each entry."""
-        return [(one.environment, now.awake - one.read_at.awake) for one in self._entries.values()]
+        """Return the environment and the age in seconds of each entry with values."""
+        with_values = (one for one in self._entries.values() if one.environment)
+        return [(one.environment, now.awake - one.read_at.awake) for one in with_values]
 
     def _drop(self, key: bytes) -> None:
         found = self._entries.pop(key, None)
         if found is not None:
-            self._bytes -= len(found.frame)
+            self._bytes -= found.bytes

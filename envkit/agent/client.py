@@ -1,6 +1,9 @@
 """Ask the agent, on the hot path: needs neither `socket` nor `json`, which cost 10 ms.
 
-    answer = ask(socket_path(os.environ), question, os.environb)     # or raises Unusable
+    with Connection(socket_path(os.environ)) as agent:      # or raises Unusable, as all others do
+        agent.ask(items, os.environb)
+        ...                                                 # the agent works meanwhile
+        answer = agent.answer()
 
 The client checks the agent's user before it sends anything. It waits for at most 200 ms without
 a sign of life; while the agent reads a store, it says so ten times a second.
@@ -20,10 +23,13 @@ from envkit.agent.wire import (
     MAX_ANSWER_BYTES,
     NEED,
     OTHER_VERSION,
+    USUAL,
     VARIABLES,
     WAIT,
     WireError,
     frame,
+    frame_of,
+    packed_pairs,
     read_answer,
     read_header,
     selected,
@@ -35,7 +41,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Any
 
-    from envkit.agent.wire import Answer, Question
+    from envkit.agent.wire import Answer
 
 SILENCE_SECONDS = 0.2
 ROUNDS = 4  # of variables that the agent asks for
@@ -43,43 +49,10 @@ _CREDENTIALS_BYTES = 12  # struct ucred: pid, uid, gid
 _PIECE_BYTES = 1 << 20
 
 
-def ask(path: str, question: Question, environ: Mapping[bytes, bytes]) -> Answer:
-    """Return the agent's answer to a question.
+def _default_timeout() -> float:
+    from envkit._internal.clock import DEFAULT_TIMEOUT_SECONDS
 
-    Args:
-        path: of the agent's socket.
-        question: what to ask.
-        environ: of this process; only variables that the agent names are sent.
-
-    Raises:
-        Unusable: there is no agent, it does not answer, or what it says makes no sense.
-    """
-    end = monotonic() + question.timeout_seconds
-    with Connection(path) as agent:
-        agent.send(frame(ASK, question.items()))
-        named: list[bytes] = []
-        asked = 0
-        while True:
-            kind, items = agent.receive()
-            if kind == ANSWER:
-                try:
-                    return read_answer(items)
-                except WireError as error:
-                    raise Unusable(f"the agent's answer makes no sense: {error}") from None
-            if kind == WAIT and monotonic() < end:
-                agent.patient()
-            elif kind == NEED and asked < ROUNDS:
-                asked += 1
-                named += items
-                pairs = selected(environ, named)
-                agent.send(frame(VARIABLES, [one for pair in pairs.items() for one in pair]))
-            elif kind == DECLINED:
-                reason = b"".join(items).decode("utf-8", "replace")
-                raise Unusable(f"the agent does not answer: {reason}", declined=True)
-            elif kind == OTHER_VERSION:
-                raise Unusable("the agent is of another version of envkit")
-            else:
-                raise Unusable("the agent does not answer in time")
+    return DEFAULT_TIMEOUT_SECONDS
 
 
 def command(path: str, kind: int) -> Sequence[bytes]:
@@ -102,12 +75,60 @@ class Connection:
     def __init__(self, path: str) -> None:
         self._until = monotonic() + SILENCE_SECONDS
         self._socket = _connected(path)
+        self._environ: Mapping[bytes, bytes] = {}
 
     def __enter__(self) -> Connection:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the connection."""
         self._socket.close()
+
+    def ask(self, question: Sequence[bytes], environ: Mapping[bytes, bytes]) -> None:
+        """Send a question.
+
+        Args:
+            question: what `question_items` returns.
+            environ: of this process; only USUAL variables, and those that the agent names, are
+                sent.
+        """
+        self._environ = environ
+        self.send(frame(ASK, [*question, packed_pairs(selected(environ, USUAL))]))
+
+    def answer(self, timeout_seconds: float | None = None) -> Answer:
+        """Return the agent's answer to what `ask` has sent.
+
+        Args:
+            timeout_seconds: how long to wait while the agent reads a store; None for the default.
+        """
+        began = monotonic()
+        named: list[bytes] = []
+        asked = 0
+        while True:
+            kind, items = self.receive()
+            if kind == ANSWER:
+                try:
+                    return read_answer(items)
+                except WireError as error:
+                    raise Unusable(f"the agent's answer makes no sense: {error}") from None
+            if kind == WAIT:
+                if monotonic() - began >= (timeout_seconds or _default_timeout()):
+                    raise Unusable("the agent still waits for a store", declined=True)
+                self.patient()
+            elif kind == NEED and asked < ROUNDS:
+                asked += 1
+                named += items
+                self.send(frame_of(VARIABLES, packed_pairs(selected(self._environ, named))))
+            elif kind == DECLINED:
+                reason = b"".join(items).decode("utf-8", "replace")
+                raise Unusable(f"the agent does not answer: {reason}", declined=True)
+            elif kind == OTHER_VERSION:
+                raise Unusable("the agent is of another version of envkit")
+            else:
+                raise Unusable("the agent does not answer in time")
 
     def patient(self) -> None:
         """Wait longer: the agent has said that it is reading a store."""

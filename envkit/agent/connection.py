@@ -13,7 +13,8 @@ from envkit.agent.wire import HEADER_BYTES, MAX_QUESTION_BYTES, WAIT, frame, rea
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from envkit.agent.wire import Question
+    from envkit.agent.cache import Reply
+    from envkit.agent.question import Question
 
 FRAME_SECONDS = 2.0  # for a client to send, or to receive, what is due
 _PIECE_BYTES = 1 << 16
@@ -26,9 +27,11 @@ class Client:
     Attributes:
         question: what it has asked.
         shape: the key of the question.
-        asked: the variables that it was asked for; `sent` are those that exist.
+        pid: its process.
+        asked: the variables that its answer depends on; `sent` are those that exist.
+        offered: the variables that it has sent with its question.
         is_asked: whether it has to send variables now.
-        read_for: the key and frame of an answer that is complete unless further variables exist.
+        read_for: the key of an answer that is complete unless further variables exist; the answer.
         rounds: how often it was asked.
     """
 
@@ -36,13 +39,15 @@ class Client:
         self.connection = connection
         self.question: Question | None = None
         self.shape = b""
+        self.pid = 0
         self.asked: dict[bytes, None] = {}
         self.sent: dict[bytes, bytes] = {}
         self.is_asked = False
-        self.read_for: tuple[bytes, bytes] | None = None
+        self.offered: dict[bytes, bytes] = {}
+        self.read_for: tuple[bytes, Reply] | None = None
         self.rounds = 0
         self._received = bytearray()
-        self._to_send = bytearray()
+        self._to_send: list[memoryview] = []  # not copied for each client
         self._ends = False
         self._late_at = monotonic() + FRAME_SECONDS
         connection.settimeout(0)
@@ -50,6 +55,7 @@ class Client:
     def is_of_this_user(self) -> bool:
         """Return whether the same user is behind the connection."""
         found = self.connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
+        self.pid = int.from_bytes(found[:4], sys.byteorder)
         return int.from_bytes(found[4:8], sys.byteorder) == os.geteuid()
 
     def read(self) -> Iterator[tuple[int, list[bytes]]]:
@@ -62,6 +68,8 @@ class Client:
         data = self.connection.recv(_PIECE_BYTES)
         if not data:
             raise ConnectionResetError
+        if self._ends:
+            return  # whatever it sends now fills no memory
         self._received += data
         while len(self._received) >= HEADER_BYTES and not self._ends:
             kind, length = read_header(bytes(self._received[:HEADER_BYTES]), MAX_QUESTION_BYTES)
@@ -75,17 +83,18 @@ class Client:
     def send(self, data: bytes) -> None:
         """Send a frame after those before it."""
         self._late_at = monotonic() + FRAME_SECONDS
-        self._to_send += data
+        self._to_send.append(memoryview(data))
 
     def wait(self) -> None:
         """Tell it to wait, unless it is behind with what it was sent before."""
         if not self._to_send:
             self.send(_WAIT)
 
-    def end(self, data: bytes) -> None:
-        """Send the last frame."""
+    def end(self, *parts: bytes) -> None:
+        """Send the parts of the last frame."""
         self.question = None
-        self.send(data)
+        for part in parts:
+            self.send(part)
         self._ends = True
 
     def write(self) -> None:
@@ -96,10 +105,12 @@ class Client:
         """
         while self._to_send:
             try:
-                count = self.connection.send(self._to_send)
+                count = self.connection.send(self._to_send[0])
             except BlockingIOError:
                 return
-            del self._to_send[:count]
+            self._to_send[0] = self._to_send[0][count:]
+            if not self._to_send[0]:
+                del self._to_send[0]
 
     def has_more(self) -> bool:
         """Return whether there is more to send."""

@@ -55,7 +55,12 @@ def start(
         if not reason.absent:
             raise
     socket_path(environ, create=True)
-    spawn(environ, max_age_seconds=max_age_seconds, idle_seconds=idle_seconds)
+    spawn(
+        environ,
+        max_age_seconds=max_age_seconds,
+        idle_seconds=idle_seconds,
+        unused_seconds=idle_seconds,  # a person has started it
+    )
     end = monotonic() + START_SECONDS
     while True:
         try:

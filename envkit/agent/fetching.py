@@ -17,24 +17,25 @@ from envkit._internal.files import set_leaving
 from envkit._internal.paths import state_folder
 from envkit.agent.freshness import signatures, were_old
 from envkit.agent.key import OF_TYPES, unasked
+from envkit.agent.question import HOOK
 from envkit.agent.recording import StartsProgramError, record, take_over_environment
 from envkit.agent.wire import (
     ANSWER,
     DECLINED,
     MAX_ANSWER_BYTES,
     Answer,
-    frame,
     os_decode,
     os_encode,
     pack,
 )
-from envkit.audit.log import logins_of, versions_of
+from envkit.audit.log import logins_of, used, versions_of
 from envkit.errors import EnvkitError
 from envkit.launch.loaders import loading_variables
 from envkit.resolution.fetch import ask
 from envkit.resolution.last_known_good.use import with_fallback
 from envkit.resolution.prepare import joined, prepare
 from envkit.resolution.resolve import resolve_prepared
+from envkit.resolution.value_files import value_files
 from envkit.sources.dotenv import PREVIOUS_SUFFIX
 from envkit.sources.model import Reading
 from envkit.sources.poke import FILE as POKE
@@ -47,8 +48,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from typing import Any
 
+    from envkit.agent.question import Question
     from envkit.agent.recording import RecordingEnviron
-    from envkit.agent.wire import Question
     from envkit.profile.placeholder import Reference
     from envkit.resident.forked import Send
     from envkit.resolution.environment import Environment
@@ -57,8 +58,10 @@ if TYPE_CHECKING:
 # what a child sends: (kind, ...)
 NEEDS = "needs"  # patterns of variables, before any store is asked
 DECLINES = "declines"  # the reason
-FOUND = "found"  # the frame, the files, further variables, the environment, whether to keep it
-# files whose creation changes what a client of such a store does
+FOUND = "found"  # the reply, the files, further variables, the environment, whether to keep it
+ROOM_BYTES = 64  # for the heads of items
+# files that libraries in C read, or whose creation changes what a client of such a store does
+_NETWORK_FILES = ("/etc/hosts", "/etc/nsswitch.conf", "/etc/resolv.conf")
 _HOME_FILES = {
     "vault": (".vault", ".bao", ".vault-token", ".netrc", "_netrc"),
     "aws-secrets-manager": (".aws/config", ".aws/credentials"),
@@ -125,7 +128,8 @@ def _read(
     programs = record(files)
     set_guard(lambda: guard)
     set_leaving(guard.may_leave)
-    deadline = Deadline(question.timeout_seconds)
+    # what fails is left to the client, with the time to repeat it
+    deadline = Deadline(question.timeout_seconds, repeats=False)
     prepared = prepare(
         question.environments,
         profiles=question.profiles,
@@ -136,11 +140,11 @@ def _read(
         environ=own,
         deadline=deadline,
     )
-    files.update(signatures(set(_files(question, prepared, own)) - files.keys()))
+    files.update(signatures(set(_files(question, prepared)) - files.keys()))
     name = joined([one.profile for one in prepared])
-    if reason := _never_kept(prepared):
-        refusal = frame(DECLINED, [reason.encode()])
-        return (FOUND, refusal, files, _further(own, asked), name, were_old(files, began))
+    if reason := _never_kept(prepared, lasting=question.command == HOOK):
+        refusal = (DECLINED, pack([reason.encode()]))
+        return (FOUND, refusal, files, _further(own, asked), "", were_old(files, began))
     _refuse_pipes(files)
     wanted, needless = _wanted(prepared)
     known = set(asked)
@@ -154,33 +158,40 @@ def _read(
         raise _DeclineError("it depends on more than the agent knows")
     if question.names and question.names[0] not in environment:
         raise _DeclineError("value-absent")
-    data = frame(ANSWER, _of(environment, prepared).items())
-    if len(data) > MAX_ANSWER_BYTES:
+    shown = value_files(prepared) if question.command == HOOK else ()
+    body, used_ = _of(environment, prepared, shown)
+    if len(body) + len(used_) > MAX_ANSWER_BYTES - ROOM_BYTES:
         raise _DeclineError("the environment is too large")
     own.missing -= needless
     further = dict.fromkeys((*_further(own, asked), *_further(of_libraries, asked)))
-    return (FOUND, data, files, list(further), name, were_old(files, began))
+    keep = were_old(files, began) and _can_be_poked(own)
+    return (FOUND, (ANSWER, body, used_), files, list(further), name, keep)
 
 
-def _of(environment: Environment, prepared: Sequence[PreparedProfile]) -> Answer:
+def _of(
+    environment: Environment, prepared: Sequence[PreparedProfile], shown: Iterable[str]
+) -> tuple[bytes, bytes]:
+    """Return the body of an answer, and what the audit log says of it."""
     variables = list(environment.variables())
-    versions = versions_of(variables)
-    return Answer(
-        [os_encode(one.profile.name) for one in prepared],
+    names = [one.name for one in variables]
+    answer = Answer(
         [os_encode(name) for name in sorted(environment.bootstrap)],
-        [os_encode(one.name) for one in variables],
+        [os_encode(name) for name in names],
         [one.value.to_bytes() for one in variables],
-        [pack(map(os_encode, versions.get(one.name, ()))) for one in variables],
-        [os_encode(text) for pair in logins_of(prepared).items() for text in pair],
+        [os_encode(file) for file in shown],
+        b"",
     )
+    profiles = [one.profile.name for one in prepared]
+    text = used(profiles, names, versions_of(variables), logins_of(prepared))
+    return answer.body(), os_encode(text)
 
 
-def _never_kept(prepared: Sequence[PreparedProfile]) -> str:
+def _never_kept(prepared: Sequence[PreparedProfile], *, lasting: bool) -> str:
     """Return why the values of these profiles are never kept in memory; empty if they are."""
     for one in prepared:
         if one.profile.protected:
             return "a protected profile is never kept"
-        if loading_variables(one.plan.selected):
+        if loading_variables(one.plan.selected, lasting=lasting):
             return "a variable loads code into programs"
         if any(variable.declaration.file_mode is not None for variable in one.plan.order):
             return "a variable is passed as a file"
@@ -225,6 +236,15 @@ def _wanted(prepared: Sequence[PreparedProfile]) -> tuple[dict[bytes, None], set
     return wanted, needless - needed
 
 
+def _can_be_poked(environ: RecordingEnviron) -> bool:
+    """Return whether a write of envkit by this user could change the file `poke`."""
+    folder = state_folder(environ)
+    path = os.path.join(folder, POKE)
+    while not os.path.lexists(path):  # it would have to be created
+        path = folder = os.path.dirname(path)
+    return os.path.isdir(folder) and os.access(path, os.W_OK, effective_ids=True)
+
+
 def _refuse_pipes(files: Iterable[str]) -> None:
     """Decline to read what can be read only once, such as the pipe of a password manager."""
     for path in files:
@@ -241,9 +261,7 @@ def _further(environ: RecordingEnviron, asked: Sequence[bytes]) -> list[bytes]:
     return unasked(environ.missing, asked)
 
 
-def _files(
-    question: Question, prepared: Sequence[PreparedProfile], environ: RecordingEnviron
-) -> Iterable[str]:
+def _files(question: Question, prepared: Sequence[PreparedProfile]) -> Iterable[str]:
     """Return the files that decide what an environment is, also those that do not exist."""
     folder = question.folder
     roots = {one.profile.root for one in prepared}
@@ -252,14 +270,16 @@ def _files(
         if folder in roots or folder == "/":
             break
         folder = os.path.dirname(folder)
-    home = environ.get("HOME") or "/"
+    home = os.path.expanduser("~")
     for one in prepared:
         profile = one.profile
         yield from (os.path.dirname(profile.path), os.path.join(profile.root, ".git"))
         yield from profile.files
         for name, references in one.plan.references.items():
             kind = profile.sources[name].type
-            yield from (os.path.join(home, end) for end in _HOME_FILES.get(kind, ()))
+            if kind in _HOME_FILES:
+                yield from _NETWORK_FILES
+                yield from (os.path.abspath(os.path.join(home, end)) for end in _HOME_FILES[kind])
             if kind == "dotenv":
                 names = (profile.name, *profile.aliases)
                 yield from (os.path.join(profile.root, f".env.{end}") for end in names)

@@ -1,10 +1,13 @@
 """Where the socket of the agent is, and whether its folder is safe.
 
-    $XDG_RUNTIME_DIR/envkit/agent-DEVICE-INODE     without that variable, below /run/user/UID
-                                                   or in /tmp/envkit-UID
+    $XDG_RUNTIME_DIR/envkit/agent-DEVICE-INODE-VIEW    without that variable, below /run/user/UID
+                                                       or in /tmp/envkit-UID
 
-Each installation of envkit has an agent of its own: the name has the inode of the package. Only
-the user may enter the folder, and no other user may replace a folder above it.
+Each installation of envkit has an agent of its own: the name has the inode of the package. So has
+each view of files, of the network and of processes: in a container that shares the folder, the same
+path can be another file, and the audit log has its process ids and its host name. A process with
+other groups may read other files. Only the user may enter the folder, and no other user may replace
+a folder above it.
 """
 
 from __future__ import annotations
@@ -16,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 MAX_PATH_BYTES = 100  # sun_path has 108 on Linux, 104 elsewhere
+_NAMESPACES = ("mnt", "net", "user", "pid", "uts")
 _KIND, _FOLDER = 0o170000, 0o040000
 _STICKY, _WRITABLE_BY_OTHERS, _OPEN_TO_OTHERS = 0o1000, 0o022, 0o077
 
@@ -35,7 +39,7 @@ class Unusable(Exception):  # noqa: N818 - a reason, which is no error for most 
 
 
 def socket_path(environ: Mapping[str, str], *, create: bool = False) -> str:
-    """Return the path of the socket of this installation's agent.
+    """Return the path of the socket of the agent for this installation and this view.
 
     Args:
         environ: the process environment.
@@ -46,7 +50,7 @@ def socket_path(environ: Mapping[str, str], *, create: bool = False) -> str:
     """
     folder = _folder(environ)
     package = os.stat(os.path.dirname(os.path.dirname(__file__)))
-    path = f"{folder}/agent-{package.st_dev:x}-{package.st_ino:x}"
+    path = f"{folder}/agent-{package.st_dev:x}-{package.st_ino:x}-{_view():x}"
     if len(os.fsencode(path)) > MAX_PATH_BYTES:
         raise Unusable(f"the path {path} is longer than {MAX_PATH_BYTES} bytes")
     if create:
@@ -65,9 +69,22 @@ def _folder(environ: Mapping[str, str]) -> str:
     return f"/tmp/envkit-{user}"  # noqa: S108 - its owner is checked, and /tmp is sticky
 
 
+def _view() -> int:
+    """Return a number for what this process sees: its namespaces, root folder and groups."""
+    root = os.stat("/")
+    seen = [root.st_dev, root.st_ino, os.getegid(), *os.getgroups()]
+    for name in _NAMESPACES:
+        try:
+            seen.append(os.stat(f"/proc/self/ns/{name}").st_ino)
+        except OSError:
+            seen.append(0)
+    return hash(tuple(seen)) & 0xFFFF_FFFF_FFFF_FFFF  # of numbers: equal in every process
+
+
 def _create(folder: str) -> None:
     try:
         os.mkdir(folder, 0o700)
+        os.chmod(folder, 0o700)  # whatever the umask is
     except FileExistsError:
         pass
     except OSError as error:

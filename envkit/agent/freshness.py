@@ -1,12 +1,13 @@
 """Whether a file is still what it was: by device, inode, size and the times of content and inode.
 
-A file that has just been written can be written again within one tick of the kernel's clock, and
-look the same. So an answer is kept only if each of its files was old when it was read.
+A file that has just been written can be written again within one tick of the clock of its file
+system, and look the same. So an answer is kept only if each of its files was old when it was read.
 """
 
 from __future__ import annotations
 
-import os
+from os import getcwd, stat  # not what `recording` puts in its place
+from os.path import join
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,20 +17,23 @@ if TYPE_CHECKING:
     Signature: TypeAlias = tuple[int, ...] | None  # None: there is no such file
 
 TICK_SECONDS = 0.05  # a tick of the kernel's clock takes 1 to 10 ms
+COARSE_SECONDS = 2.1  # some file systems store whole seconds; FAT stores every other one
+_SECOND = 1_000_000_000
 
 
 def signature(path: str) -> Signature:
     """Return what changes whenever the file, or the one that it links to, changes."""
     try:
-        state = os.stat(path)
+        state = stat(path)
     except (OSError, ValueError):
         return None
     return (state.st_dev, state.st_ino, state.st_size, state.st_mtime_ns, state.st_ctime_ns)
 
 
 def signatures(paths: Iterable[str]) -> dict[str, Signature]:
-    """Return the signature of each path."""
-    return {path: signature(path) for path in paths}
+    """Return the signature of each path, under a path that is absolute."""
+    here = getcwd()  # the agent compares them in another folder
+    return {full: signature(full) for full in [join(here, path) for path in paths]}
 
 
 def is_fresh(files: Mapping[str, Signature]) -> bool:
@@ -44,5 +48,6 @@ def were_old(files: Mapping[str, Signature], read_at: float) -> bool:
         files: their signatures.
         read_at: when the first of them was read, on the clock of `time.time`.
     """
-    limit = int((read_at - TICK_SECONDS) * 1e9)
-    return all(one is None or one[4] < limit for one in files.values())
+    fine, coarse = (int((read_at - tick) * 1e9) for tick in (TICK_SECONDS, COARSE_SECONDS))
+    changed = (one[4] for one in files.values() if one is not None)
+    return all(at < (fine if at % _SECOND else coarse) for at in changed)

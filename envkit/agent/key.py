@@ -1,8 +1,8 @@
 """The keys of the agent's memory: digests under a random key of one agent process.
 
-A question has a *shape*: all of it but the timeout. For each shape the agent knows which
-variables of the client its answer depends on. An entry is identified by the shape and their
-values; a token is among them, and only its digest remains.
+A question has a *shape*: all of it but the timeout and what is only for the audit log. For each
+shape the agent knows which variables of the client its answer depends on. An entry is identified
+by the shape and their values; a token is among them, and only its digest remains.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from hashlib import blake2b
 
-    from envkit.agent.wire import Question
+    from envkit.agent.question import Question
 else:
     try:  # `hashlib` loads OpenSSL: 4 MB
         from _blake2 import blake2b
@@ -31,7 +31,7 @@ ALWAYS = (
 # what the clients of each type of source may read
 _NETWORK = (
     *(b"*_PROXY", b"REQUESTS_CA_BUNDLE", b"CURL_CA_BUNDLE", b"SSL_CERT_FILE", b"SSL_CERT_DIR"),
-    b"NETRC",
+    *(b"NETRC", b"HOSTALIASES", b"LOCALDOMAIN", b"RES_OPTIONS", b"OPENSSL_CONF"),
 )
 OF_TYPES: Mapping[str, tuple[bytes, ...]] = {
     "vault": (b"VAULT_*", b"BAO_*", *_NETWORK),
@@ -50,7 +50,7 @@ class Keys:
 
     def shape(self, question: Question) -> bytes:
         """Return the key of what a question asks for, without the client's variables."""
-        return self._digest(question.items()[:-1])
+        return self._digest(question.selection())
 
     def entry(self, shape: bytes, variables: Mapping[bytes, bytes]) -> bytes:
         """Return the key of an answer for a client with these variables."""

@@ -24,13 +24,14 @@ if TYPE_CHECKING:
 LIFE_SECONDS = 12 * 3600.0
 LOCK_SECONDS = 5.0
 MAX_LOG_BYTES = 256 * 1024
-_OPEN = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
+FILES = 1024  # more than server.MAX_CLIENTS and what it opens itself
+_OPEN = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _MLOCK_ALL = 1 | 2 | 4  # MCL_CURRENT, MCL_FUTURE, MCL_ONFAULT
 _ENOUGH_TO_LOCK = 256 * 1024 * 1024  # with less, an allocation could fail
 
 
-def main(max_age_seconds: float, idle_seconds: float) -> None:
-    """Be the agent until it ends. If there is one already, return at once."""
+def main(max_age_seconds: float, idle_seconds: float, unused_seconds: float) -> None:
+    """Be the agent until it ends; see `Server`. If there is one already, return at once."""
     protect()
     try:
         path = socket_path(os.environ, create=True)
@@ -44,6 +45,7 @@ def main(max_age_seconds: float, idle_seconds: float) -> None:
         path,
         max_age_seconds=max_age_seconds,
         idle_seconds=idle_seconds,
+        unused_seconds=unused_seconds,
         life_seconds=LIFE_SECONDS,
         log=_logger(f"{path}.log"),
     )
@@ -65,12 +67,15 @@ def protect() -> None:
         os.setsid()
     except OSError:
         pass
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # who started it may ignore or block signals
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
     os.umask(0o077)
     os.chdir("/")
     null = os.open(os.devnull, os.O_RDWR)
     for stream in (0, 1, 2):
         os.dup2(null, stream)
     os.closerange(3, os.sysconf("SC_OPEN_MAX"))  # what the shell of the caller had open
+    _allow_files()
     forbid_core()
     set_name("envkit-agent")
     _lock_memory()
@@ -148,6 +153,16 @@ def _logger(path: str) -> Callable[[str], None]:
 
     log("started")
     return log
+
+
+def _allow_files() -> None:
+    """Raise a low limit of open files, so that it is above the number of clients."""
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    enough = FILES if hard == resource.RLIM_INFINITY else min(FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < enough:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (enough, hard))
 
 
 def _lock_memory() -> None:

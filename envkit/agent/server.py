@@ -15,6 +15,7 @@ from envkit import __version__
 from envkit.agent.answers import Answers
 from envkit.agent.connection import Client
 from envkit.agent.freshness import signature
+from envkit.agent.question import read_pairs, read_question
 from envkit.agent.wire import (
     ASK,
     CLEAR,
@@ -25,7 +26,7 @@ from envkit.agent.wire import (
     VARIABLES,
     WireError,
     frame,
-    read_question,
+    unpack,
 )
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from envkit.agent.answers import Flight
-    from envkit.agent.wire import Question
+    from envkit.agent.question import Question
 
 MAX_CLIENTS = 256
 WAIT_SECONDS = 0.1
@@ -49,6 +50,7 @@ class Server:
         path: of the socket.
         max_age_seconds: how long an answer is kept.
         idle_seconds: without a question, the agent ends after them.
+        unused_seconds: the same, until it has first answered from memory.
         life_seconds: the agent ends after them.
         log: called with lines for the log, without values.
 
@@ -64,6 +66,7 @@ class Server:
         max_age_seconds: float,
         idle_seconds: float,
         life_seconds: float,
+        unused_seconds: float = float("inf"),
         log: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._listener = listener
@@ -76,6 +79,7 @@ class Server:
         )
         self._clients: set[Client] = set()
         self._idle_seconds, self._life_seconds = idle_seconds, life_seconds
+        self._unused_seconds = unused_seconds
         self._began = self._used = monotonic()
         self._ended = ""
         self._forgets = False
@@ -194,13 +198,11 @@ class Server:
     def _understand(self, client: Client, kind: int, items: Sequence[bytes]) -> None:
         self._used = monotonic()
         if kind == ASK and client.question is None:
-            self._ask(client, read_question(items))
+            client.offered = read_pairs(unpack(items[-1])) if items else {}
+            self._ask(client, read_question(items[:-1]))
         elif kind == VARIABLES and client.question is not None and client.is_asked:
-            if len(items) % 2:
-                raise WireError("a variable has no value")
-            client.sent = dict(zip(items[::2], items[1::2], strict=True))
             client.is_asked = False
-            self._answers.look_up(client)
+            self._answers.take(client, read_pairs(items))
         elif kind == STATUS:
             client.end(frame(DONE, self._status()))
         elif kind == CLEAR:
@@ -257,10 +259,14 @@ class Server:
             self.stop("its socket was replaced")
         elif signature(__file__) != self._code:
             self.stop("envkit was installed again")
-        elif now - self._used >= self._idle_seconds and not self._answers.flights:
+        elif now - self._used >= self._patience() and not self._answers.flights:
             self.stop("idle")
         elif now - self._began >= self._life_seconds:
             self.stop("old")
+
+    def _patience(self) -> float:
+        used = self._answers.hits > 0
+        return self._idle_seconds if used else min(self._idle_seconds, self._unused_seconds)
 
     def _status(self) -> list[bytes]:
         lines = [

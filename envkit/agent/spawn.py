@@ -21,6 +21,7 @@ _PASSED = (
 )
 MAX_AGE_SECONDS = 300.0  # of what it has in memory
 IDLE_SECONDS = 3600.0
+UNUSED_SECONDS = 60.0  # each sandbox may start one on demand, and nothing may ask it again
 
 
 def spawn(
@@ -28,15 +29,17 @@ def spawn(
     *,
     max_age_seconds: float = MAX_AGE_SECONDS,
     idle_seconds: float = IDLE_SECONDS,
+    unused_seconds: float = UNUSED_SECONDS,
 ) -> None:
-    """Start an agent, and return at once.
+    """Start an agent, and return at once; its arguments are those of `Server`.
 
     Raises:
         Unusable: it cannot be started.
     """
     if not sys.executable:
         raise Unusable("Python does not know its own path")
-    code = f"from envkit.agent.process import main; main({max_age_seconds:.3f}, {idle_seconds:.3f})"
+    seconds = f"{max_age_seconds:.3f}, {idle_seconds:.3f}, {unused_seconds:.3f}"
+    code = f"from envkit.agent.process import main; main({seconds})"
     # -P: a module of the working folder is not imported
     command = [sys.executable, "-P", "-X", "utf8", "-c", code]
     passed = {name: environ[name] for name in _PASSED if name in environ}
@@ -53,4 +56,7 @@ def spawn(
             os.posix_spawn(command[0], command, passed, file_actions=files)
         finally:
             os._exit(0)
-    os.waitpid(child, 0)
+    try:  # noqa: SIM105 - contextlib is not imported on this path
+        os.waitpid(child, 0)
+    except ChildProcessError:
+        pass  # SIGCHLD is ignored: the kernel has reaped it

@@ -3,24 +3,31 @@
     magic (3), version (1), kind (1), length of the rest (4), then the items, each with its length
 
 Nothing that a peer has sent is unmarshalled or evaluated. A frame that is too long, or of another
-version, is refused before its content is read. A question names everything that a command line
-says about an environment; variables of the process are sent later, and only those that the agent
-names.
+version, is refused before its content is read. A question has everything that a command line
+says about an environment, and those of the USUAL variables that exist. Others are sent later, and
+only if the agent names them.
 """
 
 from __future__ import annotations
-
-from envkit._internal.named_tuple import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-MAGIC, VERSION = b"EKA", 1
+MAGIC, VERSION = b"EKA", 2
 HEADER_BYTES = 9
 MAX_QUESTION_BYTES = 4 * 1024 * 1024
-MAX_ANSWER_BYTES = 64 * 1024 * 1024
+MAX_ANSWER_BYTES = 8 * 1024 * 1024  # the kernel passes 6 MB to a program
 MIN_PATTERN_BYTES = 5
+_IN_NAMES = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_"
+# variables that a client sends with its question, because most answers depend on them
+USUAL = (
+    *(b"ENVKIT_AUDIT", b"ENVKIT_ENV", b"ENVKIT_PROFILES", b"ENVKIT_TRUST"),
+    *(b"HOME", b"XDG_CONFIG_HOME", b"XDG_STATE_HOME"),
+    *(b"VAULT_*", b"BAO_*", b"AWS_*", b"BOTO_*"),
+    *(b"*_PROXY", b"REQUESTS_CA_BUNDLE", b"CURL_CA_BUNDLE", b"SSL_CERT_FILE", b"SSL_CERT_DIR"),
+    *(b"NETRC", b"HOSTALIASES", b"LOCALDOMAIN", b"RES_OPTIONS", b"OPENSSL_CONF"),
+)
 
 # from a client
 ASK, VARIABLES, STATUS, CLEAR, STOP = range(1, 6)
@@ -34,8 +41,17 @@ class WireError(Exception):
 
 def frame(kind: int, items: Iterable[bytes] = ()) -> bytes:
     """Return one frame."""
-    body = pack(items)
-    return MAGIC + bytes((VERSION, kind)) + len(body).to_bytes(4, "big") + body
+    return frame_of(kind, pack(items))
+
+
+def frame_of(kind: int, body: bytes) -> bytes:
+    """Return one frame with items that were packed before."""
+    return head_of(kind, len(body)) + body
+
+
+def head_of(kind: int, length: int) -> bytes:
+    """Return the head of a frame whose body has so many bytes."""
+    return MAGIC + bytes((VERSION, kind)) + length.to_bytes(4, "big")
 
 
 def read_header(header: bytes, limit: int) -> tuple[int, int]:
@@ -84,91 +100,39 @@ def unpack(body: bytes) -> list[bytes]:
     return items
 
 
-class Question(NamedTuple):
-    """One selection of variables.
-
-    Attributes:
-        release: of envkit; an agent of another one does not answer.
-        folder: the working folder.
-        profiles: the value of `--profiles`, or None.
-        environments: the values of `--env`.
-        only: the values of `--only`.
-        exclude: the values of `--except`.
-        names: the variable of `get`; empty for all.
-        overrides: name and value of each `--set`, alternately.
-        timeout_seconds: for all stores together.
-    """
-
-    release: str
-    folder: str
-    profiles: str | None
-    environments: Sequence[str]
-    only: Sequence[str]
-    exclude: Sequence[str]
-    names: Sequence[str]
-    overrides: Sequence[str]
-    timeout_seconds: float
-
-    def items(self) -> list[bytes]:
-        """Return the items of a frame."""
-        profiles = () if self.profiles is None else (self.profiles,)
-        lists = (profiles, *self[3:8])
-        return [
-            self.release.encode(),
-            os_encode(self.folder),
-            *(pack(map(os_encode, texts)) for texts in lists),
-            str(self.timeout_seconds).encode(),
-        ]
-
-
-class Answer(NamedTuple):
+class Answer:
     """One resolved environment.
 
     Attributes:
-        profiles: the names of its profiles, for the audit log.
         bootstrap: the variables that only envkit itself needs.
         names: its variables.
         values: theirs, in the same order.
-        versions: the versions that each value was made from, in the same order.
-        logins: each source that has told its login method, followed by the method.
+        files: those that the values come from, for the shell hook; else none.
+        unrecorded: what the client has to add to the audit log; empty if the agent has done that.
     """
 
-    profiles: Sequence[bytes]
-    bootstrap: Sequence[bytes]
-    names: Sequence[bytes]
-    values: Sequence[bytes]
-    versions: Sequence[bytes]
-    logins: Sequence[bytes]
+    __slots__ = ("bootstrap", "files", "names", "unrecorded", "values")
+
+    def __init__(
+        self,
+        bootstrap: Sequence[bytes],
+        names: Sequence[bytes],
+        values: Sequence[bytes],
+        files: Sequence[bytes],
+        unrecorded: bytes,
+    ) -> None:
+        self.bootstrap = bootstrap
+        self.names = names
+        self.values = values
+        self.files = files
+        self.unrecorded = unrecorded
 
     def __repr__(self) -> str:
-        return f"Answer({self.profiles!r}, {len(self.names)} variables)"
+        return f"Answer({len(self.names)} variables)"
 
-    def items(self) -> list[bytes]:
-        """Return the items of a frame."""
-        return [pack(part) for part in self]
-
-
-def read_question(items: Sequence[bytes]) -> Question:
-    """Return the question of a frame.
-
-    Raises:
-        WireError: it is not a question.
-    """
-    if len(items) != len(Question._fields):
-        raise WireError("a question has other items")
-    release, folder, profiles, *lists, timeout = items
-    texts = [[os_decode(one) for one in unpack(part)] for part in lists]
-    of_profiles = [os_decode(one) for one in unpack(profiles)]
-    if len(of_profiles) > 1 or len(texts[4]) % 2:
-        raise WireError("a question has other items")
-    try:
-        seconds = float(timeout)
-    except ValueError:
-        raise WireError("a question has no timeout") from None
-    if not 0 < seconds < 86_400:  # also not a NaN
-        raise WireError("a question has no timeout")
-    given = of_profiles[0] if of_profiles else None
-    return Question._make((os_decode(release), os_decode(folder), given, *texts, seconds))
+    def body(self) -> bytes:
+        """Return the body of a frame, without its last item, which differs between clients."""
+        return pack(map(pack, (self.bootstrap, self.names, self.values, self.files)))
 
 
 def read_answer(items: Sequence[bytes]) -> Answer:
@@ -177,13 +141,40 @@ def read_answer(items: Sequence[bytes]) -> Answer:
     Raises:
         WireError: it is not an answer.
     """
-    if len(items) != len(Answer._fields):
+    if len(items) != len(Answer.__slots__):
         raise WireError("an answer has other items")
-    answer = Answer._make(map(unpack, items))
-    counts = {len(answer.names), len(answer.values), len(answer.versions)}
-    if len(counts) > 1 or len(answer.logins) % 2:
+    bootstrap, names, values, files = map(unpack, items[:-1])
+    answer = Answer(bootstrap, names, values, files, items[-1])
+    if len(answer.names) != len(answer.values):
         raise WireError("an answer has other items")
+    odd = b"".join(answer.names).translate(None, _IN_NAMES)
+    if odd or not all(answer.names) or b"\0" in b"".join(answer.values):
+        raise WireError("not a variable")
     return answer
+
+
+def question_items(
+    release: str, folder: str, lists: Iterable[Sequence[str]], *last: str
+) -> list[bytes]:
+    """Return the items of a question.
+
+    Args:
+        release: of envkit.
+        folder: the working folder.
+        lists: the other fields of `envkit.agent.question:Question`, each as a list.
+        last: its last fields, as texts.
+    """
+    return [
+        release.encode(),
+        os_encode(folder),
+        *[pack(map(os_encode, texts)) for texts in lists],
+        *map(os_encode, last),
+    ]
+
+
+def packed_pairs(pairs: Mapping[bytes, bytes]) -> bytes:
+    """Return variables as one byte string."""
+    return pack([one for pair in pairs.items() for one in pair])
 
 
 def selected(environ: Mapping[bytes, bytes], wanted: Iterable[bytes]) -> dict[bytes, bytes]:

@@ -58,19 +58,22 @@ class Link(NamedTuple):
     hash: str
 
 
-def append(path: str, text: str, *, max_bytes: int = MAX_BYTES) -> None:
+def append(
+    path: str, text: str, *, max_bytes: int = MAX_BYTES, lock_seconds: float = LOCK_SECONDS
+) -> None:
     """Add one line to the log, and create its folder and file if they do not exist.
 
     Args:
         path: absolute path of the newest file.
         text: a JSON object without its closing brace.
         max_bytes: size from which a file is full.
+        lock_seconds: how long to wait for other processes.
 
     Raises:
         AuditError: nothing was added.
     """
     try:
-        descriptor = _open_locked(path)
+        descriptor = _open_locked(path, lock_seconds)
         try:
             if _append(descriptor, path, text) >= max_bytes:
                 _begin_another(path)
@@ -161,11 +164,11 @@ def _is_hash(text: bytes) -> bool:
     return len(text) == _HASH_LENGTH and not text.strip(b"0123456789abcdef")
 
 
-def _open_locked(path: str) -> int:
+def _open_locked(path: str, lock_seconds: float = LOCK_SECONDS) -> int:
     while True:
         descriptor = _open(path)
         try:
-            _lock(descriptor, path, fcntl.LOCK_EX)
+            _lock(descriptor, path, fcntl.LOCK_EX, lock_seconds)
             state = os.fstat(descriptor)
             _refuse_strange(state, path)
             if _is_still(path, state):  # else another process has rotated it
@@ -211,8 +214,8 @@ def _make_folder(folder: str) -> None:
         pass  # another process was faster; if it is not a folder, opening a file in it fails
 
 
-def _lock(descriptor: int, path: str, kind: int) -> None:
-    deadline = Deadline(LOCK_SECONDS)
+def _lock(descriptor: int, path: str, kind: int, seconds: float = LOCK_SECONDS) -> None:
+    deadline = Deadline(seconds)
     while True:
         try:
             fcntl.flock(descriptor, kind | fcntl.LOCK_NB)

@@ -60,10 +60,14 @@ def record(entry: Entry, environ: Mapping[str, str]) -> None:
         UsageError: `ENVKIT_AUDIT` does not name a log.
         AuditError: the log cannot be written.
     """
+    record_line(line(entry), environ)
+
+
+def record_line(text: str, environ: Mapping[str, str]) -> None:
+    """Do what `record` does, with what `line` or `line_of` returns."""
     where = destination(environ)
     if where == OFF:
         return
-    text = line(entry)
     if where == SYSLOG:
         from envkit.audit.syslog import send
 
@@ -133,19 +137,35 @@ def logins_of(prepared: Iterable[PreparedProfile]) -> dict[str, str]:
 
 def line(entry: Entry) -> str:
     """Return an entry of this process at this time as JSON, without the closing brace."""
-    uid = os.getuid()
+    text = used(entry.profiles, entry.names, entry.versions, entry.logins)
+    return line_of(entry.command, text, entry.reason, entry.outcome)
+
+
+def used(
+    profiles: Iterable[str],
+    names: Iterable[str],
+    versions: Mapping[str, Sequence[str]],
+    logins: Mapping[str, str] | None = None,
+) -> str:
+    """Return the part of a line that says what was read or changed."""
     # the variables of a file all have the same version
-    lists = {all_: _list(all_) for all_ in set(map(tuple, entry.versions.values()))}
-    versions = ",".join(
-        [f"{_text(name)}:{lists[tuple(all_)]}" for name, all_ in entry.versions.items()]
-    )
+    lists = {all_: _list(all_) for all_ in set(map(tuple, versions.values()))}
+    pairs = ",".join([f"{_text(name)}:{lists[tuple(all_)]}" for name, all_ in versions.items()])
+    text = f'"profiles":{_list(profiles)},"names":{_list(names)},"versions":{{{pairs}}}'
+    return text + _logins(logins or {})
+
+
+def line_of(
+    command: str, used_: str, reason: str | None, outcome: str = OK, *, pid: int | None = None
+) -> str:
+    """Return what `line` does, with what `used` returns, for another process of this user."""
+    uid = os.getuid()
     return (
         f'{{"time":"{_now()}","user":{_text(_user(uid))},"uid":{uid},'
-        f'"host":{_text(os.uname().nodename)},"pid":{os.getpid()},'
-        f'"command":{_text(entry.command)},"profiles":{_list(entry.profiles)},'
-        f'"names":{_list(entry.names)},"versions":{{{versions}}},'
-        f'"reason":{"null" if entry.reason is None else _text(entry.reason)},'
-        f'"outcome":{_text(entry.outcome)}{_logins(entry.logins)}'
+        f'"host":{_text(os.uname().nodename)},"pid":{pid or os.getpid()},'
+        f'"command":{_text(command)},{used_},'
+        f'"reason":{"null" if reason is None else _text(reason)},'
+        f'"outcome":{_text(outcome)}'
     )
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from typing import NoReturn
 
     from envkit.cli.options import Arguments
-    from envkit.launch.exec import FileContent
+    from envkit.launch.overlay import FileContent
     from envkit.resolution.environment import Environment
     from envkit.resolution.prepare import PreparedProfile
 
@@ -46,6 +46,19 @@ def run(command: str, arguments: Sequence[str], *, spent_seconds: float = 0.0) -
     if status and command == "export":
         return guarded(lambda: _fail_shell(arguments, status))
     return status
+
+
+def interrupted(command: str, given: Arguments) -> int:
+    """End a command as Ctrl-C does while it reads, and return the exit status."""
+    from envkit.cli.exec.interrupted import end
+
+    deadline = Deadline(given.timeout_seconds)
+    names = given.rest[:1] if command == "get" else ()
+    return end(
+        command,
+        given.one("reason"),
+        lambda: _prepare(given, deadline, names=names, locating=True),
+    )
 
 
 def asks_for_help(command: str, arguments: Sequence[str]) -> bool:
@@ -152,7 +165,8 @@ def _command_of(given: Arguments) -> list[str]:
 
 def _run_app(given: Arguments) -> NoReturn:
     command = _command_of(given)
-    from envkit.launch.exec import end_on_signals, overlay, parent_environment, replace_process
+    from envkit.launch.exec import end_on_signals, parent_environment, replace_process
+    from envkit.launch.overlay import overlay
 
     if os.getpid() == 1:
         end_on_signals()

@@ -7,9 +7,6 @@
 
 from __future__ import annotations
 
-from envkit._internal.clock import DEFAULT_TIMEOUT_SECONDS
-from envkit._internal.named_tuple import NamedTuple
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,31 +14,47 @@ if TYPE_CHECKING:
     from envkit.errors import UsageError
 
 
-class Option(NamedTuple):
+# no tuples with names: the module that makes them would cost a client of the agent 0.2 ms
+class Option:
     """One option; `kind` is `flag`, `one` (the last wins), `many` or `optional`.
 
-    An `optional` one has a value only behind `=`: it never takes the next word.
+    An `optional` one has a value only behind `=`: it never takes the next word. Its `key` is the
+    long flag without dashes.
     """
 
-    flags: tuple[str, ...]
-    kind: str
-    metavar: str
-    help: str
+    __slots__ = ("flags", "help", "key", "kind", "metavar")
 
-    @property
-    def key(self) -> str:
-        """The key of the value: the long flag without dashes."""
-        return self.flags[0].removeprefix("--")
+    def __init__(self, flags: tuple[str, ...], kind: str, metavar: str, help_: str) -> None:
+        self.flags = flags
+        self.kind = kind
+        self.metavar = metavar
+        self.help = help_
+        self.key = flags[0].removeprefix("--")
+
+    def described(self, help_: str) -> Option:
+        """Return the same option with another text."""
+        return Option(self.flags, self.kind, self.metavar, help_)
 
 
-class Command(NamedTuple):
-    """One hot command: its usage, an example, its options."""
+class Command:
+    """One hot command.
 
-    usage: str
-    summary: str
-    example: str
-    options: tuple[Option, ...]
-    positional: str  # `command`: the rest of the line; `name`: one; empty: none
+    Attributes:
+        usage: its first line of help; `summary` and `example` are others.
+        options: those that it has.
+        positional: `command` is the rest of the line, `name` one word, and empty none.
+    """
+
+    __slots__ = ("example", "options", "positional", "summary", "usage")
+
+    def __init__(
+        self, usage: str, summary: str, example: str, options: tuple[Option, ...], positional: str
+    ) -> None:
+        self.usage = usage
+        self.summary = summary
+        self.example = example
+        self.options = options
+        self.positional = positional
 
 
 ENV = Option(
@@ -60,7 +73,7 @@ TIMEOUT = Option(
     ("--timeout",),
     "one",
     "SECONDS",
-    f"Time limit for all stores together. [default: {DEFAULT_TIMEOUT_SECONDS:g}]",
+    "Time limit for all stores together. [default: 15]",
 )
 ONLY = Option(("--only",), "many", "GLOB", "Use only the variables that match. Repeatable.")
 EXCEPT = Option(("--except",), "many", "GLOB", "Leave out the variables that match. Repeatable.")
@@ -263,6 +276,8 @@ def timeout_seconds(text: str | None) -> float:
         UsageError: the text is not a positive number.
     """
     if text is None:
+        from envkit._internal.clock import DEFAULT_TIMEOUT_SECONDS
+
         return DEFAULT_TIMEOUT_SECONDS
     try:
         seconds = float(text.removesuffix("s"))

@@ -36,19 +36,17 @@ class Format(StrEnum):
 Env = Annotated[list[str] | None, _declared(options.ENV)]
 OneEnv = Annotated[
     list[str] | None,
-    _declared(options.ENV._replace(help="Environment to use. [default: $ENVKIT_ENV]")),
+    _declared(options.ENV.described("Environment to use. [default: $ENVKIT_ENV]")),
 ]
 AnyEnv = Annotated[
     list[str] | None,
     _declared(
-        options.ENV._replace(
-            help="Environment to examine. Repeatable. [default: $ENVKIT_ENV, or all]"
-        )
+        options.ENV.described("Environment to examine. Repeatable. [default: $ENVKIT_ENV, or all]")
     ),
 ]
 EachEnv = Annotated[
     list[str] | None,
-    _declared(options.ENV._replace(help="Environment to review. Repeatable. [default: all]")),
+    _declared(options.ENV.described("Environment to review. Repeatable. [default: all]")),
 ]
 Profiles = Annotated[str | None, _declared(options.PROFILES)]
 Only = Annotated[list[str] | None, _declared(options.ONLY)]

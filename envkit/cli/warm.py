@@ -11,12 +11,9 @@ import sys
 from time import monotonic
 
 from envkit import __version__
-from envkit.agent.client import ask
+from envkit.agent.client import Connection
 from envkit.agent.folder import Unusable, socket_path
-from envkit.agent.wire import Question, unpack
-from envkit.audit import log
-from envkit.audit.log import Entry
-from envkit.cli.options import WATCHING, parse
+from envkit.agent.wire import question_items
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,6 +22,8 @@ if TYPE_CHECKING:
     from envkit.agent.wire import Answer
     from envkit.cli.options import Arguments
     from envkit.errors import AgentError, UsageError
+
+    Question = tuple[list[bytes], float | None]  # its items, and the timeout in seconds
 
 AUTO, REQUIRE = "auto", "require"
 INTERRUPTED = 130
@@ -55,57 +54,133 @@ def run(command: str, arguments: Sequence[str], mode: str) -> Outcome:
     """
     if mode not in (AUTO, REQUIRE):
         return Outcome(_report(_wrong_mode(mode), command, arguments))
-    question = _question(command, arguments)
-    if question is None or None in (sys.stdin, sys.stdout, sys.stderr):
+    if command not in _FINISH or None in (sys.stdin, sys.stdout, sys.stderr):
         return Outcome(None)
-    given, asked = question
     if os.getpid() == 1:
         from envkit.launch.exec import end_on_signals
 
         end_on_signals()
     began = monotonic()
+    first = _First()  # the agent wakes up while the command line is parsed
+    question = _question(command, arguments)
+    if question is None:
+        first.close()
+        return Outcome(None)
+    given, asked = question
+    status: int | None = None
     try:
-        answer = _answer(asked, mode)
+        answer = _answer(first, *asked, mode)
     except Unusable as reason:
         if mode == REQUIRE and not reason.declined:
-            return Outcome(_report(_unusable(reason), command, arguments))
-        return Outcome(None, monotonic() - began)
+            status = _report(_unusable(reason), command, arguments)
     except KeyboardInterrupt:
-        return Outcome(INTERRUPTED)
-    return Outcome(_finish(command, arguments, given, answer))
+        from envkit.cli.hot import interrupted
+
+        status = interrupted(command, given)
+    else:
+        status = _finish(command, arguments, given, answer)
+    return Outcome(status, monotonic() - began)
+
+
+def answer_for_hook(profiles: str, environment: str, timeout_seconds: float, mode: str) -> Answer:
+    """Return what the shell hook loads, once it is recorded.
+
+    Raises:
+        Unusable: the agent has no answer.
+        AgentError: the mode requires the agent, which cannot be used.
+        UsageError: `ENVKIT_AUDIT` does not name a log, or it is not a mode.
+    """
+    if mode not in (AUTO, REQUIRE):
+        raise _wrong_mode(mode)
+    first = _First()
+    folder = os.path.dirname(profiles)
+    last = ("hook", _reason() or "", str(timeout_seconds))
+    items = question_items(__version__, folder, ((profiles,), (environment,), *[()] * 4), *last)
+    try:
+        answer = _answer(first, items, timeout_seconds, mode)
+    except Unusable as reason:
+        if mode == REQUIRE and not reason.declined:
+            raise _unusable(reason) from None
+        raise
+    if answer.unrecorded:
+        _record("hook", answer, _reason())
+    return answer
 
 
 def _question(command: str, arguments: Sequence[str]) -> tuple[Arguments, Question] | None:
     """Return what to ask the agent; None if it does not answer such a command line."""
-    if command not in _FINISH:
-        return None
+    from envkit.cli.options import WATCHING, parse
+
     try:
         given = parse(command, arguments)
         if given.flag("dry-run") or any(given.flag(one.key) for one in WATCHING):
             return None
         if not given.rest or not given.rest[0] or (command == "get" and len(given.rest) > 1):
             return None
-        log.destination(os.environ)
         overrides = [word for pair in given.overrides.items() for word in pair]
-        return given, Question(
+        seconds = None if given.one("timeout") is None else given.timeout_seconds
+        items = question_items(
             __version__,
             os.getcwd(),
-            given.one("profiles"),
-            given.many("env"),
-            given.many("only"),
-            given.many("except"),
-            given.rest if command == "get" else (),
-            overrides,
-            given.timeout_seconds,
+            (
+                *(given.many("profiles")[-1:], given.many("env")),
+                *(given.many("only"), given.many("except")),
+                *(given.rest if command == "get" else (), overrides),
+            ),
+            *(command, _reason(given.one("reason")) or "", str(seconds or "")),
         )
     except Exception:  # noqa: BLE001 - it is raised again without the agent
         return None
+    return given, (items, seconds)
 
 
-def _answer(question: Question, mode: str) -> Answer:
+def _reason(given: str | None = None) -> str | None:
+    return (given or os.environ.get("ENVKIT_REASON", "")).strip() or None
+
+
+class _First:
+    """The connection to the agent, or the reason why there is none."""
+
+    __slots__ = ("_agent", "_reason")
+
+    def __init__(self) -> None:
+        self._agent: Connection | None = None
+        try:
+            self._agent = Connection(socket_path(os.environ))
+        except Unusable as reason:
+            self._reason = reason
+        except Exception as error:  # noqa: BLE001 - a command never fails because of the agent
+            self._reason = _failed(error)
+
+    def close(self) -> None:
+        if self._agent is not None:
+            self._agent.close()
+
+    def agent(self) -> Connection:
+        if self._agent is None:
+            raise self._reason
+        return self._agent
+
+
+def _answer(
+    first: _First, question: Sequence[bytes], timeout_seconds: float | None, mode: str
+) -> Answer:
     """Ask the agent. If there is none, start one: for the next command, or if required for this."""
     try:
-        return ask(socket_path(os.environ), question, os.environb)
+        with _connected(first, mode) as agent:
+            agent.ask(question, os.environb)
+            import envkit.launch.exec  # noqa: F401 - what follows is loaded while the agent works
+
+            return agent.answer(timeout_seconds)
+    except Unusable:
+        raise
+    except Exception as error:  # noqa: BLE001 - a command never fails because of the agent
+        raise _failed(error) from None
+
+
+def _connected(first: _First, mode: str) -> Connection:
+    try:
+        return first.agent()
     except Unusable as reason:
         if not reason.absent or (mode == AUTO and os.getpid() == 1):
             raise
@@ -118,36 +193,37 @@ def _answer(question: Question, mode: str) -> Answer:
     from envkit.agent.control import start
 
     start(os.environ)
-    return ask(socket_path(os.environ), question, os.environb)
+    return Connection(socket_path(os.environ))
+
+
+def _failed(error: Exception) -> Unusable:
+    return Unusable(f"{type(error).__name__} in its client")
 
 
 def _finish(command: str, arguments: Sequence[str], given: Arguments, answer: Answer) -> int:
-    names = [name.decode("utf-8", "surrogateescape") for name in answer.names]
-    versions = {
-        name: [one.decode("utf-8", "surrogateescape") for one in unpack(all_)]
-        for name, all_ in zip(names, answer.versions, strict=True)
-        if all_
-    }
-    profiles = [name.decode("utf-8", "surrogateescape") for name in answer.profiles]
-    reason = (given.one("reason") or os.environ.get("ENVKIT_REASON", "")).strip() or None
-    told = [text.decode("utf-8", "surrogateescape") for text in answer.logins]
-    logins = dict(zip(told[::2], told[1::2], strict=True))
     try:
-        entry = Entry(command, profiles, names, versions, reason, logins=logins)
-        log.record(entry, os.environ)
-    except Exception as error:
-        from envkit.errors import AuditError
-
-        if not isinstance(error, AuditError):
-            raise
-        # only a protected profile requires the record, and the agent keeps none
-    try:
-        return _FINISH[command](given, answer, names)
+        if answer.unrecorded:
+            _record(command, answer, _reason(given.one("reason")))
+        return _FINISH[command](given, answer)
+    except KeyboardInterrupt:
+        return INTERRUPTED
     except Exception as error:  # noqa: BLE001 - `guarded` reports each kind of error
         return _report(error, command, arguments)
 
 
-def _exec(given: Arguments, answer: Answer, names: Sequence[str]) -> int:
+def _record(command: str, answer: Answer, reason: str | None) -> None:
+    """Add what was read to the audit log, where the agent could not do that."""
+    from envkit.audit import log
+    from envkit.errors import AuditError
+
+    try:
+        used = answer.unrecorded.decode("utf-8", "surrogateescape")
+        log.record_line(log.line_of(command, used, reason), os.environ)
+    except AuditError:
+        return  # only a protected profile requires the record, and the agent keeps none
+
+
+def _exec(given: Arguments, answer: Answer) -> int:
     from envkit.launch.exec import merged, parent_environment, replace_process
 
     passed = merged(
@@ -159,11 +235,11 @@ def _exec(given: Arguments, answer: Answer, names: Sequence[str]) -> int:
     if sys.stderr.isatty() and any("$" in argument for argument in given.rest):
         from envkit.cli.exec.literal_arguments import warn
 
-        warn(given.rest, names)
+        warn(given.rest, [name.decode("utf-8", "surrogateescape") for name in answer.names])
     replace_process(given.rest, passed)
 
 
-def _get(given: Arguments, answer: Answer, names: Sequence[str]) -> int:  # noqa: ARG001
+def _get(_: Arguments, answer: Answer) -> int:
     from envkit.cli.boundary import guarded
 
     value = answer.values[0]
@@ -177,7 +253,7 @@ def _get(given: Arguments, answer: Answer, names: Sequence[str]) -> int:  # noqa
     return guarded(write)
 
 
-_FINISH: dict[str, Callable[[Arguments, Answer, Sequence[str]], int]] = {
+_FINISH: dict[str, Callable[[Arguments, Answer], int]] = {
     "exec": _exec,
     "get": _get,
 }

@@ -16,7 +16,7 @@ from time import sleep
 from typing import NamedTuple
 
 from envkit.editing.slots import ProfileSlot, StoreSlot, read_all
-from envkit.errors import ConflictError, UsageError
+from envkit.errors import ConflictError, UnavailableError, UsageError
 from envkit.sources.poke import poke
 from envkit.sources.protocols import GroupWrite
 
@@ -190,6 +190,9 @@ def _persist(
                 raise
             expected = found
             ceiling = min(MAX_DELAY_SECONDS, ceiling * 2)
+        except UnavailableError:  # it may have written, without saying so
+            poke()
+            raise
         else:
             poke()
             return version

@@ -14,13 +14,13 @@ from __future__ import annotations
 import os
 
 from envkit._internal.processes import namespace, process_name
-from envkit.launch.memory_folder import FileVariableError
+from envkit.launch.memory_folder import FileVariableError, make_private
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from envkit.launch.exec import FileContent
+    from envkit.launch.overlay import FileContent
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -47,6 +47,8 @@ class AppFiles:
     def write(self, contents: Mapping[bytes, FileContent]) -> dict[bytes, bytes]:
         """Let the folder have exactly these files; those that are the same stay as they are.
 
+        What the app has removed is written again: after a restart, it looks for its files.
+
         Args:
             contents: by the names of variables.
 
@@ -57,11 +59,11 @@ class AppFiles:
             FileVariableError: a file cannot be written. Those written before it are new, and
                 each of the others is as it was.
         """
-        if contents and self._folder is None:
+        if contents and not self._is_there():
             self._create()
         paths = {}
         for name, content in contents.items():
-            if self._written.get(name) != content:
+            if self._written.get(name) != content or not self._has(name):
                 self._replace(name, content)
                 self._written[name] = content
             paths[name] = os.path.join(self._path, name)
@@ -82,10 +84,23 @@ class AppFiles:
         self._base = -1
         self._written.clear()
 
+    def _is_there(self) -> bool:
+        return self._folder is not None and os.fstat(self._folder).st_nlink > 0
+
+    def _has(self, name: bytes) -> bool:
+        try:
+            os.stat(name, dir_fd=self._folder, follow_symlinks=False)
+        except OSError:
+            return False
+        return True
+
     def _create(self) -> None:
+        if self._folder is not None:
+            os.close(self._folder)
+            self._folder = None
         try:
             _remove(self._base, self._name)  # of this process: an earlier attempt
-            os.mkdir(self._name, 0o700, dir_fd=self._base)
+            make_private(self._name, self._base)
             self._folder = os.open(self._name, _FOLDER, dir_fd=self._base)
         except OSError as error:
             raise _failed("the folder for variables as files", error) from None

@@ -10,9 +10,6 @@ from __future__ import annotations
 
 import os
 import sys
-from errno import ENOEXEC
-
-from envkit._internal.named_tuple import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,14 +18,12 @@ if TYPE_CHECKING:
     from typing import Any, NoReturn
 
     from envkit.errors import CommandNotFoundError, LimitError, NotExecutableError
-    from envkit.resolution.environment import Environment
 
 MAX_VARIABLE_BYTES = 131_071  # `K=V`: MAX_ARG_STRLEN is 32 pages with the final NUL
 POINTER_BYTES = 8
 COERCED_LOCALES = (b"C.UTF-8", b"C.utf8", b"UTF-8")
 # variables that a program needs in any environment, none of them secret
 PRISTINE = (b"PATH", b"HOME", b"USER", b"LOGNAME", b"SHELL", b"TERM", b"LANG", b"TZ", b"TMPDIR")
-STALE = b"ENVKIT_STALE"  # tells a program that a store was unavailable and its values are old
 _BOOTSTRAP_PREFIXES = (b"ENVKIT_", b"DOTENV_PRIVATE_KEY")
 
 
@@ -54,48 +49,6 @@ def parent_environment() -> dict[bytes, bytes]:
     return parent
 
 
-class FileContent(NamedTuple):
-    """The value of a variable with `as = "file"`, and the mode of its file."""
-
-    data: bytes
-    mode: int
-
-    def __repr__(self) -> str:
-        return f"FileContent(mode={self.mode:#o})"
-
-
-def overlay(
-    environment: Environment,
-    parent: Mapping[bytes, bytes],
-    *,
-    pristine: bool = False,
-    files: dict[bytes, FileContent] | None = None,
-) -> dict[bytes, bytes]:
-    """Return the variables for a program; the environment overrides the parent.
-
-    Args:
-        environment: the variables of the profile.
-        parent: the variables of this process, as in `os.environb`.
-        pristine: of the parent's variables, pass only PRISTINE and `LC_*`.
-        files: receives the variables with `as = "file"`, for `app_files`.
-
-    Returns:
-        the parent's variables without envkit's own settings, and the environment's but those with
-        `as = "file"`.
-    """
-    variables = {} if environment.stale_seconds is None else {STALE: b"1"}
-    dropped = {name.encode() for name in environment.bootstrap}
-    for variable in environment.variables():
-        name, value = variable.name.encode(), variable.value.to_bytes()
-        if variable.file_mode is None:
-            variables[name] = value
-            continue
-        dropped.add(name)
-        if files is not None:
-            files[name] = FileContent(value, variable.file_mode)
-    return merged(variables, dropped, parent, pristine=pristine)
-
-
 def merged(
     variables: Mapping[bytes, bytes],
     dropped: Collection[bytes],
@@ -103,7 +56,10 @@ def merged(
     *,
     pristine: bool = False,
 ) -> dict[bytes, bytes]:
-    """Do what `overlay` does, for an environment in bytes; the parent's `dropped` are left out."""
+    """Return the variables for a program: the parent's without `dropped`, and `variables`.
+
+    With `pristine`, only PRISTINE and `LC_*` of the parent's are passed.
+    """
     result = {
         name: value
         for name, value in parent.items()
@@ -172,6 +128,8 @@ def replace_process(command: Sequence[str], environ: Mapping[bytes, bytes]) -> N
     except OSError as error:
         if isinstance(error, NotADirectoryError) and os.sep not in command[0]:
             raise _not_found(command[0]) from None  # an entry of PATH is not a folder
+        from errno import ENOEXEC
+
         from envkit._internal.os_errors import reason_of
 
         reason = reason_of(error, "error")

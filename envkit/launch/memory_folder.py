@@ -46,7 +46,7 @@ def files_folder(chosen: str | None, environ: Mapping[str, str]) -> tuple[str, i
     path = _chosen(chosen) if chosen is not None else _in_memory(environ)
     try:
         try:  # noqa: SIM105 - contextlib would delay the start of the app
-            os.mkdir(path, 0o700)
+            make_private(path)
         except FileExistsError:
             pass
         descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
@@ -64,28 +64,45 @@ def files_folder(chosen: str | None, environ: Mapping[str, str]) -> tuple[str, i
     return path, descriptor
 
 
+def make_private(path: str, inside: int | None = None) -> None:
+    """Create a folder with mode 0700, whatever the umask is.
+
+    Raises:
+        OSError: as for `os.mkdir`.
+    """
+    os.mkdir(path, 0o700, dir_fd=inside)
+    os.chmod(path, 0o700, dir_fd=inside)
+
+
 def _chosen(path: str) -> str:
     """Return the real path of a folder; every folder above it must be safe from other users."""
     if not path:
         raise FileVariableError("--files names no folder", hint=_HINT)
     path = os.path.realpath(path)
-    above = os.path.dirname(path)
-    while True:
-        try:
-            state = os.stat(above)
-        except OSError as error:
-            from envkit._internal.os_errors import reason_of
+    try:
+        changeable = _changeable_above(path)
+    except OSError as error:
+        from envkit._internal.os_errors import reason_of
 
-            raise FileVariableError(
-                f"cannot put variables into files: {above}: {reason_of(error)}",
-                hint=f"create the folder first: mkdir -p {above}",
-            ) from None
+        above = os.path.dirname(path)
+        raise FileVariableError(
+            f"cannot put variables into files: {above}: {reason_of(error)}",
+            hint=f"create the folder first: mkdir -p {above}",
+        ) from None
+    if changeable:
+        raise _refused(changeable)
+    return path
+
+
+def _changeable_above(path: str) -> str:
+    """Return the first folder above a real path that other users could change, or an empty text."""
+    while path != os.path.dirname(path):
+        path = os.path.dirname(path)
+        state = os.stat(path)
         writable = state.st_mode & 0o022 and not state.st_mode & stat.S_ISVTX
         if state.st_uid not in (0, os.geteuid()) or writable:
-            raise _refused(above)
-        if above == os.path.dirname(above):
             return path
-        above = os.path.dirname(above)
+    return ""
 
 
 def _in_memory(environ: Mapping[str, str]) -> str:
@@ -103,9 +120,10 @@ def _in_memory(environ: Mapping[str, str]) -> str:
 def _is_own(path: str) -> bool:
     try:
         state = os.stat(path)
+        changeable = _changeable_above(os.path.realpath(path))
     except OSError:
         return False
-    return state.st_uid == os.geteuid() and not state.st_mode & 0o077
+    return state.st_uid == os.geteuid() and not state.st_mode & 0o077 and not changeable
 
 
 def _is_in_memory(path: str) -> bool:

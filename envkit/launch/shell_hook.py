@@ -1,32 +1,36 @@
 """The code that `envkit hook` gives to a shell: the hook itself, and what it evaluates. Pure.
 
-The hook runs before each prompt. It starts envkit only if the folder is another one than
-before, or if one of the files is newer than the stamp, which is the time of the last load. What was
+The hook runs before each prompt. It starts envkit only if another project is entered or left,
+or if one of the files is newer than the stamp, which is the time of the last load. What was
 loaded, and the values from before, are in the exported variable STATE, so that a shell started
-inside a project can also unload.
+inside a project can also unload, and so that other commands of envkit can leave it out.
+
+A load that Ctrl-C ends is not repeated: at the next prompt, the hook only unloads.
 """
 
 from __future__ import annotations
 
-import json
-from typing import TYPE_CHECKING, NamedTuple
+from envkit._internal.named_tuple import NamedTuple
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, MutableMapping
 
 STATE = "ENVKIT_HOOK_STATE"
+_ESCAPES = (("%", "%25"), (";", "%3B"), ("\n", "%0A"))
 SHELLS = ("bash", "zsh", "fish")
 
-# `project` says whether a folder `profiles` is here or above; `changed`, whether a file changed
+# `find` finds the folder of the project, with a slash; `changed` says whether a file has changed.
+# With `set -e`, the exit status of a hook would end the shell.
 _POSIX = """\
-_envkit_pwd= _envkit_stamp= _envkit_files=() _envkit_absent=()
-_envkit_project() {
-  local folder=$PWD
-  while [[ -n $folder ]]; do
-    [[ -d $folder/profiles ]] && return 0
-    folder=${folder%/*}
+_envkit_here='?' _envkit_how=--step _envkit_stamp= _envkit_files=() _envkit_absent=()
+_envkit_find() {
+  _envkit_found=$PWD
+  while [[ ! -d $_envkit_found/profiles ]]; do
+    [[ -n $_envkit_found ]] || return 0
+    _envkit_found=${_envkit_found%/*}
   done
-  return 1
+  _envkit_found=$_envkit_found/
 }
 _envkit_changed() {
   local file
@@ -39,19 +43,18 @@ _envkit_changed() {
   return 1
 }
 _envkit_hook() {
-  local envkit_status=$? envkit_code
-  if [[ $PWD != "$_envkit_pwd" ]] || _envkit_changed; then
-    _envkit_pwd=$PWD
-    if [[ -n ${ENVKIT_HOOK_STATE:-} ]] || _envkit_project; then
-      if envkit_code=$(command envkit hook @SHELL@ --step $$); then
-        eval "$envkit_code"
-      else
-        _envkit_files=() _envkit_absent=()
+  local envkit_status=$? envkit_code envkit_how=$_envkit_how
+  _envkit_find
+  if [[ $_envkit_found != "$_envkit_here" ]] || _envkit_changed; then
+    _envkit_here='?' _envkit_how=--unload _envkit_files=() _envkit_absent=()
+    if [[ -n $_envkit_found${ENVKIT_HOOK_STATE:-} ]]; then
+      if envkit_code=$(command envkit hook @SHELL@ $envkit_how $$); then
+        eval "$envkit_code" || :
       fi
-    else
-      _envkit_files=() _envkit_absent=()
     fi
+    _envkit_here=$_envkit_found _envkit_how=--step
   fi
+  [[ $- != *e* ]] || return 0
   return $envkit_status
 }
 """
@@ -73,14 +76,15 @@ fi
 """
 )
 _FISH = """\
-set -g _envkit_pwd; set -g _envkit_stamp; set -g _envkit_files; set -g _envkit_absent
-function _envkit_project
-    set -l folder $PWD
-    while test -n "$folder"
-        test -d "$folder/profiles"; and return 0
-        set folder (string replace -r '/[^/]*$' '' -- $folder)
+set -g _envkit_here '?'; set -g _envkit_how --step
+set -g _envkit_stamp; set -g _envkit_files; set -g _envkit_absent
+function _envkit_find
+    set -g _envkit_found $PWD
+    while not test -d "$_envkit_found/profiles"
+        test -n "$_envkit_found"; or return 0
+        set _envkit_found (string replace -r '/[^/]*$' '' -- $_envkit_found | string collect)
     end
-    return 1
+    set _envkit_found $_envkit_found/
 end
 function _envkit_changed
     for file in $_envkit_files
@@ -94,18 +98,17 @@ function _envkit_changed
 end
 function _envkit_hook --on-event fish_prompt
     set -l envkit_status $status
-    if test "$PWD" != "$_envkit_pwd"; or _envkit_changed
-        set -g _envkit_pwd $PWD
-        set -g _envkit_code ''
-        if set -q ENVKIT_HOOK_STATE; or _envkit_project
-            set -g _envkit_code (command envkit hook fish --step $fish_pid | string collect)
+    set -l envkit_how $_envkit_how
+    _envkit_find
+    if test "$_envkit_found" != "$_envkit_here"; or _envkit_changed
+        set -g _envkit_here '?'; set -g _envkit_how --unload
+        set -g _envkit_files; set -g _envkit_absent
+        if test -n "$_envkit_found$ENVKIT_HOOK_STATE"
+            set -g _envkit_code (command envkit hook fish $envkit_how $fish_pid | string collect)
+            test -n "$_envkit_code"; and eval $_envkit_code
+            set -e _envkit_code
         end
-        if test -n "$_envkit_code"
-            eval $_envkit_code
-        else
-            set -g _envkit_files; set -g _envkit_absent
-        end
-        set -e _envkit_code
+        set -g _envkit_here $_envkit_found; set -g _envkit_how --step
     end
     return $envkit_status
 end
@@ -135,16 +138,42 @@ def hook(shell: str) -> str:
 
 def decoded(text: str | None) -> Loaded | None:
     """Return what STATE says; None if nothing is loaded, or if it says nothing."""
-    try:
-        profiles, environment, before = json.loads(text or "")
-        return Loaded(str(profiles), str(environment), dict(before))
-    except (ValueError, TypeError):
+    profiles, mark, rest = (text or "").partition(";")
+    if not mark:
         return None
+    environment, *pairs = [_unescaped(item) for item in rest.split(";")]
+    split = [pair.partition("=") for pair in pairs]
+    before = {name: value if equals else None for name, equals, value in split}
+    return Loaded(_unescaped(profiles), environment, before)
+
+
+def take_out(environ: MutableMapping[str, str]) -> Loaded | None:
+    """Give an environment the values that it had before; return what was loaded, if anything.
+
+    So the variables of one environment are never those of another one, or of its app.
+    """
+    loaded = decoded(environ.pop(STATE, None))
+    for name, value in () if loaded is None else loaded.before.items():
+        if value is None:
+            environ.pop(name, None)
+        else:
+            environ[name] = value
+    return loaded
 
 
 def encoded(loaded: Loaded) -> str:
-    """Return the value of STATE."""
-    return json.dumps(list(loaded))
+    """Return the value of STATE: no JSON, because importing it takes as long as a prompt may."""
+    pairs = [name if value is None else f"{name}={value}" for name, value in loaded.before.items()]
+    items = [loaded.profiles, loaded.environment, *pairs]
+    for char, code in _ESCAPES:
+        items = [item.replace(char, code) for item in items]
+    return ";".join(items)
+
+
+def _unescaped(item: str) -> str:
+    for char, code in reversed(_ESCAPES):
+        item = item.replace(code, char)
+    return item
 
 
 def restoring(shell: str, loaded: Loaded) -> str:

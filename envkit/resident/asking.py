@@ -19,7 +19,8 @@ from envkit.errors import (
     SourceError,
     UntrustedError,
 )
-from envkit.launch.exec import check_limits, overlay, parent_environment
+from envkit.launch.exec import check_limits, parent_environment
+from envkit.launch.overlay import overlay
 from envkit.resident.logins import for_each, hold_leases, resume_login, send_login
 from envkit.resident.noticing import look, watched_sources
 from envkit.resident.state import Problem
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from typing import TypeAlias
 
-    from envkit.launch.exec import FileContent
+    from envkit.launch.overlay import FileContent
     from envkit.resident.forked import Send
     from envkit.resident.noticing import WatchedSource
     from envkit.resident.request import WatchRequest

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from envkit._internal.named_tuple import NamedTuple
-from envkit.launch.exec import STALE
+from envkit.launch.overlay import STALE
 from envkit.resident.state import DEBOUNCE_SECONDS, MIN_INTERVAL_SECONDS, Began, Problem
 from envkit.resolution.resolve import DEFAULT_TIMEOUT_SECONDS
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from typing import TypeAlias
 
-    from envkit.launch.exec import FileContent
+    from envkit.launch.overlay import FileContent
     from envkit.resident import state as states
     from envkit.resolution.prepare import PreparedProfile
 

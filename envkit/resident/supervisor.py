@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from envkit.launch.app_files import AppFiles
-    from envkit.launch.exec import FileContent
+    from envkit.launch.overlay import FileContent
     from envkit.resident.lifecycle import Settings
     from envkit.resident.watcher import Watcher
 

@@ -20,7 +20,7 @@ from time import monotonic
 
 from envkit._internal.clock import Deadline
 from envkit.errors import EnvkitError, UnavailableError
-from envkit.launch.exec import FileContent
+from envkit.launch.overlay import FileContent
 from envkit.resident import asking
 from envkit.resident.decide import Announce, Look, Read, Renew, Wait, after, decide, watching
 from envkit.resident.forked import JobState, all_parts, start_job

@@ -229,9 +229,10 @@ class StepContext(NamedTuple):
 
     def publish(self, fields: Fields) -> Snapshot:
         """Give readers these fields."""
-        published = self.job.store.publish(self.seen, fields)
-        poke()
-        return published
+        try:
+            return self.job.store.publish(self.seen, fields)
+        finally:  # it may have written, without saying so
+            poke()
 
 
 def _refuse_another_target(record: Record, description: str) -> None:

@@ -389,7 +389,7 @@ def _reading(reads: Sequence[Read], variable: str) -> Reading | None:
         entry = read.content.get(variable)
         if entry is not None:
             place = f"{read.name}:{entry.line}"
-            return Reading._make((Secret(entry.value), read.version, place))
+            return Reading._make((Secret(entry.value), read.version, place, False))
     return None
 
 

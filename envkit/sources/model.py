@@ -30,11 +30,13 @@ class Reading(NamedTuple):
         value: the value.
         version: the store's own id; None if the store has no versions.
         location: for people: `vault:secret/myapp/db#password`, `.env.staging:3`.
+        leased: whether the value ends with a lease of this process.
     """
 
     value: Secret
     version: str | None
     location: str
+    leased: bool = False
 
 
 class Absent(NamedTuple):

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 
+from envkit._internal.clock import Deadline
 from envkit._internal.files import is_narrowed
 from envkit.errors import AbsentError, ProfileError, UntrustedError
 from envkit.profile.model import placeholders
@@ -22,10 +23,9 @@ from envkit.sources.model import Reading, SourceContext
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping
     from typing import Any, Protocol
 
-    from envkit._internal.clock import Deadline
     from envkit.profile.model import Profile, SourceSpec
     from envkit.profile.placeholder import Operand, Placeholder
     from envkit.sources.protocols import Source
@@ -64,6 +64,9 @@ _HARMLESS = {
     "vault": {"mount", "prefix", "namespace", "concurrency"},
     "aws-secrets-manager": {"region", "profile", "prefix", "concurrency"},
 }
+# settings that may have credentials, which change while the store and its user stay the same
+_LOGIN_SETTINGS = frozenset(("auth", "mfa_token", "external_id"))
+LOCAL_SECONDS = 5.0  # for reading values in the settings of a source
 _LOCAL = ("env", "dotenv", "memory")
 # a method in a list of Vault logins -> what its name alone takes from VAULT_NAME or BAO_NAME
 LOGIN_VARIABLES = {"approle": ("ROLE_ID", "SECRET_ID"), "kubernetes": ("ROLE",)}
@@ -185,37 +188,11 @@ def open_source(
     known = {**kind.settings, "poll": str, "fallback": dict}
     check_keys(spec.settings, known, spec.place_of, owner=f"[sources.{name}]")
 
-    def value_of(placeholder: Placeholder) -> str | None:
-        reference = placeholder.operand
-        assert isinstance(reference, Reference)  # noqa: S101 - _check_local has looked
-        source = open_source(
-            profile, reference.source, environ=environ, deadline=deadline, locating=locating
-        )
-        source.check(reference)
-        outcome = source.fetch([reference]).get(reference)
-        if isinstance(outcome, Exception):
-            raise outcome
-        return outcome.value.reveal() if isinstance(outcome, Reading) else None
-
-    settings = {}
-    alternatives = getattr(kind, "alternatives", ())
-    for key, value in spec.settings.items():
+    for key in spec.settings:
         _check_local(profile, spec, key)
-        try:
-            if not trusted:
-                settings[key] = value
-            elif key in alternatives and isinstance(value, list):
-                settings[key] = [_alternative(item, value_of) for item in value]
-            else:
-                settings[key] = _substituted(value, value_of)
-        except AbsentError as error:
-            raise AbsentError(
-                f"{spec.place_of(key)}: [sources.{name}]: '{key}': {error.message}",
-                hint='set it, or write a fallback: {{ env:NAME ?? "text" }}'
-                if key in _PLAIN_SETTINGS
-                else "set it where envkit runs; a value that may be a credential cannot have a "
-                "fallback",
-            ) from None
+    settings = dict(spec.settings)
+    if trusted:
+        settings = _settings(profile, spec, environ, deadline, locating=locating)
     key = _ADDRESS.get(spec.type, "")
     if key in settings and not locating and str(settings[key]).lower().lstrip()[:5] == "http:":
         from envkit.trust.sources import refuse_unencrypted
@@ -235,6 +212,62 @@ def open_source(
         return kind(context)
     except ProfileError as error:  # a source does not know where its settings are written
         raise ProfileError(f"{spec.location}: {error.message}", hint=error.hint) from None
+
+
+def _settings(
+    profile: Profile,
+    spec: SourceSpec,
+    environ: Mapping[str, str],
+    deadline: Deadline,
+    *,
+    locating: bool = False,
+    without: Collection[str] = (),
+) -> dict[str, Any]:
+    """Return the settings of a source with values in place of placeholders."""
+
+    def value_of(placeholder: Placeholder) -> str | None:
+        reference = placeholder.operand
+        assert isinstance(reference, Reference)  # noqa: S101 - _check_local has looked
+        source = open_source(
+            profile, reference.source, environ=environ, deadline=deadline, locating=locating
+        )
+        source.check(reference)
+        outcome = source.fetch([reference]).get(reference)
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome.value.reveal() if isinstance(outcome, Reading) else None
+
+    settings: dict[str, Any] = {}
+    alternatives = getattr(source_type(spec), "alternatives", ())
+    for key in [key for key in spec.settings if key not in without]:
+        value = spec.settings[key]
+        try:
+            if key in alternatives and isinstance(value, list):
+                settings[key] = [_alternative(item, value_of) for item in value]
+            else:
+                settings[key] = _substituted(value, value_of)
+        except AbsentError as error:
+            raise AbsentError(
+                f"{spec.place_of(key)}: [sources.{spec.name}]: '{key}': {error.message}",
+                hint='set it, or write a fallback: {{ env:NAME ?? "text" }}'
+                if key in _PLAIN_SETTINGS
+                else "set it where envkit runs; a value that may be a credential cannot have a "
+                "fallback",
+            ) from None
+    return settings
+
+
+def place_settings(profile: Profile, name: str, environ: Mapping[str, str]) -> dict[str, Any]:
+    """Return the settings that say which store an opened source reads, with their values.
+
+    Settings of a login are left as they are written: its credentials change.
+
+    Raises:
+        EnvkitError: a placeholder no longer has a value.
+    """
+    spec = profile.sources[name]
+    found = _settings(profile, spec, environ, Deadline(LOCAL_SECONDS), without=_LOGIN_SETTINGS)
+    return {**spec.settings, **found}
 
 
 def bootstrap_names(profile: Profile) -> frozenset[str]:

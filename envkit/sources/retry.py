@@ -152,7 +152,7 @@ def retry(
             pace.end(failure)
         slow_down = isinstance(last, UnavailableError) and last.slow_down
         failures += not slow_down or attempts is not None
-        if not last.retryable or failures >= (attempts or ATTEMPTS):
+        if not last.retryable or not deadline.repeats or failures >= (attempts or ATTEMPTS):
             raise last
         if slow_down:
             continue  # the pace waits

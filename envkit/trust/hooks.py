@@ -72,10 +72,14 @@ class HookStore:
             raise self._unusable("write", error) from None
 
     def _read(self) -> dict[str, str]:
-        import json
-
         try:
-            return _parsed(json.loads(own_content(self.path)))
+            content = own_content(self.path)
+            plain = _plain(content)
+            if plain is not None:
+                return plain
+            import json  # takes longer than the rest of a prompt
+
+            return _parsed(json.loads(content))
         except FileNotFoundError:
             return {}
         except EnvkitError:
@@ -90,6 +94,22 @@ class HookStore:
             f"cannot {verb} {self.path}: {reason_of(error, 'this envkit cannot parse it')}",
             hint=f"check it with 'ls -l {self.path}', or remove it and run 'envkit trust --hook'",
         )
+
+
+def _plain(content: bytes) -> dict[str, str] | None:
+    """Return the projects of a file as `_change` writes it; None if it has anything else."""
+    head, foot = b'{\n "version": 1,\n "projects": {\n', b"\n }\n}"
+    if not (content.startswith(head) and content.endswith(foot) and content.isascii()):
+        return None
+    if b"\\" in content:
+        return None
+    found = {}
+    for line in content[len(head) : -len(foot)].decode().split(",\n"):
+        folder, mark, name = line.removeprefix('  "').removesuffix('"').partition('": "')
+        if not mark or f'  "{folder}": "{name}"' != line or '"' in folder + name:
+            return None
+        found[folder] = name
+    return found
 
 
 def _parsed(document: dict[str, Any]) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""`envkit exec` through the agent, with 50 secrets from a real OpenBao server.
+"""`envkit exec` through the agent, with 50 secrets from a real OpenBao server, and other tools.
 
 The agent has the answer in memory: what is left is the start of an interpreter, two messages and a
 line of the audit log.
@@ -15,11 +15,12 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.measure import Bar, Group, measure
-from bench.projects import BARE, BIN, SMALL, Project, values
+from bench.measure import Bar, Command, Group, measure
+from bench.projects import BARE, BIN, SMALL, Project, peer, values
 from bench.vault import SOURCE
 from envkit import __version__
-from envkit.agent import client, control, wire
+from envkit.agent import client, control
+from envkit.agent.question import Question
 from support.openbao import OpenBao
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ def groups(folder: Path, rounds: int) -> Iterator[Group]:
             )
             status = control.status(project.environ)
             yield _exec(project, server, rounds)
+            yield _others(project, max(5, rounds // 4))
             yield _many(project, max(5, rounds // 4))
             yield _server(project, status.pid)
         finally:
@@ -94,6 +96,36 @@ def _exec(project: Project, server: OpenBao, rounds: int) -> Group:
     )
 
 
+def _others(project: Project, rounds: int) -> Group:
+    """Compare the starts that the chart in the documentation shows; see `_exec` for the secrets."""
+    wanted = values(SMALL)
+    project.profile("files.env", {name: f"{{{{ {name} }}}}" for name in wanted})
+    file = str(project.dotenv("files", wanted))
+    warm = project.envkit("envkit exec, agent", "paths", ENVKIT_AGENT="require")
+    dotenv_run = Command(
+        "dotenv run", (str(BIN / "dotenv"), "-f", file, "run", "--"), project.environ
+    )
+    commands = [
+        warm,
+        project.envkit("envkit exec, .env file", "files"),
+        project.envkit(f"envkit exec, {SMALL} Vault secrets", "paths"),
+        dotenv_run,
+        *project.fnox("fnox exec, plain values", 'type = "plain"', wanted),
+    ]
+    if dotenvx := peer("dotenvx"):
+        argv = (dotenvx, "run", "-q", "-f", file, "--")
+        commands.append(Command("dotenvx run", argv, project.environ))
+    for command in commands:
+        command.check(wanted)
+    took = measure([BARE, *commands], rounds)
+    ratio = took[warm.name].times(took[dotenv_run.name])
+    return Group(
+        f"a program with {SMALL} variables",
+        took,
+        [Bar(f"{warm.name} / {dotenv_run.name}", ratio, 0.4)],
+    )
+
+
 def _many(project: Project, rounds: int) -> Group:
     commands = []
     for count in (SMALL, *MANY):
@@ -114,20 +146,21 @@ def _many(project: Project, rounds: int) -> Group:
 
 def _server(project: Project, pid: int) -> Group:
     """Return the time of a request and the memory of the agent."""
-    question = wire.Question(
+    question = Question(
         __version__,
         os.getcwd(),
         str(project.folder / "profiles"),
         ["paths"],
         *((), (), (), ()),
-        15.0,
-    )
+        *("exec", "", 15.0),
+    ).items()
     environ = {name.encode(): value.encode() for name, value in project.environ.items()}
     path = control.socket_path(project.environ)
-    client.ask(path, question, environ)
     began = time.perf_counter()
     for _ in range(REQUESTS):
-        client.ask(path, question, environ)
+        with client.Connection(path) as agent:
+            agent.ask(question, environ)
+            agent.answer()
     each_us = (time.perf_counter() - began) / REQUESTS * 1e6
     status = Path(f"/proc/{pid}/status").read_text()
     memory = dict(line.split(":\t") for line in status.splitlines())

@@ -10,10 +10,12 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from subprocess import PIPE
 
 import pytest
 
 from envkit.agent.folder import Unusable
+from support.process import started
 
 
 @pytest.fixture
@@ -242,6 +244,31 @@ def test_protected_profiles_are_read_by_the_client(dev, agent):
     assert [record["reason"] for record in dev.records()] == ["test"] * 2
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        '[variables]\nX = { value = "{{ PASSWORD }}", as = "file" }\n',
+        '[variables]\nX = "one"\nLD_PRELOAD = ""\n',
+        (
+            '[sources.vault]\naddress = "http://127.0.0.1:1"\nfallback = { max_age = "1h" }\n'
+            '[variables]\nX = "one"\nY = { value = "{{ vault:kv/a#b }}", required = false }\n'
+        ),
+    ],
+    ids=["as a file", "loads code", "with a fallback"],
+)
+@pytest.mark.usefixtures("trusted")
+def test_what_only_a_cold_start_can_do_is_never_kept_and_never_shown(dev, agent, text):
+    dev.profile("dev.toml", text)
+    dev.environ["VAULT_MAX_RETRIES"] = "0"
+    command = ("exec", "-e", "dev", "--", "sh", "-c", 'cat "$X" || echo "$X"')
+    old()
+    cold, *warm = (dev.run(*command, env={"ENVKIT_AGENT": m}) for m in ("off", *["require"] * 2))
+    for one in warm:
+        assert (one.returncode, one.stdout) == (cold.returncode, cold.stdout)
+    found = agent.status()
+    assert (found.environments, found.hits, found.misses) == ((), 0, 0)
+
+
 def test_failures_are_not_kept(dev, agent):
     (dev.root / ".env.dev").unlink()
     for _ in range(2):
@@ -294,6 +321,7 @@ class Store(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.reads = []
         self.value = "one"
+        self.status, self.failures = 200, 0
         self.gate = threading.Event()
         self.gate.set()
 
@@ -310,7 +338,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.server.gate.wait(30)
         data = {"data": {"x": f"{self.server.value}-{token}"}, "metadata": {"version": 7}}
         body = json.dumps({"data": data}).encode()
-        self.send_response(200)
+        self.server.failures += self.server.status != 200
+        self.send_response(self.server.status)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
@@ -330,6 +359,54 @@ def store(dev):
         found.gate.set()
         found.shutdown()
         thread.join()
+
+
+@pytest.mark.usefixtures("trusted")
+def test_nothing_is_kept_if_a_write_of_envkit_could_not_be_noticed(dev, store, agent):
+    dev.environ["XDG_STATE_HOME"] = str(dev.root / ".env.dev")  # no folder
+    old()
+    assert [value(dev), value(dev)] == ["one-t1"] * 2
+    assert len(store.reads) == 2
+    assert agent.status().environments == ()
+
+
+@pytest.mark.usefixtures("trusted")
+def test_a_store_that_fails_is_asked_again_by_the_client_only(dev, store, agent):
+    store.status = 503
+    ends, requests = [], []
+    for mode in ("off", "require"):
+        environ = {"VAULT_MAX_RETRIES": "1", "ENVKIT_AGENT": mode}
+        done = dev.run("exec", "-e", "dev", "--", "true", env=environ)
+        ends.append((done.returncode, done.stderr))
+        requests.append(store.failures)
+    assert ends[0] == ends[1]
+    assert ends[0][0] == 5
+    client, both = requests[0], requests[1] - requests[0]
+    assert both == client + client // 2, "the agent asks once, the client twice"
+
+
+@pytest.mark.usefixtures("trusted")
+def test_a_store_that_is_too_slow_is_reported_as_without_the_agent(dev, store, agent):
+    dev.logged()
+    agent.start()
+    store.gate.clear()
+    command = ("exec", "-e", "dev", "--timeout", "0.5", "--", "true")
+    ends = [dev.run(*command, env={"ENVKIT_AGENT": mode}) for mode in ("off", "require")]
+    assert ends[0].stderr == ends[1].stderr
+    assert [end.returncode for end in ends] == [5, 5]
+    assert [record["outcome"] for record in dev.records()] == ["store-unavailable"] * 2
+
+
+@pytest.mark.usefixtures("trusted")
+@pytest.mark.parametrize("path", ["token", "./token", "{root}/token"])
+def test_a_changed_token_file_is_noticed_however_its_path_is_written(dev, store, agent, path):
+    del dev.environ["VAULT_TOKEN"]
+    dev.environ["VAULT_TOKEN_PATH"] = path.format(root=dev.root)
+    dev.environ["PYTHONPATH"] = str(dev.root)  # a folder of libraries, too
+    (dev.root / "token").write_text("t1")
+    assert from_memory(dev, agent) == "one-t1"
+    (dev.root / "token").write_text("t2")
+    assert value(dev) == "one-t2"
 
 
 @pytest.mark.usefixtures("trusted")
@@ -390,6 +467,33 @@ def test_answers_are_audited_as_without_the_agent(dev, store, agent):
 
 
 @pytest.mark.usefixtures("trusted")
+@pytest.mark.parametrize(
+    "command", [("exec", "-e", "dev", "--", "true"), ("get", "X", "-e", "dev")]
+)
+def test_ctrl_c_is_audited_as_without_the_agent(dev, store, agent, command):
+    dev.logged()
+    agent.start()
+    store.gate.clear()
+    ends = []
+    for mode in ("off", "require"):
+        reads = len(store.reads)
+        env = {"ENVKIT_AGENT": mode, "ENVKIT_REASON": "deploy"}
+        process = started(dev, *command, env=env, stderr=PIPE)
+        while len(store.reads) == reads:
+            time.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        ends.append((process.communicate(), process.returncode, process.pid))
+    assert ends[0][:2] == ends[1][:2] == ((None, b""), 130)
+    cold, warm = dev.records()
+    assert (cold["pid"], warm["pid"]) == (ends[0][2], ends[1][2])
+    for record in (cold, warm):
+        for varying in ("time", "pid", "seq", "previous", "hash"):
+            del record[varying]
+    assert cold == warm
+    assert (cold["outcome"], cold["names"], cold["reason"]) == ("interrupted", ["X"], "deploy")
+
+
+@pytest.mark.usefixtures("trusted")
 def test_100_clients_at_once_cost_one_read_and_a_slow_store_delays_no_other_client(
     dev, store, agent
 ):
@@ -412,13 +516,15 @@ def test_100_clients_at_once_cost_one_read_and_a_slow_store_delays_no_other_clie
 def _ask(project, agent):
     """Ask as a client does, from this process."""
     from envkit import __version__
-    from envkit.agent import client, wire
+    from envkit.agent import client
+    from envkit.agent.question import Question
 
     environ = {**os.environ, **project.environ}
-    question = wire.Question(__version__, str(project.root), None, ["dev"], (), (), (), (), 20.0)
+    dev = (__version__, str(project.root), None, ["dev"], (), (), (), ())
     found = {name.encode(): text.encode() for name, text in environ.items()}
-    answer = client.ask(agent.path(), question, found)
-    return answer.values[0]
+    with client.Connection(agent.path()) as connection:
+        connection.ask(Question(*dev, "exec", "", 20.0).items(), found)
+        return connection.answer(20.0).values[0]
 
 
 @pytest.mark.usefixtures("trusted")
@@ -441,6 +547,28 @@ def test_a_client_that_asks_after_a_change_does_not_get_what_was_read_before(dev
 
 
 # ---------------------------------------------------------------- faults
+
+
+def _ignore_children():
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+
+
+def _block_signals():
+    signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGTERM, signal.SIGHUP))
+
+
+@pytest.mark.parametrize("prepare", [_ignore_children, _block_signals])
+def test_an_agent_that_a_command_with_other_signals_starts_is_like_any_other(dev, agent, prepare):
+    for mode in ("auto", "require"):
+        env = {"ENVKIT_AGENT": mode}
+        command = started(
+            dev, "exec", "-e", "dev", "--", "true", env=env, preexec_fn=prepare, stderr=PIPE
+        )
+        assert (command.communicate(), command.returncode) == ((None, b""), 0)
+    pid = agent.status().pid
+    os.kill(pid, signal.SIGTERM)
+    while _state(pid) != "Z":
+        time.sleep(0.01)
 
 
 def test_a_killed_agent_is_replaced_and_its_socket_is_no_obstacle(dev, agent):

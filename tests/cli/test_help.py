@@ -7,9 +7,10 @@ import typer.main
 
 from envkit import __version__
 from envkit.__main__ import HOT
+from envkit._internal.clock import DEFAULT_TIMEOUT_SECONDS
 from envkit.cli.app import app, run_app
 from envkit.cli.help_table import NOTES
-from envkit.cli.options import COMMANDS
+from envkit.cli.options import COMMANDS, TIMEOUT
 from support.pages import ROOT
 from support.process import run_envkit
 from support.transcript import transcript
@@ -179,3 +180,7 @@ def test_a_hot_command_behaves_the_same_through_typer(project, capfdbinary):
 def test_bad_usage_has_the_same_form_in_every_command(command, error, hint):
     told = f"2> envkit: error: {error} [usage]\n" + (f"2> envkit: hint: {hint}\n" if hint else "")
     assert transcript(run_envkit(*command.split())) == told + "[2]\n"
+
+
+def test_the_help_of_timeout_names_the_default():
+    assert TIMEOUT.help.endswith(f"[default: {DEFAULT_TIMEOUT_SECONDS:g}]")

@@ -194,6 +194,26 @@ def test_the_canary_appears_only_where_it_was_requested(prod, case, debug):
     assert places.traces(before) <= {*case.shows}
 
 
+THROUGH_THE_AGENT = (
+    *("exec", "get", "exec, as a file in memory", "more than the kernel takes"),
+    *("no JSON for a filter", "a line that is no definition", "a token, and no server"),
+)
+
+
+@pytest.mark.parametrize("case", [CASES[n] for n in THROUGH_THE_AGENT], ids=THROUGH_THE_AGENT)
+def test_the_agent_writes_the_canary_neither_to_its_log_nor_to_any_file(prod, case, agent, runtime):
+    places = prod(case)
+    places.more.append(Path(runtime))
+    before = places.contents().items()
+    env = {**agent.environ, **places.project.environ, **case.env, "XDG_RUNTIME_DIR": runtime}
+    for _ in range(2):
+        done = places.project.run(*shlex.split(case.arguments), env=env, umask=0)
+        assert done.returncode == case.status, places.masked(done.stderr)
+        assert case.told in done.stderr, places.masked(done.stderr)
+    assert "started" in agent.log()
+    assert places.traces(before) == set()
+
+
 def test_the_canary_appears_in_no_process_arguments(prod):
     places = prod(Case())
     command = ("exec", "--env", "prod", "--", "sh", "-c", "echo ready; read -r line")

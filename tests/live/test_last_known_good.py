@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from support.fault_proxy import FaultProxy, respond
+from support.fault_proxy import FaultProxy, lost, respond
 
 CANARY = "canary-of-the-store"
 PROFILE = """
@@ -109,7 +109,8 @@ def test_a_token_that_was_revoked_gets_no_saved_values(prod, openbao):
         ("half", "the saved values cannot be decrypted"),
         ("empty", "the saved values cannot be decrypted"),
         ("key", "the saved values cannot be decrypted"),
-        ("no key", "the saved values cannot be decrypted"),
+        ("no key", "the saved values have no key: "),
+        ("public key", "the saved values have no key: "),
         ("link", "no earlier values are saved"),
         ("selection", "no earlier values are saved"),
         ("variable", "no earlier values are saved"),
@@ -135,6 +136,8 @@ def test_values_that_are_not_these_are_not_used(prod, proxy, change, reason):
         key.write_bytes(b"x" * 32)
     elif change == "no key":
         key.unlink()
+    elif change == "public key":
+        key.chmod(0o644)
     elif change == "link":
         path.rename(path.with_suffix(".moved"))
         path.symlink_to(path.with_suffix(".moved"))
@@ -168,6 +171,24 @@ def test_a_write_through_envkit_removes_what_was_saved_before(prod, proxy):
     assert run(prod)[0] == "new d fresh"
     proxy.refuse()
     assert run(prod)[0] == "new d 1"
+
+
+def test_a_write_whose_answer_was_lost_removes_what_was_saved_before(prod, proxy):
+    run(prod)
+    proxy.fault(lost(), when=lambda request: request.method == "POST", times=99)
+    assert prod.run("set", "KEY", "-e", "prod", input="new\n").returncode == 5
+    assert saved(prod) == []
+
+
+def test_the_login_of_a_lease_is_never_saved(leased, project):
+    leased.role(ttl=60, max_ttl=90)
+    project.logged()
+    project.environ["XDG_DATA_HOME"] = str(project.root / "data")
+    leased.profile(project, project.environ)
+    profile = project.profiles / "prod.toml"
+    profile.write_text('fallback = { max_age = "24h" }\n' + profile.read_text())
+    assert project.run("exec", "-e", "prod", "--supervise", "--", "true").returncode == 0
+    assert saved(project) == []
 
 
 def test_without_a_key_nothing_is_saved_and_the_app_starts(prod):

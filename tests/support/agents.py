@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import tempfile
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,8 @@ import pytest
 
 from envkit.agent import control
 from envkit.agent.folder import Unusable
+from envkit.agent.process import listening
+from envkit.agent.server import Server
 from support.process import run_envkit
 
 if TYPE_CHECKING:
@@ -40,8 +43,17 @@ class Agent:
         assert done.returncode == 0, done.stderr
 
     def status(self) -> control.AgentStatus:
-        """Return what it says of itself."""
-        return control.status_at(self.path())
+        """Return what it says of itself, also if it is slow.
+
+        Raises:
+            Unusable: there is none.
+        """
+        while True:
+            try:
+                return control.status_at(self.path())
+            except Unusable as reason:
+                if reason.absent:
+                    raise
 
     def hits(self) -> int:
         """Return how many questions it has answered from memory."""
@@ -67,6 +79,22 @@ def runtime() -> Iterator[str]:
     folder = tempfile.mkdtemp(prefix="ek-", dir="/tmp")
     yield folder
     shutil.rmtree(folder)
+
+
+@pytest.fixture
+def served(runtime: str) -> Iterator[str]:
+    """The path of the socket of a server that runs in a thread of this process."""
+    path = f"{runtime}/agent"
+    listener = listening(path)
+    assert listener is not None
+    one = Server(listener, path, max_age_seconds=300, idle_seconds=300, life_seconds=300)
+    thread = threading.Thread(target=one.serve, daemon=True)
+    thread.start()
+    yield path
+    one.stop("the test is over")
+    os.write(one.waker, b"x")
+    thread.join(10)
+    one.close()
 
 
 @pytest.fixture

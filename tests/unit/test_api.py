@@ -6,7 +6,7 @@ import traceback
 import pytest
 
 import envkit
-from envkit.errors import EnvkitError, ResolutionError
+from envkit.errors import EnvkitError, InvalidValueError, ResolutionError
 from support.process import run_python
 
 PW = "canary-5c0f"
@@ -42,6 +42,19 @@ def test_load_changes_nothing_if_anything_fails(project, bad):
     before = dict(os.environ)
     with pytest.raises(EnvkitError):
         envkit.load("prod")
+    assert dict(os.environ) == before
+
+
+def test_load_refuses_a_file_that_no_variable_can_have_and_changes_nothing(project):
+    project.profile(
+        "prod.toml",
+        '[variables]\nA = "a"\nB = { value = "{{ NUL | base64decode }}", as = "file" }\n',
+    )
+    project.dotenv("prod", "NUL=AP8BCg==\n")
+    before = dict(os.environ)
+    with pytest.raises(InvalidValueError, match="cannot set B: ") as caught:
+        envkit.load("prod")
+    assert "exclude=['B']" in caught.value.hint
     assert dict(os.environ) == before
 
 

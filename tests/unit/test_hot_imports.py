@@ -88,7 +88,12 @@ TRUST = {
 }
 REMOTE = {"envkit._internal.parallel", "envkit.sources.retry"}
 PLAIN_TOML = "envkit.profile.plain_toml"
-LAUNCH = {"envkit.launch", "envkit.launch.exec", "envkit.launch.loaders"}
+LAUNCH = {
+    "envkit.launch",
+    "envkit.launch.exec",
+    "envkit.launch.loaders",
+    "envkit.launch.overlay",
+}
 
 VAULT = """
 [sources.vault]
@@ -106,21 +111,14 @@ X = "{{ aws:db#x }}"
 """
 
 
-# what `exec` needs if the agent has the answer: a third of CORE
+# what `exec` needs if the agent has the answer: a quarter of CORE
 WARM = {
     "envkit",
     "envkit.__main__",
-    "envkit._internal",
-    "envkit._internal.clock",
-    "envkit._internal.named_tuple",
-    "envkit._internal.paths",
     "envkit.agent",
     "envkit.agent.client",
     "envkit.agent.folder",
     "envkit.agent.wire",
-    "envkit.audit",
-    "envkit.audit.file_log",
-    "envkit.audit.log",
     "envkit.cli",
     "envkit.cli.options",
     "envkit.cli.warm",
@@ -266,5 +264,5 @@ def test_exec_with_an_answer_of_the_agent_imports_nothing_that_reads_a_profile(p
     status, own, others = imported(project, **env)
     assert status == "reached"
     assert own == WARM
-    assert others & {*SPARED, "_json", "selectors"} == set()
+    assert others & {*SPARED, "_json", "fcntl", "pwd", "selectors"} == set()
     assert agent.status().misses >= 1

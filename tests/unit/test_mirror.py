@@ -58,7 +58,6 @@ ELSEWHERE = {
     "testing.writing": "unit/testing/test_contract.py",
     # parts of a whole, which is what its tests look at
     # a real agent: what its clients get
-    "agent.answers": "cli/test_agent.py",
     "agent.control": "cli/test_agent.py",
     "agent.fetching": "cli/test_agent.py",
     "agent.spawn": "cli/test_agent.py",

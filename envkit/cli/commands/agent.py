@@ -17,7 +17,7 @@ from envkit.errors import AgentError, UsageError
 from envkit.profile.value_types import duration_seconds
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from typing import TypeVar
 
     T = TypeVar("T")
@@ -59,29 +59,13 @@ def start(
 @agent.command(cls=ShownCommand, epilog="envkit agent stop")
 def stop() -> int:
     """Stop the agent. It forgets everything."""
-    try:
-        control.stop(os.environ)
-    except Unusable as reason:
-        if not reason.absent:
-            raise _error(reason) from None
-        print("no agent runs")
-        return 0
-    print("agent stopped")
-    return 0
+    return _tell(control.stop, "agent stopped")
 
 
 @agent.command(cls=ShownCommand, epilog="envkit agent clear")
 def clear() -> int:
     """Make the agent forget everything."""
-    try:
-        control.clear(os.environ)
-    except Unusable as reason:
-        if not reason.absent:
-            raise _error(reason) from None
-        print("no agent runs")
-        return 0
-    print("agent cleared")
-    return 0
+    return _tell(control.clear, "agent cleared")
 
 
 @agent.command(cls=ShownCommand, epilog="envkit agent status --format json")
@@ -109,6 +93,18 @@ def status(format_: Formatted = Format.TABLE) -> int:
         print_table(
             ("ENVIRONMENT", "AGE"), [(name, f"{age} s") for name, age in found.environments]
         )
+    return 0
+
+
+def _tell(command: Callable[[Mapping[str, str]], None], done: str) -> int:
+    """Give the agent a command; that there is none is no failure."""
+    try:
+        command(os.environ)
+    except Unusable as reason:
+        if not reason.absent:
+            raise _error(reason) from None
+        done = "no agent runs"
+    print(done)
     return 0
 
 

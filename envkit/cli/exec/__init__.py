@@ -1,1 +1,1 @@
-"""What `envkit exec` needs beyond becoming the app: warnings, and staying its parent."""
+"""What `envkit exec` and the shell hook need beyond `hot`: warnings, and staying the parent."""

@@ -16,7 +16,6 @@ from envkit.errors import EnvkitError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
-    from typing import Any
 
     from envkit._internal.clock import Deadline
 
@@ -27,8 +26,7 @@ KEYRING_SECONDS = 5.0  # it may wait for a person who unlocks it
 
 def keys(environ: Mapping[str, str]) -> Iterator[bytes]:
     """Yield the keys that snapshots may be encrypted with."""
-    ring = _keyring()
-    if ring is not None and (key := _in_time(lambda: _from_ring(ring))) is not None:
+    if (key := _in_time(_from_ring)) is not None:
         yield key
     if (key := _from_file(key_path(environ))) is not None:
         yield key
@@ -36,13 +34,10 @@ def keys(environ: Mapping[str, str]) -> Iterator[bytes]:
 
 def key_to_encrypt(environ: Mapping[str, str]) -> bytes | None:
     """Return the key for a new snapshot, which is created if there is none; None if it cannot."""
-    known = next(keys(environ), None)
-    if known is not None:
-        return known
-    ring = _keyring()
-    if ring is not None and (new := _in_time(lambda: _add_to_ring(ring))) is not None:
-        return new
-    return _add_file(key_path(environ))
+    path = key_path(environ)
+    there = _from_file(path)
+    ring = _in_time(lambda: _from_ring(create=there is None))
+    return ring or there or _add_file(path)
 
 
 def key_path(environ: Mapping[str, str]) -> str:
@@ -63,26 +58,18 @@ def _in_time(ask: Callable[[], bytes | None]) -> bytes | None:
     return None if result.late or result.error is not None else result.value
 
 
-def _keyring() -> Any:
-    """Return a keyring that can store a key; None if there is none."""
-    try:
-        import keyring
+def _from_ring(*, create: bool = False) -> bytes | None:
+    """Return the key in the keyring; None if there is none, or no keyring that can store it."""
+    import keyring
 
-        ring = keyring.get_keyring()
-        usable = ring.priority >= 1
-    except Exception:  # noqa: BLE001 - whatever a backend raises, there is the file
+    ring = keyring.get_keyring()
+    if ring.priority < 1:
         return None
-    return ring if usable else None
-
-
-def _from_ring(ring: Any) -> bytes | None:
     text = ring.get_password(SERVICE, USER)
+    if text is None and create:
+        ring.set_password(SERVICE, USER, os.urandom(KEY_BYTES).hex())
+        text = ring.get_password(SERVICE, USER)  # another process may have added its own meanwhile
     return None if text is None else _checked(bytes.fromhex(text))
-
-
-def _add_to_ring(ring: Any) -> bytes | None:
-    ring.set_password(SERVICE, USER, os.urandom(KEY_BYTES).hex())
-    return _from_ring(ring)  # another process may have added its own meanwhile
 
 
 def _from_file(path: str) -> bytes | None:
@@ -105,13 +92,11 @@ def _add_file(path: str) -> bytes | None:
         try:
             os.write(new, os.urandom(KEY_BYTES))
             os.fsync(new)
-        finally:
-            os.close(new)
-        try:
             os.link(temporary, path)  # which replaces nothing
         except FileExistsError:
             pass
         finally:
+            os.close(new)
             os.unlink(temporary)
     except OSError:
         return None

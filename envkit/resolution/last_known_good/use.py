@@ -10,13 +10,14 @@ from __future__ import annotations
 import json
 import os
 import time
+from functools import cache
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from envkit._internal.paths import state_folder
 from envkit.errors import EnvkitError, UnavailableError
 from envkit.profile.placeholder import Reference
-from envkit.resolution.last_known_good.key import key_to_encrypt, keys
+from envkit.resolution.last_known_good.key import key_path, key_to_encrypt, keys
 from envkit.resolution.last_known_good.snapshot import (
     Moment,
     Snapshot,
@@ -26,10 +27,11 @@ from envkit.resolution.last_known_good.snapshot import (
 )
 from envkit.sources.model import Absent, Reading
 from envkit.sources.poke import SEALED, SNAPSHOTS, last_poke, remove_saved
-from envkit.sources.registry import store_identity
+from envkit.sources.registry import place_settings, store_identity
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from typing import TypeGuard
 
     from envkit.resolution.prepare import PreparedProfile
     from envkit.sources.model import Outcome
@@ -39,9 +41,11 @@ FORGOTTEN_SECONDS = 30 * 86_400.0  # a snapshot that was not written for so long
 # environment variables that say which store is read, and as whom
 _STORE_VARIABLES = (
     *("VAULT_ADDR", "BAO_ADDR", "VAULT_NAMESPACE", "BAO_NAMESPACE"),
-    *("AWS_PROFILE", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ENDPOINT_URL"),
-    *("AWS_ENDPOINT_URL_SECRETS_MANAGER", "AWS_ROLE_ARN"),
+    *("AWS_PROFILE", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ENDPOINT_URL", "AWS_VAULT"),
+    *("AWS_ENDPOINT_URL_SECRETS_MANAGER", "AWS_ROLE_ARN", "AWS_CONFIG_FILE"),
+    "AWS_SHARED_CREDENTIALS_FILE",
 )
+_LONG_LIVED_AWS_KEY = "AKIA"
 
 
 def save(
@@ -69,7 +73,7 @@ def save(
         for one, answers in zip(prepared, outcomes, strict=True):
             for name, _ in with_fallback(one):
                 found = {ref: answers[ref] for ref in one.plan.references[name]}
-                good = {ref: a for ref, a in found.items() if isinstance(a, Reading | Absent)}
+                good = {ref: a for ref, a in found.items() if _lasts(a)}
                 if len(good) == len(found):
                     _write(folder, Snapshot(_now(), good), key, _identity(one, name, environ))
         if last_poke() != poked:  # written meanwhile, perhaps after it was removed
@@ -96,13 +100,18 @@ def fill(
     """
     filled = [dict(answers) for answers in outcomes]
     oldest: float | None = None
+    known_keys = cache(lambda: list(keys(environ)))  # a keyring may be slow
     for one, answers in zip(prepared, filled, strict=True):
         for name, max_age in with_fallback(one):
             refs = one.plan.references[name]
             failed = {ref: a for ref in refs if isinstance(a := answers[ref], Exception)}
             if not failed or not all(isinstance(a, UnavailableError) for a in failed.values()):
                 continue
-            age, known = _usable(one, name, max_age, environ)
+            age, known = _usable(one, name, max_age, environ, known_keys)
+            if not isinstance(known, str) and any(
+                isinstance(answers[ref], Absent) and isinstance(known[ref], Reading) for ref in refs
+            ):
+                known = "the store no longer has some of the saved values"
             if isinstance(known, str):
                 answers.update({ref: _explained(failed[ref], known) for ref in failed})
             else:
@@ -110,6 +119,11 @@ def fill(
                 answers.update({ref: known[ref] for ref in refs})
                 oldest = max(age, oldest or 0.0)
     return filled, oldest
+
+
+def _lasts(answer: Outcome) -> TypeGuard[Reading | Absent]:
+    """Return whether an answer may be saved: the login of a lease ends with its app."""
+    return isinstance(answer, Absent) or (isinstance(answer, Reading) and not answer.leased)
 
 
 def with_fallback(one: PreparedProfile) -> Iterator[tuple[str, float]]:
@@ -121,29 +135,47 @@ def with_fallback(one: PreparedProfile) -> Iterator[tuple[str, float]]:
 
 
 def _usable(
-    one: PreparedProfile, name: str, max_age: float, environ: Mapping[str, str]
+    one: PreparedProfile,
+    name: str,
+    max_age: float,
+    environ: Mapping[str, str],
+    known_keys: Callable[[], Sequence[bytes]],
 ) -> tuple[float, Mapping[Reference, Reading | Absent] | str]:
     """Return the age and the answers of a snapshot, or why there are none."""
-    from envkit._internal.files import read_own
-
-    identity = _identity(one, name, environ)
-    path = os.path.join(os.path.realpath(_folder(environ)), _file_name(identity))
-    try:
-        data, state = read_own(path, MAX_BYTES)
-    except (OSError, EnvkitError):
-        return 0.0, "no earlier values are saved"
-    if state.st_uid != os.geteuid():
-        return 0.0, "the saved values belong to another user"
-    opened = (unseal(data, key, identity) for key in keys(environ))
-    snapshot = next((found for found in opened if found is not None), None)
-    if snapshot is None or not snapshot.answers.keys() >= {*one.plan.references[name]}:
-        return 0.0, "the saved values cannot be decrypted"
+    snapshot = _opened(one, name, environ, known_keys)
+    if isinstance(snapshot, str):
+        return 0.0, snapshot
     age = age_seconds(snapshot.taken, _now())
     if age is None:
         return 0.0, "the saved values are from the future: the clock was set back"
     if age > max_age:
         return 0.0, f"the saved values are too old ({age_text(age)})"
     return age, snapshot.answers
+
+
+def _opened(
+    one: PreparedProfile,
+    name: str,
+    environ: Mapping[str, str],
+    known_keys: Callable[[], Sequence[bytes]],
+) -> Snapshot | str:
+    from envkit._internal.files import read_own
+
+    try:
+        identity = _identity(one, name, environ)
+        path = os.path.join(os.path.realpath(_folder(environ)), _file_name(identity))
+        data, state = read_own(path, MAX_BYTES)
+    except (OSError, EnvkitError):
+        return "no earlier values are saved"
+    if state.st_uid != os.geteuid():
+        return "the saved values belong to another user"
+    if not known_keys():
+        return f"the saved values have no key: {key_path(environ)} must be yours, with mode 0600"
+    opened = (unseal(data, key, identity) for key in known_keys())
+    snapshot = next((found for found in opened if found is not None), None)
+    if snapshot is None or not snapshot.answers.keys() >= {*one.plan.references[name]}:
+        return "the saved values cannot be decrypted"
+    return snapshot
 
 
 def age_text(seconds: float) -> str:
@@ -162,17 +194,20 @@ def _explained(error: Outcome, why: str) -> UnavailableError:
 def _identity(one: PreparedProfile, name: str, environ: Mapping[str, str]) -> bytes:
     """Return what a snapshot is bound to."""
     profile = one.profile
+    aws_key = environ.get("AWS_ACCESS_KEY_ID", "")
     parts = [
         os.geteuid(),
         os.path.realpath(profile.root),
         profile.name,
         name,
         repr(store_identity(profile, name)),
-        sorted((k, repr(v)) for k, v in profile.sources[name].settings.items()),
+        sorted((k, repr(v)) for k, v in place_settings(profile, name, environ).items()),
         sorted(map(repr, one.plan.references[name])),
         sorted(map(one.locate, one.plan.references[name])),
         one.plan.selected,
         [environ.get(variable, "") for variable in _STORE_VARIABLES],
+        # of another account; the others are new after each login
+        aws_key if aws_key.startswith(_LONG_LIVED_AWS_KEY) else "",
     ]
     return sha256(json.dumps(parts).encode()).digest()
 
@@ -198,8 +233,11 @@ def _forget(folder: str) -> None:
         if not name.endswith(SEALED):
             continue
         path = os.path.join(folder, name)
-        if now - os.lstat(path).st_mtime > FORGOTTEN_SECONDS:
-            os.unlink(path)
+        try:
+            if now - os.lstat(path).st_mtime > FORGOTTEN_SECONDS:
+                os.unlink(path)
+        except FileNotFoundError:  # another process has removed it
+            continue
 
 
 def _now() -> Moment:

@@ -292,7 +292,7 @@ def too_late(server: str, deadline: Deadline) -> UnavailableError:
     """Return the error for a deadline that has passed."""
     return UnavailableError(
         f"no answer from {server} within {deadline.timeout_seconds:g} s",
-        hint="check the address, or set a longer --timeout",
+        hint="check the store's address, or set a longer --timeout",
     )
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from envkit.agent import cache
-from envkit.agent.cache import Cache, Entry, Moment
+from envkit.agent.cache import Cache, Entry, Moment, Reply
 
 
 class World:
@@ -11,8 +11,8 @@ class World:
         self.fresh = True
         self.cache = Cache(Moment(100.0, 100.0), is_fresh=lambda _: self.fresh, max_age=300.0)
 
-    def put(self, key, at=100.0, frame=b"hunter2"):
-        self.cache.put(key, Entry(frame, {}, "dev", Moment(at, at)))
+    def put(self, key, at=100.0, body=b"hunter2"):
+        self.cache.put(key, Entry(Reply(1, body, b""), {}, {}, "dev", Moment(at, at)))
 
     def get(self, key, at, boot=None):
         return self.cache.get(key, Moment(at, at if boot is None else boot))
@@ -25,7 +25,7 @@ def world():
 
 def test_an_entry_is_served_until_its_maximum_age(world):
     world.put(b"k")
-    assert world.get(b"k", 399.9).frame == b"hunter2"
+    assert world.get(b"k", 399.9).reply.body == b"hunter2"
     assert world.get(b"k", 400.0) is None
     assert len(world.cache) == 0
     assert world.get(b"other", 100.0) is None
@@ -59,10 +59,10 @@ def test_the_oldest_entries_leave_when_there_are_too_many(world, monkeypatch):
 def test_the_oldest_entries_leave_when_they_are_too_large(world, monkeypatch):
     monkeypatch.setattr(cache, "MAX_BYTES", 100)
     for number in range(4):
-        world.put(b"%d" % number, frame=b"x" * 40)
-    world.put(b"3", frame=b"y" * 40)
+        world.put(b"%d" % number, body=b"x" * 40)
+    world.put(b"3", body=b"y" * 40)
     assert len(world.cache) == 2
-    assert world.get(b"3", 101.0).frame == b"y" * 40
+    assert world.get(b"3", 101.0).reply.body == b"y" * 40
 
 
 def test_ages_and_repr_show_no_value(world):

@@ -9,9 +9,16 @@ import pytest
 
 from envkit.agent import client, wire
 from envkit.agent.folder import Unusable
+from envkit.agent.question import Question
 
-QUESTION = wire.Question("1", "/x", None, ["dev"], (), (), (), (), 15.0)
-ANSWER = wire.Answer([b"dev"], [], [b"A"], [b"1"], [b""], [])
+QUESTION = Question("1", "/x", None, ["dev"], (), (), (), (), "exec", "", 15.0)
+ANSWER = (wire.pack([]), wire.pack([b"A"]), wire.pack([b"1"]), b"", b"")
+
+
+def ask(path, environ, timeout_seconds=15.0):
+    with client.Connection(path) as agent:
+        agent.ask(QUESTION.items(), environ)
+        return agent.answer(timeout_seconds)
 
 
 def frame(kind, *items):
@@ -62,7 +69,7 @@ def closes(connection, over):
 
 
 def drips(connection, over):
-    for byte in frame(wire.ANSWER, *ANSWER.items()):
+    for byte in frame(wire.ANSWER, *ANSWER):
         connection.sendall(bytes((byte,)))
         if over.wait(0.05):
             return
@@ -85,35 +92,37 @@ def stalls(connection, over):
         (closes, "(has closed|failed)"),
         (asks_for_ever, "does not answer in time"),
         (says(b"HTTP/1.1 400 Bad Request\r\n\r\n"), "makes no sense"),
-        (says(b"EKA\x01\x43\xff\xff\xff\xff"), "makes no sense: too long"),
-        (says(b"EKA\x02\x43\0\0\0\0"), "makes no sense: another version"),
+        (says(b"EKA\x02\x43\xff\xff\xff\xff"), "makes no sense: too long"),
+        (says(b"EKA\x01\x43\0\0\0\0"), "makes no sense: another version"),
         (says(frame(wire.ANSWER, b"x")), "makes no sense"),
         (says(frame(wire.OTHER_VERSION, b"2")), "another version of envkit"),
         (says(frame(200)), "does not answer"),
         (says(frame(wire.DECLINED, b"protected")), "does not answer: protected"),
-        (says(b"EKA\x01\x43\0\0\0\x08\xff\xff\xff\xff1234"), "makes no sense"),
+        (says(b"EKA\x02\x43\0\0\0\x08\xff\xff\xff\xff1234"), "makes no sense"),
     ],
     ids=lambda value: getattr(value, "__name__", None),
 )
 def test_what_the_agent_does_wrong_is_a_reason_to_do_without_it(serve, act, told):
     path = serve(act)
     with pytest.raises(Unusable, match=told) as found:
-        client.ask(path, QUESTION, {b"HOME": b"/h"})
+        ask(path, {b"HOME": b"/h"})
     assert not found.value.absent
 
 
 def test_an_agent_that_reads_is_waited_for_and_answers(serve):
     def act(connection, over):
-        connection.recv(1 << 16)
-        connection.sendall(frame(wire.NEED, b"HOME", b"NO"))
         sent = connection.recv(1 << 16)
-        assert wire.unpack(sent[wire.HEADER_BYTES :]) == [b"HOME", b"/h"]
+        assert wire.unpack(wire.unpack(sent[wire.HEADER_BYTES :])[-1]) == [b"HOME", b"/h"]
+        connection.sendall(frame(wire.NEED, b"OWN", b"NO"))
+        sent = connection.recv(1 << 16)
+        assert wire.unpack(sent[wire.HEADER_BYTES :]) == [b"OWN", b"o"]
         for _ in range(5):
             connection.sendall(frame(wire.WAIT))
             over.wait(0.1)
-        connection.sendall(frame(wire.ANSWER, *ANSWER.items()))
+        connection.sendall(frame(wire.ANSWER, *ANSWER))
 
-    assert client.ask(serve(act), QUESTION, {b"HOME": b"/h", b"X": b"x"}) == ANSWER
+    found = ask(serve(act), {b"HOME": b"/h", b"OWN": b"o", b"X": b"x"})
+    assert (found.bootstrap, found.names, found.values) == ([], [b"A"], [b"1"])
 
 
 def test_waiting_ends_with_the_timeout(serve):
@@ -121,24 +130,25 @@ def test_waiting_ends_with_the_timeout(serve):
         while not over.wait(0.05):
             connection.sendall(frame(wire.WAIT))
 
-    with pytest.raises(Unusable, match="in time"):
-        client.ask(serve(act), QUESTION._replace(timeout_seconds=0.3), {})
+    with pytest.raises(Unusable, match="still waits") as found:
+        ask(serve(act), {}, 0.3)
+    assert found.value.declined, "the agent works"
 
 
 def test_an_absent_agent_is_told_apart_from_a_broken_one(runtime):
     with pytest.raises(Unusable) as found:
-        client.ask(f"{runtime}/none", QUESTION, {})
+        ask(f"{runtime}/none", {})
     assert found.value.absent
     with socket.socket(socket.AF_UNIX) as stale:
         stale.bind(f"{runtime}/stale")
     with pytest.raises(Unusable) as found:
-        client.ask(f"{runtime}/stale", QUESTION, {})
+        ask(f"{runtime}/stale", {})
     assert found.value.absent
     with open(f"{runtime}/file", "w"):
         pass
     os.chmod(f"{runtime}/file", 0)
     with pytest.raises(Unusable):
-        client.ask(f"{runtime}/file", QUESTION, {})
+        ask(f"{runtime}/file", {})
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can be another user")
@@ -157,7 +167,7 @@ def test_nothing_is_sent_to_the_agent_of_another_user(runtime):
         os._exit(len(received))
     assert os.read(reading, 1) == b"r"
     with pytest.raises(Unusable, match="belongs to another user"):
-        client.ask(f"{runtime}/agent", QUESTION, {})
+        ask(f"{runtime}/agent", {})
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     os.close(reading)
     os.close(writing)

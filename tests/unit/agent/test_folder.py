@@ -1,10 +1,14 @@
 """The folder of the socket: only the user's own will do."""
 
 import os
+import sys
 
 import pytest
 
 from envkit.agent.folder import Unusable, socket_path
+from support.process import run_program
+
+as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder away")
 
 
 def environ(runtime):
@@ -16,6 +20,38 @@ def test_the_folder_is_created_for_the_user_alone(runtime):
     assert os.path.dirname(path) == f"{runtime}/envkit"
     assert os.stat(f"{runtime}/envkit").st_mode & 0o777 == 0o700
     assert socket_path(environ(runtime)) == path
+
+
+def test_the_folder_is_usable_whatever_the_umask_is(runtime):
+    before = os.umask(0o777)
+    try:
+        socket_path(environ(runtime), create=True)
+    finally:
+        os.umask(before)
+    assert os.stat(f"{runtime}/envkit").st_mode & 0o777 == 0o700
+
+
+@as_root
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["unshare", "--mount"],
+        ["unshare", "--net"],
+        ["unshare", "--user", "--map-root-user"],
+        ["unshare", "--pid", "--fork", "--mount-proc"],
+        ["unshare", "--uts"],
+        ["setpriv", "--groups", "12345"],
+    ],
+)
+def test_a_process_with_another_view_of_the_system_has_another_agent(runtime, command):
+    program = (
+        "import os; from envkit.agent.folder import socket_path;"
+        f"print(socket_path({environ(runtime)!r}, create=True))"
+    )
+    own, same = (run_program(sys.executable, "-c", program).stdout for _ in range(2))
+    other = run_program(*command, sys.executable, "-c", program)
+    assert other.returncode == 0, other.stderr
+    assert own == same != other.stdout
 
 
 def test_without_a_folder_there_is_no_agent(runtime):
@@ -52,9 +88,6 @@ def _above_writable(runtime):
 def _above_of_a_stranger(runtime):
     os.mkdir(f"{runtime}/envkit", 0o700)
     os.chown(runtime, 12345, -1)
-
-
-as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder away")
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,15 @@ def _backdate(path):
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
 
 
+def test_a_relative_path_is_compared_where_it_was_read(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    files = signatures(["f"])
+    monkeypatch.chdir("/")
+    assert is_fresh(files)
+    (tmp_path / "f").write_text("a")
+    assert not is_fresh(files)
+
+
 @pytest.mark.parametrize(
     "change", [_rewrite, _replace, _backdate, os.unlink, lambda path: path.chmod(0o600)]
 )
@@ -59,3 +68,10 @@ def test_a_file_that_was_just_written_is_too_young_to_be_kept(tmp_path):
     assert not were_old(files, changed)
     assert not were_old(files, changed + 0.04)
     assert were_old(files, changed + 0.06)
+
+
+def test_a_file_whose_time_is_in_whole_seconds_must_be_older():
+    whole = 1_700_000_000
+    files = {"f": (1, 1, 1, whole * 10**9, whole * 10**9)}
+    assert not were_old(files, whole + 2.0)
+    assert were_old(files, whole + 2.2)

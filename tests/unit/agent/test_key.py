@@ -3,9 +3,9 @@
 import pytest
 
 from envkit.agent.key import Keys, unasked
-from envkit.agent.wire import Question
+from envkit.agent.question import Question
 
-ASKED = Question("1", "/x", None, ["dev"], ["A"], ["B"], ["C"], ["D", "e"], 15.0)
+ASKED = Question("1", "/x", None, ["dev"], ["A"], ["B"], ["C"], ["D", "e"], "exec", "", 15.0)
 
 
 @pytest.mark.parametrize(
@@ -24,7 +24,8 @@ ASKED = Question("1", "/x", None, ["dev"], ["A"], ["B"], ["C"], ["D", "e"], 15.0
 )
 def test_each_part_of_a_question_changes_its_shape(change):
     keys = Keys()
-    assert keys.shape(ASKED) == keys.shape(ASKED._replace(timeout_seconds=1.0))
+    same = ASKED._replace(timeout_seconds=1.0, command="get", reason="why")
+    assert keys.shape(ASKED) == keys.shape(same)
     assert keys.shape(ASKED) != keys.shape(ASKED._replace(**change))
 
 

@@ -3,8 +3,11 @@
 import os
 import socket
 
+import pytest
+
 from envkit.agent import process
 from envkit.agent.process import listening
+from support.process import run_python
 
 
 def test_a_socket_without_a_process_is_replaced(runtime):
@@ -46,6 +49,14 @@ def test_a_socket_is_not_replaced_while_another_agent_starts(runtime, monkeypatc
         assert listener is not None
 
 
+def test_a_pipe_in_the_place_of_the_log_or_the_lock_does_not_block(runtime):
+    for name in ("agent.log", "agent.lock"):
+        os.mkfifo(f"{runtime}/{name}")
+    process._logger(f"{runtime}/agent.log")("text")
+    with pytest.raises(OSError, match="No such device"):
+        listening(f"{runtime}/agent")
+
+
 def test_a_log_that_cannot_be_written_is_no_failure(runtime):
     process._logger(f"{runtime}/none/log")("text")
     process._logger("/dev/full")("text")
@@ -53,6 +64,16 @@ def test_a_log_that_cannot_be_written_is_no_failure(runtime):
     log("text")
     with open(f"{runtime}/log") as file:
         assert [line.split(" ", 2)[2] for line in file] == ["started\n", "text\n"]
+
+
+@pytest.mark.parametrize(("before", "after"), [((16, 20), (20, 20)), ((16, 9000), (1024, 9000))])
+def test_a_low_limit_of_open_files_is_raised(before, after):
+    code = (
+        "import resource; from envkit.agent.process import _allow_files\n"
+        f"resource.setrlimit(resource.RLIMIT_NOFILE, {before})\n"
+        "_allow_files(); print(resource.getrlimit(resource.RLIMIT_NOFILE))"
+    )
+    assert run_python(code).stdout == f"{after}\n"
 
 
 def test_a_log_stays_small(runtime, monkeypatch):

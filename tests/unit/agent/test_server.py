@@ -2,7 +2,6 @@
 
 import os
 import socket
-import threading
 import time
 
 import pytest
@@ -11,22 +10,13 @@ from envkit import __version__
 from envkit.agent import client, connection, server, wire
 from envkit.agent.folder import Unusable
 from envkit.agent.process import listening
+from envkit.agent.question import Question
 
 
 @pytest.fixture
-def path(runtime):
-    """The socket of a server that runs in a thread of this process; it reads no store."""
-    found = f"{runtime}/agent"
-    one = server.Server(
-        listening(found), found, max_age_seconds=300, idle_seconds=300, life_seconds=300
-    )
-    thread = threading.Thread(target=one.serve, daemon=True)
-    thread.start()
-    yield found
-    one.stop("the test is over")
-    os.write(one.waker, b"x")
-    thread.join(10)
-    one.close()
+def path(served):
+    """The socket of a server."""
+    return served
 
 
 @pytest.fixture
@@ -52,23 +42,27 @@ def is_closed(one):
         return True
 
 
-QUESTION = wire.Question(__version__, "/", None, ["dev"], (), (), (), (), 15.0)
+QUESTION = Question(__version__, "/", None, ["dev"], (), (), (), (), "exec", "", 15.0)
+ASKING = wire.frame(wire.ASK, [*QUESTION.items(), b""])
 
 
 @pytest.mark.parametrize(
     "data",
     [
         b"GET / HTTP/1.1\r\n\r\n",
-        b"EKA\x01\x01\xff\xff\xff\xff",
-        b"EKA\x02\x01\0\0\0\0",
-        b"EKA\x01\x01\0\0\0\x08\xff\xff\xff\xff1234",
+        b"EKA\x02\x01\xff\xff\xff\xff",
+        b"EKA\x01\x01\0\0\0\0",
+        b"EKA\x02\x01\0\0\0\x08\xff\xff\xff\xff1234",
         wire.frame(99),
         wire.frame(wire.ASK, [b"nonsense"]),
+        wire.frame(wire.ASK),
+        wire.frame(wire.ASK, [*QUESTION.items(), wire.pack([b"A"])]),
+        wire.frame(wire.ASK, [*QUESTION.items(), wire.pack([b"ENVKIT_AUDIT", b"/a\0b"])]),
         wire.frame(wire.VARIABLES, [b"A", b"b"]),
         wire.frame(wire.ANSWER, [b""] * 5),
         os.urandom(1 << 16),
     ],
-    ids=range(9),
+    ids=range(12),
 )
 def test_a_client_that_sends_nonsense_is_disconnected(connect, path, data):
     one = connect()
@@ -87,14 +81,14 @@ def test_a_client_that_sends_slowly_is_disconnected(connect, path, monkeypatch):
 
 
 def _drip(one):
-    for byte in wire.frame(wire.ASK, QUESTION.items()) * 10:
+    for byte in ASKING * 10:
         one.sendall(bytes((byte,)))
         time.sleep(0.01)
 
 
 def test_a_client_that_does_not_read_costs_no_other_one_time(connect, path):
     for _ in range(20):
-        connect().sendall(wire.frame(wire.ASK, QUESTION.items()))
+        connect().sendall(ASKING)
     assert client.command(path, wire.STATUS)
 
 
@@ -114,8 +108,10 @@ def test_more_clients_than_the_limit_are_turned_away(connect, path, monkeypatch)
 
 
 def test_an_agent_of_another_release_does_not_answer(path):
-    with pytest.raises(Unusable, match="another version"):
-        client.ask(path, QUESTION._replace(release="0.0.1"), {})
+    with client.Connection(path) as agent:
+        agent.ask(QUESTION._replace(release="0.0.1").items(), {})
+        with pytest.raises(Unusable, match="another version"):
+            agent.answer()
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can be another user")
@@ -134,6 +130,20 @@ def test_a_client_of_another_user_gets_nothing(path, runtime):
             os._exit(0)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     assert client.command(path, wire.STATUS)
+
+
+def test_an_agent_that_has_answered_nothing_from_memory_ends_sooner(runtime):
+    found = f"{runtime}/agent"
+    one = server.Server(
+        listening(found),
+        found,
+        max_age_seconds=300,
+        idle_seconds=300,
+        life_seconds=300,
+        unused_seconds=0.01,
+    )
+    one.serve()
+    one.close()
 
 
 def test_an_agent_ends_when_its_code_is_replaced(runtime, monkeypatch):

@@ -63,7 +63,7 @@ def test_a_reason_that_looks_like_the_end_of_a_line_does_not_end_it(log):
 @pytest.mark.parametrize(
     ("variables", "expected"),
     [
-        ({"HOME": "/home/a"}, "~/.local/state/envkit/audit.jsonl"),
+        ({"HOME": "/home/a"}, "/home/a/.local/state/envkit/audit.jsonl"),
         ({"XDG_STATE_HOME": "/state"}, "/state/envkit/audit.jsonl"),
         ({"XDG_STATE_HOME": "relative"}, "~/.local/state/envkit/audit.jsonl"),
         ({"ENVKIT_AUDIT": "off"}, "off"),

@@ -1,6 +1,7 @@
 """Values that an app reads as files: who may read them, how they change, when they go."""
 
 import os
+import shutil
 import stat
 import subprocess
 import sys
@@ -9,8 +10,8 @@ import threading
 import pytest
 
 from envkit.launch.app_files import AppFiles
-from envkit.launch.exec import FileContent
 from envkit.launch.memory_folder import FileVariableError, files_folder
+from envkit.launch.overlay import FileContent
 from support.small_disk import SmallDisk
 
 CANARY = b"\x00\xff canary \n"
@@ -41,8 +42,9 @@ def folders(base):
     return [path for path in base.iterdir() if path.is_dir()]
 
 
-def test_a_file_has_the_value_byte_for_byte_and_only_its_owner_can_read_it(base, made):
-    before = os.umask(0)
+@pytest.mark.parametrize("umask", [0, 0o777])
+def test_a_file_has_the_value_byte_for_byte_and_only_its_owner_can_read_it(base, made, umask):
+    before = os.umask(umask)
     try:
         paths = made.write({b"CERT": content(CANARY), b"KEY": content(b"", 0o600)})
     finally:
@@ -61,6 +63,17 @@ def test_write_replaces_changed_files_removes_absent_ones_and_leaves_the_others(
     assert os.stat(paths[b"SAME"]) == same
     assert read(paths[b"NEW"]) == b"2"
     assert sorted(os.listdir(os.path.dirname(paths[b"NEW"]))) == [b"NEW", b"SAME"]
+
+
+@pytest.mark.parametrize("removed", ["file", "folder"])
+def test_what_the_app_has_removed_is_written_again(made, removed):
+    paths = made.write({b"X": content(b"1"), b"Y": content(b"2")})
+    if removed == "file":
+        os.unlink(paths[b"X"])
+    else:
+        shutil.rmtree(os.path.dirname(paths[b"X"]))
+    assert made.write({b"X": content(b"1"), b"Y": content(b"3")}) == paths
+    assert [read(path) for path in paths.values()] == [b"1", b"3"]
 
 
 def test_a_reader_during_replacements_sees_a_whole_value(made):
@@ -113,7 +126,7 @@ def test_remove_leaves_nothing_and_the_child_of_a_fork_removes_nothing(base, mad
 LEAVES = """
 import sys
 from envkit.launch.app_files import AppFiles
-from envkit.launch.exec import FileContent
+from envkit.launch.overlay import FileContent
 from envkit.launch.memory_folder import FileVariableError, files_folder
 AppFiles(*files_folder(sys.argv[1], {})).write({b"X": FileContent(b"canary", 0o400)})
 print(flush=True)

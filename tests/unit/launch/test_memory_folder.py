@@ -39,11 +39,15 @@ def test_the_folder_of_the_session_is_used_if_it_is_in_memory(session):
     assert opened(None, XDG_RUNTIME_DIR=session) == f"{session}/envkit-files"
 
 
-@pytest.mark.parametrize("unfit", ["", "relative", "/no/such/folder", "/tmp", "mode"])
+@pytest.mark.parametrize("unfit", ["", "relative", "/no/such/folder", "/tmp", "mode", "above"])
 def test_shared_memory_is_used_if_the_folder_of_the_session_is_not_private_memory(session, unfit):
     if unfit == "mode":
         os.chmod(session, 0o750)
         unfit = session
+    elif unfit == "above":
+        unfit = f"{session}/mine"
+        os.mkdir(unfit, 0o700)
+        os.chmod(session, 0o777)  # another user could replace the folder in it
     expected = f"/dev/shm/envkit-files-{os.geteuid()}"
     assert opened(None, XDG_RUNTIME_DIR=unfit) == expected
 
@@ -54,8 +58,9 @@ def test_nothing_is_written_to_a_disk_without_being_asked(monkeypatch, tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_chosen_folder_is_created_for_its_owner_alone(tmp_path):
-    before = os.umask(0)
+@pytest.mark.parametrize("umask", [0, 0o777])
+def test_a_chosen_folder_is_created_for_its_owner_alone(tmp_path, umask):
+    before = os.umask(umask)
     try:
         assert opened(str(tmp_path / "files")) == str(tmp_path / "files")
     finally:

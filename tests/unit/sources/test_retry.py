@@ -64,6 +64,14 @@ def test_a_permanent_or_repeated_failure_is_raised(failures: list[Exception]) ->
     assert call.calls == len(failures)
 
 
+def test_nothing_is_repeated_where_the_deadline_does_not_allow_it() -> None:
+    for failure in (UnavailableError("down"), busy(0.0)):
+        script = Script(failure)
+        with pytest.raises(UnavailableError) as raised:
+            retry(script, Deadline(5, repeats=False))
+        assert raised.value is failure
+
+
 def test_retry_calls_once_without_time_and_not_again() -> None:
     assert retry(Script(), Deadline(0)) == "done"
     call = Script(*outages(1))

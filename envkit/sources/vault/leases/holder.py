@@ -340,7 +340,7 @@ def _field(ref: Reference, found: Held | Refused) -> Outcome:
         return error
     if isinstance(text, Absent):
         return text
-    return Reading(Secret(text), None, found.target.locate(ref.field))
+    return Reading(Secret(text), None, found.target.locate(ref.field), leased=True)
 
 
 def _renewed(client: VaultClient, held: Held) -> Held:

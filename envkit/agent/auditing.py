@@ -1,0 +1,47 @@
+"""What the agent answers is in the audit log before a client gets it, as if the client had done it.
+
+Nothing waits here: where the log is not a file, or another process has it locked, the client adds
+the line itself. So it does where the same path could be another file for the client.
+"""
+
+from __future__ import annotations
+
+from envkit.agent.wire import os_decode
+from envkit.audit import log
+from envkit.audit.file_log import append
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from envkit.agent.question import Question
+
+LOCK_SECONDS = 0.02  # other clients wait for it, too
+_OF_ONE_PROCESS = ("/dev/fd/", "/proc/")
+_VARIABLES = (log.VARIABLE.encode(), b"HOME", b"XDG_STATE_HOME")
+
+
+def unrecorded(
+    question: Question, variables: Mapping[bytes, bytes], pid: int, used: bytes
+) -> bytes:
+    """Record an answer; return what its client has to record, which is nothing or `used`.
+
+    Args:
+        question: what the client has asked.
+        variables: of the client.
+        pid: of the client.
+        used: what `log.used` returns, in bytes.
+    """
+    if not variables.get(b"HOME", b"").startswith(b"/"):
+        return used
+    environ = {os_decode(n): os_decode(variables[n]) for n in _VARIABLES if n in variables}
+    try:
+        where = log.destination(environ)
+        if where == log.SYSLOG or where.startswith(_OF_ONE_PROCESS):
+            return used
+        if where != log.OFF:
+            text = log.line_of(question.command, os_decode(used), question.reason or None, pid=pid)
+            append(where, text, lock_seconds=LOCK_SECONDS)
+    except Exception:  # noqa: BLE001 - what one client has sent must not end the agent
+        return used
+    return b""

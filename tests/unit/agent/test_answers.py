@@ -1,0 +1,51 @@
+"""What the agent answers, when its memory of questions is full and when it can start no process."""
+
+import os
+import time
+
+import pytest
+
+from envkit import __version__
+from envkit.agent import answers, client
+from envkit.agent.folder import Unusable
+from envkit.agent.question import Question
+
+
+@pytest.fixture
+def ask(served, project):
+    """Return a function that asks for the value of X in `dev`."""
+    project.profile("dev.toml", "[variables]\nX = '{{ env:OURS ?? \"default\" }}'\n")
+    time.sleep(0.1)  # old enough to be kept
+
+    def asked(overrides=(), **environ):
+        question = Question(
+            *(__version__, str(project.root), None, ["dev"], (), (), (), overrides),
+            *("exec", "", 15.0),
+        )
+        given = {"HOME": os.environ["HOME"], **environ}
+        with client.Connection(served) as agent:
+            agent.ask(question.items(), {k.encode(): v.encode() for k, v in given.items()})
+            return agent.answer(15.0).values[0].decode()
+
+    return asked
+
+
+def test_an_answer_is_not_used_before_the_client_has_sent_what_it_depends_on(ask, monkeypatch):
+    monkeypatch.setattr(answers, "MAX_SHAPES", 1)
+    assert ask() == "default"
+    assert ask(["X", "another question"]) == "another question"  # the first one is forgotten
+    assert ask(OURS="mine") == "mine"
+    assert ask() == "default"
+
+
+@pytest.mark.usefixtures("project")
+def test_an_agent_that_can_start_no_process_declines_and_goes_on(ask, monkeypatch):
+    def no_process(*_, **__):
+        raise OSError(11, "Resource temporarily unavailable")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(answers, "Job", no_process)
+        with pytest.raises(Unusable, match="cannot start a process: resource temporarily") as found:
+            ask()
+        assert found.value.declined
+    assert ask() == "default"
