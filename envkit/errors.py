@@ -1,9 +1,8 @@
 """Every error that envkit raises, each with a stable code and an exit status.
 
 A message is lower case, has no full stop, and names the variable and the place, never a value.
-A hint is an imperative that can be run. `str()` of an error is complete: a traceback, a log or a
-framework's page shows what failed, where, why and how to fix it. Adapters map their client's
-exceptions to these once, at the boundary.
+A hint is an imperative that can be run; `str()` of an error has both, for logs and tracebacks.
+Adapters map their client's exceptions to these once, at the boundary.
 """
 
 from __future__ import annotations
@@ -155,10 +154,7 @@ class NeedFailedError(EnvkitError):
 
 
 class SourceError(EnvkitError):
-    """A store failed; sources raise no other kind of error.
-
-    `retryable` says whether the same call may succeed a moment later.
-    """
+    """A store failed; `retryable` says whether the same call may succeed a moment later."""
 
     code = "store-error"
     exit_status = 5
@@ -168,8 +164,7 @@ class SourceError(EnvkitError):
 class UnavailableError(SourceError):
     """The store could not be reached, or is temporarily unavailable.
 
-    `slow_down` is true if the store answered and asks for fewer requests, or for a pause.
-    `retry_after_seconds` is the length of the pause, if the store gives one.
+    `slow_down`: the store asks for fewer requests, or for a pause of `retry_after_seconds`.
     """
 
     code = "store-unavailable"
@@ -202,6 +197,12 @@ class AuthError(SourceError):
 
     code = "not-logged-in"
     exit_status = 6
+
+
+class MfaRequiredError(AuthError):
+    """A login needs an MFA code or an approval that envkit does not have."""
+
+    code = "mfa-required"
 
 
 class InvalidSettingError(SourceError):
@@ -346,8 +347,8 @@ class VariableFailure:
 class ResolutionError(EnvkitError):
     """Some variables could not be resolved; the error lists all of them.
 
-    `message` is the whole text in one line, and `summary` its beginning. The exit status is that of
-    the failure to fix first: an invalid reference, a denial, an outage, then a missing value.
+    `message` is the whole text in one line, and `summary` its beginning. The exit status is that
+    of the failure to fix first: an invalid reference, a denial, an outage, then a missing value.
     """
 
     code = "resolution-failed"
@@ -356,18 +357,16 @@ class ResolutionError(EnvkitError):
 
     def __init__(self, environment: str, failures: Sequence[VariableFailure]) -> None:
         number = len({one.name for one in failures})
-        count = f"{number} variable{'s' * (number != 1)}"
-        self.summary = self._SUMMARY.format(count=count, environment=environment)
+        counted = f"{number} variable{'s' * (number != 1)}"
+        self.summary = self._SUMMARY.format(count=counted, environment=environment)
         self.environment = environment
         self.failures = tuple(failures)
         causes = "; ".join(
             f"{', '.join(f'{one.name} ({one.location})' for one in failed)}: {cause}"
             for cause, failed in self._by_cause().items()
         )
-        super().__init__(
-            f"{self.summary}: {causes}" if causes else self.summary,
-            hint=next(iter(self.hints()), None),
-        )
+        message = f"{self.summary}: {causes}".removesuffix(": ")
+        super().__init__(message, hint=next(iter(self.hints()), None))
         statuses = {one.error.exit_status for one in failures}
         self.exit_status = next((s for s in self._PRECEDENCE if s in statuses), 1)
 

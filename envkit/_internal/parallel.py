@@ -136,7 +136,10 @@ def map_parallel(
     for _ in range(min(workers, len(work))):
         threading.Thread(target=worker, daemon=True).start()
     with state:
-        state.wait_for(lambda: left == 0, timeout=deadline.remaining_seconds())
+        # a person who is asked for an MFA code extends the deadline meanwhile
+        while not state.wait_for(lambda: left == 0, timeout=deadline.remaining_seconds()):
+            if deadline.expired:
+                break
         return list(results)
 
 
@@ -161,12 +164,13 @@ def call_in_time(
             results.append(Result(error=error))
         ended.set()
 
-    if deadline.expired:
+    if deadline.remaining_seconds() == 0:
         return Result(late=True)
     threading.Thread(target=call, daemon=True).start()
-    if ended.wait(deadline.remaining_seconds()) or ended.wait(spare_seconds):
-        return results[0]
-    return Result(late=True)
+    # see `map_parallel`
+    while not (over := ended.wait(deadline.remaining_seconds())) and not deadline.expired:
+        pass
+    return results[0] if over or ended.wait(spare_seconds) else Result(late=True)
 
 
 class InTime:

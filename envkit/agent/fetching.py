@@ -28,7 +28,7 @@ from envkit.agent.wire import (
     os_encode,
     pack,
 )
-from envkit.audit.log import used, versions_of
+from envkit.audit.log import logins_of, used, versions_of
 from envkit.errors import EnvkitError
 from envkit.launch.loaders import loading_variables
 from envkit.resolution.fetch import ask
@@ -159,7 +159,7 @@ def _read(
     if question.names and question.names[0] not in environment:
         raise _DeclineError("value-absent")
     shown = value_files(prepared) if question.command == HOOK else ()
-    body, used_ = _of(environment, [one.profile.name for one in prepared], shown)
+    body, used_ = _of(environment, prepared, shown)
     if len(body) + len(used_) > MAX_ANSWER_BYTES - ROOM_BYTES:
         raise _DeclineError("the environment is too large")
     own.missing -= needless
@@ -169,7 +169,7 @@ def _read(
 
 
 def _of(
-    environment: Environment, profiles: Sequence[str], shown: Iterable[str]
+    environment: Environment, prepared: Sequence[PreparedProfile], shown: Iterable[str]
 ) -> tuple[bytes, bytes]:
     """Return the body of an answer, and what the audit log says of it."""
     variables = list(environment.variables())
@@ -181,7 +181,9 @@ def _of(
         [os_encode(file) for file in shown],
         b"",
     )
-    return answer.body(), os_encode(used(profiles, names, versions_of(variables)))
+    profiles = [one.profile.name for one in prepared]
+    text = used(profiles, names, versions_of(variables), logins_of(prepared))
+    return answer.body(), os_encode(text)
 
 
 def _never_kept(prepared: Sequence[PreparedProfile], *, lasting: bool) -> str:

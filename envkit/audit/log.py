@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from envkit.resolution.environment import Variable
+    from envkit.resolution.prepare import PreparedProfile
 
 VARIABLE = "ENVKIT_AUDIT"
 BROKEN = ',"break_glass":true'  # only in the records that it applies to
@@ -43,6 +44,7 @@ class Entry(NamedTuple):
         outcome: `ok`, or the code of the error.
         break_glass: whether a person used `--break-glass`.
         file_sha256: the SHA-256 of the backup that was written or used; empty without one.
+        logins: per source, the login method that was used, if it has a choice of methods.
     """
 
     command: str
@@ -53,6 +55,7 @@ class Entry(NamedTuple):
     outcome: str = OK
     break_glass: bool = False
     file_sha256: str = ""
+    logins: Mapping[str, str] = {}
 
 
 def record(entry: Entry, environ: Mapping[str, str]) -> None:
@@ -127,21 +130,35 @@ def versions_of(variables: Iterable[Variable]) -> dict[str, list[str]]:
     return found
 
 
+def logins_of(prepared: Iterable[PreparedProfile]) -> dict[str, str]:
+    """Return, per source, the login method in use, where the source has told it."""
+    found = {}
+    for one in prepared:
+        for name, source in one.sources.items():
+            if method := getattr(source, "login_method", ""):
+                found[name] = method
+    return found
+
+
 def line(entry: Entry) -> str:
     """Return an entry of this process at this time as JSON, without the closing brace."""
-    text = used(entry.profiles, entry.names, entry.versions)
+    text = used(entry.profiles, entry.names, entry.versions, entry.logins)
     end = (BROKEN if entry.break_glass else "") + _of_file(entry.file_sha256)
     return line_of(entry.command, text, entry.reason, entry.outcome) + end
 
 
 def used(
-    profiles: Iterable[str], names: Iterable[str], versions: Mapping[str, Sequence[str]]
+    profiles: Iterable[str],
+    names: Iterable[str],
+    versions: Mapping[str, Sequence[str]],
+    logins: Mapping[str, str] | None = None,
 ) -> str:
     """Return the part of a line that says what was read or changed."""
     # the variables of a file all have the same version
     lists = {all_: _list(all_) for all_ in set(map(tuple, versions.values()))}
     pairs = ",".join([f"{_text(name)}:{lists[tuple(all_)]}" for name, all_ in versions.items()])
-    return f'"profiles":{_list(profiles)},"names":{_list(names)},"versions":{{{pairs}}}'
+    text = f'"profiles":{_list(profiles)},"names":{_list(names)},"versions":{{{pairs}}}'
+    return text + _logins(logins or {})
 
 
 def line_of(
@@ -160,6 +177,12 @@ def line_of(
 
 def _of_file(sha256: str) -> str:
     return f',"file_sha256":{_text(sha256)}' if sha256 else ""
+
+
+def _logins(logins: Mapping[str, str]) -> str:
+    if not logins:
+        return ""
+    return f',"logins":{{{",".join(f"{_text(k)}:{_text(v)}" for k, v in logins.items())}}}'
 
 
 def _now() -> str:

@@ -72,6 +72,7 @@ class Access:
         self._protected: list[str] = []
         self._names: Sequence[str] = ()
         self._file_sha256 = ""
+        self._prepared: Sequence[PreparedProfile] = ()
         self._recorded = True  # there is nothing to record yet
 
     def __enter__(self) -> Access:
@@ -87,6 +88,7 @@ class Access:
     def begin(self, prepared: Sequence[PreparedProfile]) -> None:
         """Announce the values that the stores will be asked for; see `allow`."""
         names = [name for one in prepared for name in one.plan.selected]
+        self._prepared = prepared
         self.allow([one.profile for one in prepared], names)
 
     def allow(self, profiles: Iterable[Profile], names: Sequence[str]) -> None:
@@ -250,8 +252,39 @@ class Access:
             outcome,
             self._break_glass,
             self._file_sha256,
+            log.logins_of(self._prepared),
         )
         log.record(entry, self._environ)
+
+
+def record_login(
+    command: str,
+    profile: Profile,
+    source: str,
+    method: str,
+    outcome: str,
+    environ: Mapping[str, str],
+) -> None:
+    """Record `envkit login` or `logout`, which use no secret and need no reason.
+
+    Args:
+        command: `login` or `logout`.
+        profile: whose source it is.
+        source: its name.
+        method: the login method; empty if it is not known.
+        outcome: `ok`, or the code of the error.
+        environ: the process environment.
+
+    Raises:
+        UsageError: `ENVKIT_AUDIT` does not name a log.
+        AuditError: the profile is protected, and the log cannot be written.
+    """
+    entry = log.Entry(command, [profile.name], [], {}, outcome=outcome, logins={source: method})
+    try:
+        log.record(entry, environ)
+    except AuditError:
+        if profile.protected and command == "login":  # a logout must always be possible
+            raise
 
 
 def outcome_of(error: BaseException) -> str:

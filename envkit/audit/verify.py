@@ -40,8 +40,8 @@ if TYPE_CHECKING:
 _BUFFER_BYTES = 1024 * 1024
 _HASH_MARK = b',"hash":"'
 _END = len(BEGINNING) + len(b'"}\n')  # the length of a line after _HASH_MARK
-# what each record has; `break_glass` and `file_sha256` are only in records that they apply to
-_KEYS = frozenset(("time", "user", *Entry._fields)) - {"break_glass", "file_sha256"}
+# what each record has; the others are only in records that they apply to
+_KEYS = frozenset(("time", "user", *Entry._fields)) - {"break_glass", "file_sha256", "logins"}
 
 
 class Line(NamedTuple):

@@ -41,6 +41,20 @@ def variables(ctx: Any, args: list[str], incomplete: str) -> list[tuple[str, str
     return sorted(found.items())
 
 
+def sources(ctx: Any, args: list[str], incomplete: str) -> list[str]:
+    """Return the sources of the chosen environments, or of all, that have settings."""
+    default = os.environ.get("ENVKIT_ENV")
+    chosen = _given(ctx, "env") or ([default] if default else environments(ctx, args, incomplete))
+    found: set[str] = set()
+    for name in chosen:
+        try:
+            known = load(name, _folder(ctx)).sources
+        except (EnvkitError, OSError):
+            continue
+        found.update(source for source, spec in known.items() if spec.settings)
+    return sorted(source for source in found if source.startswith(incomplete))
+
+
 def rotations(ctx: Any, args: list[str], incomplete: str) -> list[str]:
     """Return the names of the rotations, and the subcommands of `envkit rotate`."""
     found = {"serve", "simulate", "status"}

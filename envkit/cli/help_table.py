@@ -52,6 +52,7 @@ VARIABLES = {
     "ENVKIT_AGENT": "Whether exec and get use the agent: `off`, `auto` or `require`.",
     "ENVKIT_QUEUE": "Database of `envkit rotate serve` if there is no `--queue`.",
     "ENVKIT_TRUST": "What profiles may do without asking you: `1` for everything, or a list.",
+    "ENVKIT_MFA_CODE": "MFA code for a login that needs one, instead of a question.",
     "ENVKIT_DEBUG": "Set to `1` to show where in the code an error was raised. Never shows values.",
     "NO_COLOR": "Set to any value to disable colors on a terminal.",
     "VISUAL, EDITOR": "Editor of `envkit edit` and `envkit env edit`.",
@@ -219,6 +220,8 @@ NOTES = {
     "trust": Notes(
         "docs/concepts/trust.md", (0, 2, 3, 6), {6: "You did not agree, or envkit cannot ask you."}
     ),
+    "login": Notes("docs/guides/login.md", (0, 2, 3, 5, 6), {6: "The login was refused."}),
+    "logout": Notes("docs/guides/login.md", (0, 2, 3, 5, 6)),
     "agent": Notes(_AGENT, ()),
     "agent start": Notes(_AGENT, (0, 2, 5), {5: "The agent cannot be started."}),
     "agent stop": Notes(_AGENT, (0, 2, 5), {5: "The agent does not answer."}),

@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 # in the folder of FOLDERS, or a group of commands in envkit/cli/commands/NAME/group.py; a keyword
 # has `_` after it in Python
 GROUPS = ("env", "rotate", "backup")
-FOLDERS = {"restore": "backup"}
+FOLDERS = {"restore": "backup", "login": "logins", "logout": "logins"}
 LAZY = (
     *("list", "show", "diff", "check", "scan"),
     *("set", "unset", "edit", "promote", "history", "rollback", "rotate", "audit"),
-    *("access", "backup", "restore"),
-    *("env", "init", "import", "doctor", "trust", "agent", "hook"),
+    *("access", "backup", "restore", "env", "init", "import", "doctor", "trust"),
+    *("login", "logout", "agent", "hook"),
 )
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from envkit.cli import options
-from envkit.cli.complete import COMPLETERS, variables
+from envkit.cli.complete import COMPLETERS, sources, variables
 
 if TYPE_CHECKING:
     from envkit.cli.options import Option
@@ -65,6 +65,14 @@ Output = Annotated[
 Name = Annotated[  # optional, because commands also accept --ref
     str | None,
     typer.Argument(metavar="NAME", help="Name of the variable.", autocompletion=variables),
+]
+LoginSource = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="SOURCE",
+        help="Source to log in to, such as vault. [default: the only one that has logins]",
+        autocompletion=sources,
+    ),
 ]
 Ref = Annotated[
     str | None,

@@ -81,6 +81,22 @@ class LoginWarning(NamedTuple):
     hint: str
 
 
+class LoggedIn(NamedTuple):
+    """The result of `envkit login`; for people, without any value.
+
+    Attributes:
+        method: how.
+        who: the identity, and how long the login lasts.
+        place: where the login is stored.
+        notes: what the person should know.
+    """
+
+    method: str
+    who: str
+    place: str
+    notes: tuple[str, ...] = ()
+
+
 class SourceContext:
     """The input for building a source.
 

@@ -13,10 +13,11 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
     from typing import ClassVar
 
+    from envkit._internal.person import Person
     from envkit.errors import EnvkitError
     from envkit.profile.placeholder import Reference
     from envkit.secret import Secret
-    from envkit.sources.model import Absent, LoginWarning, Outcome, Version
+    from envkit.sources.model import Absent, LoggedIn, LoginWarning, Outcome, Version
     from envkit.sources.readers import Readers
 
 
@@ -303,5 +304,31 @@ class ReaderList(Protocol):
 
         Raises:
             SourceError: the store failed.
+        """
+        ...
+
+
+@runtime_checkable
+class Login(Protocol):
+    """Optional: a login that a person does with `envkit login`, and that later commands use."""
+
+    def log_in(self, person: Person | None) -> LoggedIn:
+        """Log in and store the login.
+
+        Args:
+            person: who is asked; None if there is no terminal.
+
+        Raises:
+            MfaRequiredError: there is no terminal to ask on.
+            UsageError: the settings of the source have no such login.
+            SourceError: the login failed.
+        """
+        ...
+
+    def log_out(self) -> str:
+        """Remove the stored login, and return what was done.
+
+        Raises:
+            SourceError: it could not be removed, or not be revoked in the store.
         """
         ...

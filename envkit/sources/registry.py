@@ -68,6 +68,8 @@ _HARMLESS = {
 _LOGIN_SETTINGS = frozenset(("auth", "mfa_token", "external_id"))
 LOCAL_SECONDS = 5.0  # for reading values in the settings of a source
 _LOCAL = ("env", "dotenv", "memory")
+# a method in a list of Vault logins -> what its name alone takes from VAULT_NAME or BAO_NAME
+LOGIN_VARIABLES = {"approle": ("ROLE_ID", "SECRET_ID"), "kubernetes": ("ROLE",)}
 _make_guard: Callable[[], Guard] | None = None
 
 
@@ -235,10 +237,15 @@ def _settings(
             raise outcome
         return outcome.value.reveal() if isinstance(outcome, Reading) else None
 
-    settings = {}
+    settings: dict[str, Any] = {}
+    alternatives = getattr(source_type(spec), "alternatives", ())
     for key in [key for key in spec.settings if key not in without]:
+        value = spec.settings[key]
         try:
-            settings[key] = _substituted(spec.settings[key], value_of)
+            if key in alternatives and isinstance(value, list):
+                settings[key] = [_alternative(item, value_of) for item in value]
+            else:
+                settings[key] = _substituted(value, value_of)
         except AbsentError as error:
             raise AbsentError(
                 f"{spec.place_of(key)}: [sources.{spec.name}]: '{key}': {error.message}",
@@ -265,12 +272,18 @@ def place_settings(profile: Profile, name: str, environ: Mapping[str, str]) -> d
 
 def bootstrap_names(profile: Profile) -> frozenset[str]:
     """Return the environment variables that the settings of a profile's sources use."""
-    return frozenset(
+    names = {
         operand.path or operand.field or ""
         for spec in profile.sources.values()
         for operand in _operands(spec.settings)
         if isinstance(operand, Reference) and _rank(profile, operand.source) == 0
-    )
+    }
+    methods = [spec.settings.get("auth") for spec in profile.sources.values()]
+    listed = [one for auth in methods if isinstance(auth, list) for one in auth]
+    for method in listed:
+        for name in LOGIN_VARIABLES.get(method, ()) if isinstance(method, str) else ():
+            names |= {f"VAULT_{name}", f"BAO_{name}"}
+    return frozenset(names)
 
 
 def store_identity(profile: Profile, name: str) -> object:
@@ -348,6 +361,14 @@ def _check_local(profile: Profile, spec: SourceSpec, key: str) -> None:
 def _operands(setting: Any) -> Iterable[Operand]:
     operands = (placeholder.operand for placeholder in placeholders(setting))
     return (operand for operand in operands if not isinstance(operand, Literal))
+
+
+def _alternative(value: Any, value_of: Callable[[Placeholder], str | None]) -> Any:
+    """Return an item of a list of alternatives; one that has no value says what it `lacks`."""
+    try:
+        return _substituted(value, value_of)
+    except AbsentError as error:
+        return {"method": value.get("method") if isinstance(value, dict) else "", "lacks": error}
 
 
 def _substituted(value: Any, value_of: Callable[[Placeholder], str | None]) -> Any:

@@ -30,6 +30,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    from envkit._internal.person import Person
     from envkit.profile.model import Profile
 
 
@@ -41,6 +42,10 @@ class Guard:
         ask: called with the folder and its new destinations, if a person can be asked; returns
             whether they allow it.
         warn: called with problems of the user's configuration.
+        person: the person at the terminal, for logins.
+
+    Attributes:
+        person: None if there is none, or envkit must not ask.
     """
 
     def __init__(
@@ -49,7 +54,9 @@ class Guard:
         *,
         ask: Callable[[str, Sequence[Destination]], bool] | None = None,
         warn: Callable[[str], None] = lambda _: None,
+        person: Person | None = None,
     ) -> None:
+        self.person = person
         self.store = TrustStore(state_folder(environ))
         self._environ = environ
         self._ask = ask
@@ -60,7 +67,7 @@ class Guard:
 
     def stop_asking(self) -> None:
         """Refuse, from now on, what a person would be asked about."""
-        self._ask = None
+        self._ask = self.person = None
 
     # ---------------------------------------------------------------- before anything is done
 

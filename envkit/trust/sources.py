@@ -40,6 +40,9 @@ ADDRESSES = {
 }
 WITHOUT_TRUST = frozenset({"env", "memory", DOTENV, *ADDRESSES})
 _KEY_FILE = ".env.keys"  # has the private keys of the encrypted files beside it
+MFA_CODE = "ENVKIT_MFA_CODE"
+# method -> the variables that its name alone in a list of methods uses
+_BY_NAME = {"approle": ("$VAULT_ROLE_ID", "$VAULT_SECRET_ID"), "kubernetes": ("$VAULT_ROLE",)}
 _FILES = ("ca_cert", "client_cert", "client_key")
 _OF_A_ROLE = ("role_arn", "role_session_name", "external_id", "mfa_serial")
 _REGION = re.compile(r"[a-z]{2,5}(-[a-z]{2,5})?-(central|(north|south)?(east|west)|north|south)-\d")
@@ -223,7 +226,7 @@ def _addressed(
         return
     others = {name: value for name, value in spec.settings.items() if name != key}
     sent = others if alone(text) else spec.settings
-    given = (*_login(profile, spec), *credentials(profile, sent))
+    given = (*_login(profile, spec, environ), *credentials(profile, sent))
     for address in _addresses(profile, text, own, environ):
         refuse_unencrypted(profile, spec.name, address)
         server = http_server(address)
@@ -258,24 +261,40 @@ def _addresses(
         yield value if value is not None and http_server(value) else spelled(profile, text)
 
 
-def _login(profile: Profile, spec: SourceSpec) -> tuple[str, ...]:
+def _login(profile: Profile, spec: SourceSpec, environ: Mapping[str, str]) -> tuple[str, ...]:
     """Return the credentials that a source uses without being told to."""
+    code = (f"${MFA_CODE}",) if environ.get(MFA_CODE) else ()
     if spec.type == AWS:
         named = spec.settings.get("profile")
-        return (f"your AWS credentials{f' of profile {quote(str(named))}' if named else ''}",)
+        own = f"your AWS credentials{f' of profile {quote(str(named))}' if named else ''}"
+        return (own, *(code if spec.settings.get("mfa_serial") else ()))
     auth = spec.settings.get("auth", {})
     given: list[str] = []
     for one in auth if isinstance(auth, list) else [auth]:
         table = one if isinstance(one, dict) else {"method": one}
         method = fixed(str(table.get("method", "token")))
+        by_person = _asks(method, table)
         # a method that is only known at run time may be any of them
-        if method in (None, "token") and not table.get("token"):
+        if method is None or by_person or (method == "token" and not table.get("token")):
             given.append("$VAULT_TOKEN")
+        if by_person and method != "oidc":
+            given.append("the password that you type")
+        if not isinstance(one, dict):
+            given += _BY_NAME.get(str(one), ())
         if isinstance(table.get("jwt_file"), str):
             given.append(f"the content of {quote(spelled(profile, table['jwt_file']))}")
         elif method in (None, "kubernetes"):
             given.append("the token of the Kubernetes service account")
+        if method != "token":
+            given += code
     return tuple(dict.fromkeys(given))
+
+
+def _asks(method: str | None, table: Mapping[str, Any]) -> bool:
+    """Return whether a person logs in with a method of Vault, in the browser or by password."""
+    if method in ("userpass", "ldap"):
+        return not table.get("password")
+    return method == "oidc" and not (table.get("jwt") or table.get("jwt_file"))
 
 
 def _vault_files(

@@ -71,7 +71,7 @@ def complete(team, bin_folder, tmp_path, script):
 
 COMMANDS = (
     "exec get export list show diff check scan set unset edit promote history rollback rotate "
-    "audit access backup restore env init import doctor trust agent hook"
+    "audit access backup restore env init import doctor trust login logout agent hook"
 )
 # a typed line up to the cursor, and the completions for bash
 COMPLETIONS = [

@@ -21,8 +21,8 @@ VECTORS = vectors("cli/help")
 ALL = (
     *("exec", "get", "export", "list", "show", "diff", "check", "scan"),
     *("set", "unset", "edit", "promote", "history", "rollback", "rotate", "audit"),
-    *("access", "backup", "restore"),
-    *("env", "init", "import", "doctor", "trust", "agent", "hook"),
+    *("access", "backup", "restore", "env", "init", "import", "doctor", "trust"),
+    *("login", "logout", "agent", "hook"),
 )
 
 

@@ -1,12 +1,25 @@
 """Logins of the AWS source: roles, profiles, MFA, SSO, endpoints, regions."""
 
+import hashlib
+import json
 import os
+import re
+import stat
+import time
 from pathlib import Path
 
 import pytest
 
-from envkit.errors import AuthError, DeniedError, InvalidSettingError
+from envkit.errors import (
+    AuthError,
+    DeniedError,
+    InvalidSettingError,
+    MfaRequiredError,
+    UsageError,
+)
 from envkit.sources.model import Absent
+from envkit.sources.registry import set_guard
+from envkit.trust.guard import Guard
 from support.aws import (
     ACCOUNT,
     CANARY,
@@ -21,8 +34,10 @@ from support.aws import (
     xml_error,
 )
 from support.fault_proxy import silent_server
+from support.logins import Typist
 
 ROLE = "arn:aws:iam::222222222222:role/reader"  # of another account
+ROLE_HERE = f"arn:aws:iam::{ACCOUNT}:role/reader"
 SERIAL = f"arn:aws:iam::{ACCOUNT}:mfa/me"
 
 
@@ -67,10 +82,149 @@ def test_the_aws_source_logs_in_with_mfa(aws, role, login):
     assert (asked["SerialNumber"], asked["TokenCode"]) == (SERIAL, "012345")
 
 
-def test_mfa_without_a_code_sends_no_request(aws):
-    error = failure(aws.source(mfa_serial=SERIAL), ref("db"), AuthError)
-    assert error.hint == 'set [sources.aws] mfa_token = "{{ env:AWS_MFA_TOKEN }}"'
+def test_mfa_without_a_code_and_a_terminal_sends_no_request(aws):
+    error = failure(aws.source(mfa_serial=SERIAL), ref("db"), MfaRequiredError)
+    assert f"AWS requires MFA ({SERIAL})" in error.message
+    assert "ENVKIT_MFA_CODE" in error.hint
+    assert error.exit_status == 6
     assert aws.operations == []
+
+
+@pytest.fixture
+def at_terminal():
+    """Put a person at the terminal of this process."""
+    before = set_guard(None)
+
+    def sit_down(*answers):
+        person = Typist(*answers)
+        guard = Guard(dict(os.environ), person=person)
+        set_guard(lambda: guard)
+        return person
+
+    yield sit_down
+    set_guard(before)
+
+
+def sessions():
+    """Return the stored sessions of this test's HOME."""
+    return sorted(Path(os.environ["HOME"]).rglob("aws-sessions/*.json"))
+
+
+@pytest.mark.parametrize("role", [None, f"arn:aws:iam::{ACCOUNT}:role/reader"])
+def test_the_code_is_asked_for_once_until_the_session_ends(aws, at_terminal, role):
+    aws.put("db", CANARY)
+    settings = {"mfa_serial": SERIAL, "role_arn": role} if role else {"mfa_serial": SERIAL}
+    person = at_terminal("123456")
+    for _ in range(3):
+        assert value(aws.source(**settings), ref("db")) == CANARY
+    assert person.asked == [f"MFA code ({SERIAL}):"]
+    login = "AssumeRole" if role else "GetSessionToken"
+    assert aws.operations == [login, *["GetSecretValue"] * 3]
+    [stored] = sessions()
+    assert stat.S_IMODE(stored.stat().st_mode) == 0o600
+    assert stat.S_IMODE(stored.parent.stat().st_mode) == 0o700
+    assert "123456" not in stored.read_text()
+
+
+def test_the_code_may_come_from_the_environment(aws, monkeypatch):
+    monkeypatch.setenv("ENVKIT_MFA_CODE", "654321")
+    aws.put("db", CANARY)
+    assert value(aws.source(mfa_serial=SERIAL), ref("db")) == CANARY
+    assert parameters(aws.proxy.requests[0])["TokenCode"] == "654321"
+
+
+def test_a_code_of_the_profile_leaves_no_session_on_disk(aws):
+    aws.put("db", CANARY)
+    assert value(aws.source(mfa_serial=SERIAL, mfa_token="012345"), ref("db")) == CANARY
+    assert sessions() == []
+
+
+def test_a_person_can_correct_a_code_that_aws_refuses(aws, at_terminal):
+    aws.put("db", CANARY)
+    aws.proxy.fault(xml_error("AccessDenied"), times=1)
+    person = at_terminal("000000", "123456")
+    assert value(aws.source(mfa_serial=SERIAL, role_arn=ROLE_HERE), ref("db")) == CANARY
+    assert person.told[0].endswith("the code may be wrong or used: wait for the next")
+    aws.proxy.fault(xml_error("AccessDenied"))
+    at_terminal("000000", "000001", "000002")
+    source = aws.source(mfa_serial=f"{SERIAL}-2", role_arn=ROLE_HERE)
+    assert failure(source, ref("db"), DeniedError).exit_status == 6
+
+
+def damage_expired(path):
+    path.write_text(json.dumps({**json.loads(path.read_text()), "expires": time.time() + 1}))
+
+
+def damage_text(path):
+    path.write_text("{")
+
+
+def damage_mode(path):
+    path.chmod(0o644)
+
+
+def damage_link(path):
+    path.rename(path.with_name("moved"))
+    path.symlink_to(path.with_name("moved"))
+
+
+@pytest.mark.parametrize("damage", [damage_expired, damage_text, damage_mode, damage_link])
+def test_a_session_that_cannot_be_trusted_or_has_ended_is_not_used(aws, at_terminal, damage):
+    aws.put("db", CANARY)
+    person = at_terminal("123456", "234567")
+    value(aws.source(mfa_serial=SERIAL), ref("db"))
+    damage(sessions()[0])
+    assert value(aws.source(mfa_serial=SERIAL), ref("db")) == CANARY
+    assert len(person.asked) == 2
+
+
+def test_a_session_that_aws_no_longer_accepts_is_forgotten(aws, at_terminal):
+    at_terminal("123456")
+    ask(aws.source(mfa_serial=SERIAL), ref("db"))
+    aws.fail("GetSecretValue", "ExpiredTokenException")
+    failure(aws.source(mfa_serial=SERIAL), ref("db"), AuthError)
+    assert sessions() == []
+
+
+def test_another_caller_or_role_does_not_use_the_session(aws, at_terminal, monkeypatch):
+    person = at_terminal("123456", "234567", "345678")
+    ask(aws.source(mfa_serial=SERIAL), ref("db"))
+    ask(aws.source(mfa_serial=SERIAL, role_arn=ROLE_HERE), ref("db"))
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "another")
+    ask(aws.source(mfa_serial=SERIAL), ref("db"))
+    assert len(person.asked) == 3
+
+
+def test_login_asks_for_a_new_code_and_logout_removes_the_session(aws, at_terminal):
+    person = at_terminal("123456", "234567")
+    source = aws.source(mfa_serial=SERIAL, role_arn=ROLE_HERE)
+    ask(source, ref("db"))
+    done = aws.source(mfa_serial=SERIAL, role_arn=ROLE_HERE).log_in(person)
+    assert len(person.asked) == 2
+    assert done.method == "mfa"
+    assert re.search(r"assumed-role/reader/envkit, for 5\d minutes$", done.who)
+    assert done.place == str(sessions()[0])
+    assert aws.source(mfa_serial=SERIAL, role_arn=ROLE_HERE).probe()[1] == done.who
+    source = aws.source(mfa_serial=SERIAL, role_arn=ROLE_HERE)
+    assert source.log_out().startswith("removed the session")
+    assert source.log_out() == "there was no login to remove"
+    assert sessions() == []
+
+
+def test_a_login_that_fails_leaves_the_session_of_before(aws, at_terminal):
+    person = at_terminal("123456", "")
+    ask(aws.source(mfa_serial=SERIAL), ref("db"))
+    with pytest.raises(MfaRequiredError):
+        aws.source(mfa_serial=SERIAL).log_in(person)
+    assert isinstance(ask(aws.source(mfa_serial=SERIAL), ref("db")), Absent)
+    assert len(person.asked) == 2
+
+
+def test_login_without_mfa_says_where_logins_are(aws):
+    with pytest.raises(UsageError) as caught:
+        aws.source().log_in(None)
+    assert "has no MFA login" in caught.value.message
+    assert "aws sso login" in caught.value.hint
 
 
 def configure(text):
@@ -100,6 +254,21 @@ def test_a_role_of_a_profile_with_mfa_does_not_prompt(aws):
     assert parameters(aws.requests_for("AssumeRole")[0])["TokenCode"] == "012345"
 
 
+def test_a_role_of_a_profile_with_mfa_asks_once_until_its_session_ends(aws, at_terminal):
+    configure(
+        f"[profile corp]\nrole_arn = {ROLE}\nmfa_serial = {SERIAL}\nsource_profile = keys\n"
+        "[profile keys]\naws_access_key_id = a\naws_secret_access_key = b\n"
+    )
+    person = at_terminal("123456")
+    for _ in range(2):
+        assert isinstance(ask(aws.source(profile="corp"), ref("db")), Absent)
+    assert person.asked == [f"MFA code ({SERIAL}):"]
+    assert len(aws.requests_for("AssumeRole")) == 1
+    [stored] = sessions()
+    assert stat.S_IMODE(stored.stat().st_mode) == 0o600
+    assert aws.source(profile="corp").log_out().startswith("removed the session")
+
+
 def test_an_unknown_aws_profile_is_named(aws):
     assert "'prdo'" in failure(aws.source(profile="prdo"), ref("db"), AuthError).message
 
@@ -111,6 +280,22 @@ def test_an_sso_profile_without_a_session_gets_a_hint_to_log_in(aws):
         "sso_start_url = https://envkit-test.invalid/start\n"
     )
     error = failure(aws.source(profile="corp"), ref("db"), AuthError)
+    assert error.hint == "run: aws sso login --profile corp"
+
+
+def test_an_sso_session_that_has_expired_gets_a_hint_to_log_in(aws):
+    start = "https://envkit-test.invalid/start"
+    configure(
+        f"[profile corp]\nsso_start_url = {start}\nsso_region = eu-west-1\n"
+        "sso_account_id = 123456789012\nsso_role_name = reader\n"
+    )
+    cache = Path(os.environ["HOME"], ".aws", "sso", "cache")
+    cache.mkdir(parents=True)
+    token = {"startUrl": start, "region": "eu-west-1", "accessToken": CANARY}
+    token["expiresAt"] = "2020-01-01T00:00:00Z"
+    (cache / f"{hashlib.sha1(start.encode()).hexdigest()}.json").write_text(json.dumps(token))
+    error = failure(aws.source(profile="corp"), ref("db"), AuthError)
+    assert "the SSO session is not valid" in error.message
     assert error.hint == "run: aws sso login --profile corp"
 
 

@@ -5,13 +5,15 @@ import os
 from pathlib import Path
 
 from support.fault_proxy import HOST
+from support.logins import People, browser_command, port_of_the_cli
 from support.openbao import OpenBao, _binary
 from support.pages import follow, pages_run_by
 
 
 def test_the_pages_tested_here_are_those_that_need_a_server():
     pages = pages_run_by("tests/live/test_docs_commands.py")
-    names = ["an-afternoon.md", "aws.md", "dynamic-secrets.md", "production-access.md", "vault.md"]
+    names = ["an-afternoon.md", "aws.md", "dynamic-secrets.md", "login.md"]
+    names += ["production-access.md", "vault.md"]
     assert [page.name for page in pages] == names
 
 
@@ -23,6 +25,35 @@ def test_vault_page_prints_what_it_shows(openbao, tmp_path):
     }
     places = {openbao.address: "https://vault.example.com:8200"}
     follow("docs/guides/vault.md", tmp_path / "shop", environ, places)
+
+
+def test_login_page_prints_what_it_shows(openbao, tmp_path):
+    people = People(openbao)
+    openbao.put("shop/login/db", {"password": "made-up"})
+    rules = 'path "secret/data/shop/login/*" { capabilities = ["read"] }'
+    openbao.ask("PUT", "sys/policies/acl/shop-login", {"policy": rules})
+    anna = people.userpass("anna", "her-password", "shop-login", mount="userpass")
+    token = people.token(anna, "her-password")["client_token"]
+    phone = people.require_totp(anna, "her-password", name="phone")
+    provider = people.provider()
+    # the administrator's token is only for `bao`
+    functions = tmp_path / "functions"
+    functions.write_text(f'bao() {{ BAO_TOKEN={openbao.root_token} command bao "$@"; }}\n')
+    environ = {
+        "VAULT_ADDR": openbao.address,
+        "PATH": str(Path(_binary()).parent),
+        "BASH_ENV": str(functions),
+        **provider,
+        "BROWSER": browser_command(tmp_path, token),
+    }
+    typed = [("Password of anna:", "her-password\n"), ("MFA code", lambda: f"{phone.code()}\n")]
+    places = {openbao.address: "https://vault.example.com:8200"}
+    try:
+        with port_of_the_cli():
+            follow("docs/guides/login.md", tmp_path / "shop", environ, places, typed)
+    finally:
+        openbao.ask("DELETE", "sys/auth/userpass")
+        openbao.ask("DELETE", "sys/auth/oidc")
 
 
 def test_dynamic_secrets_page_prints_what_it_shows(openbao, postgres, tmp_path):

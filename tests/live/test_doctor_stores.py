@@ -81,7 +81,7 @@ def test_doctor_names_the_vault_server_and_identity_and_reads_no_secret(openbao,
     assert found.status == CheckStatus.OK, found
     version = openbao.ask("GET", "sys/seal-status")["version"]
     assert f"; vault at {openbao.address}, version {version}; " in found.message
-    login = f"; logged in as token-ci, policies default, {policy}, for 5 hours"
+    login = f"; logged in as token-ci, policies default, {policy}, for 5 hours (method token)"
     assert found.message.endswith(f"{login}; may read 1 of 1 values")
     assert token not in repr(found)
     assert openbao.reads() == before
@@ -105,7 +105,8 @@ def test_doctor_logs_in_to_vault_by_the_method_of_the_profile(openbao, check):
 def test_doctor_reports_a_vault_token_that_never_expires(openbao, check):
     root = openbao.root_token
     found = check(vault_profile(openbao), VAULT_TOKEN=root)["vault"]
-    assert found.message.endswith("policies root, never expires; may read 1 of 1 values")
+    rest = "policies root, never expires (method token); may read 1 of 1 values"
+    assert found.message.endswith(rest)
 
 
 def test_doctor_reports_that_vault_refuses_the_token(openbao, check):
@@ -118,7 +119,8 @@ def test_doctor_reports_a_vault_token_that_may_not_look_itself_up(openbao, check
     token = openbao.token(policy, no_default_policy=True)
     found = check(vault_profile(openbao), VAULT_TOKEN=token)["vault"]
     assert found.status == CheckStatus.OK
-    assert found.message.endswith("logged in, with a token that may not look itself up")
+    rest = "logged in, with a token that may not look itself up (method token)"
+    assert found.message.endswith(rest)
 
 
 RULES = {

@@ -426,7 +426,7 @@ def test_kubernetes_outside_a_cluster_names_the_missing_token_file(vault):
 @pytest.mark.parametrize(
     ("body", "error", "message"),
     [
-        ('{"auth": {"client_token": "", "mfa_requirement": {"a": 1}}}', AuthError, "second factor"),
+        ('{"auth": {"client_token": "", "mfa_requirement": {"a": 1}}}', ProtocolError, "an MFA"),
         ('{"auth": {"client_token": ""}}', ProtocolError, "no token"),
         ('{"auth": {"client_token": 7}}', ProtocolError, "no token"),
         ('{"auth": null}', ProtocolError, "no 'auth'"),

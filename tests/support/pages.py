@@ -5,6 +5,7 @@ A page is one session in a new project, from top to bottom:
     ```toml profiles/dev.toml      a block with a file name is that file from here on
     ```dotenv .env.dev             (0600, as such a file should be)
     ```console                     commands after `$ `, continued after `> `, and their output
+    ```terminal                    envkit commands after `$ `, at a terminal where answers are typed
     ```toml                        without a file name: a profile, which must load, with its sources
 
 Each `console` block is a new shell. `...` in an output matches any text.
@@ -15,19 +16,21 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import yaml
 
 from envkit._internal.clock import Deadline
 from envkit.profile.loader import load
 from envkit.sources.registry import open_source
+from support.terminal import run_on_terminal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
 ROOT = Path(__file__).resolve().parents[2]
 # if it is set, tests write the output of commands into the pages and transcripts
@@ -71,6 +74,7 @@ def tell(
     root: Path,
     environ: Mapping[str, str] | None = None,
     places: Mapping[str, str] | None = None,
+    typed: Sequence[tuple[str, str | Callable[[], str]]] = (),
 ) -> list[str]:
     """Run a page, and return where the output differs from the page.
 
@@ -79,8 +83,10 @@ def tell(
         root: an empty folder for the project; created if it does not exist.
         environ: the environment of the commands, in addition to PATH, LANG and HOME.
         places: texts that differ between runs, and their names on the page.
+        typed: the answers at the terminal, as for `run_on_terminal`.
     """
     wrong = []
+    left = list(typed)
     root.mkdir(exist_ok=True)
     for block in blocks(page):
         place = f"{page.relative_to(ROOT)}:{block.line}"
@@ -94,9 +100,13 @@ def tell(
             _load(block.text, root.parent / "loaded")
         elif block.language == "yaml":
             yaml.safe_load(block.text)
-        elif block.language == "console":
+        elif block.language in ("console", "terminal"):
             shown = commands(block.text)
-            for one, output in zip(shown, run(shown, root, environ or {}), strict=True):
+            if block.language == "console":
+                outputs = run(shown, root, environ or {})
+            else:
+                outputs = [_run_at_terminal(one, root, environ or {}, left) for one in shown]
+            for one, output in zip(shown, outputs, strict=True):
                 told = _with_names(output, places or {})
                 if not same(one.output, told):
                     wrong.append(f"{place}: $ {one.command}\n{told}")
@@ -116,7 +126,7 @@ def _rewrite(page: Path, shown: str, told: str) -> None:
     page.write_text(text.replace(f"\n{shown}", "\n" + "".join(new)), encoding="utf-8")
 
 
-def follow(page: str | Path, root: Path, *more: Mapping[str, str]) -> None:
+def follow(page: str | Path, root: Path, *more: Any) -> None:
     """Run a page of the repository; `more` is as for `tell`."""
     wrong = tell(ROOT / page, root, *more)
     assert not wrong, "\n".join(wrong)
@@ -162,6 +172,24 @@ def run(shown: list[Shown], root: Path, environ: Mapping[str, str]) -> list[str]
     )
     outputs = done.stdout.split("\0")[:-1]
     return [text + "\n" if text and not text.endswith("\n") else text for text in outputs]
+
+
+def _run_at_terminal(
+    shown: Shown,
+    root: Path,
+    environ: Mapping[str, str],
+    left: list[tuple[str, str | Callable[[], str]]],
+) -> str:
+    """Run one command at a terminal, and return what it shows; use up the answers to it."""
+    program, *arguments = shlex.split(shown.command)
+    assert program == "envkit", shown.command
+    home = root.parent / "home"
+    home.mkdir(exist_ok=True)
+    env = {"ENVKIT_TRUST": "1", **environ, "HOME": str(home), "COLUMNS": "400"}
+    env["PATH"] = os.environ["PATH"]
+    asked = [one for one in left if one[0] in shown.output]
+    del left[: len(asked)]
+    return run_on_terminal(*arguments, cwd=root, env=env, answers=asked)[0]
 
 
 def same(expected: str, actual: str) -> bool:

@@ -64,6 +64,7 @@ ELSEWHERE = {
     "sources.dotenv_encrypted": "unit/scan/test_private_keys.py",
     "encryption.at_hand": "cli/test_doctor.py",
     "sources.tls_mismatch": "live/test_vault.py",
+    "sources.mfa": "live/test_vault_logins.py",
     # contracts that several implementations fulfil
     "rotation_state.store": "contract/test_rotation_stores.py",
     "rotation_state.stores": "contract/test_rotation_stores.py",
@@ -109,6 +110,7 @@ ELSEWHERE = {
 }
 # names alone: types, protocols, and what programs import instead of a longer path
 ONLY_NAMES = {
+    "_internal.person",
     *("check", "env_diff", "environment", "placeholder", "rotation.base", "sources.base"),
     *("code.found", "comparison.model", "comparison.side"),
     *("importing.contents", "importing.errors", "importing.model"),

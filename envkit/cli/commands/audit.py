@@ -23,7 +23,9 @@ EXAMPLE = "envkit audit show --profile prod --since 7d"
 
 SHOWN_NAMES = 3
 SHOWN_PROBLEMS = 20
-_HEADERS = ("TIME", "USER", "COMMAND", "PROFILE", "NAMES", "VERSIONS", "OUTCOME", "REASON")
+_HEADERS = (
+    *("TIME", "USER", "COMMAND", "PROFILE", "NAMES", "VERSIONS", "OUTCOME", "LOGIN", "REASON"),
+)
 
 audit = typer.Typer(
     cls=ShownGroup,
@@ -167,6 +169,7 @@ def _row(record: Mapping[str, Any], name: str | None) -> list[str | Cell]:
         _names(names),
         _versions(record["versions"], names),
         _outcome(record),
+        ", ".join(f"{source} {how}".strip() for source, how in record.get("logins", {}).items()),
         record["reason"] or "",
     ]
 

@@ -42,13 +42,13 @@ def ask_secret(question: str) -> str:
         KeyboardInterrupt: they pressed Ctrl-C.
     """
     try:
-        first = _read_hidden(f"{question}: ")
+        first = hidden_line(f"{question}: ")
         if len(first.encode("utf-8", "surrogateescape")) >= MAX_LINE_BYTES:
             raise UsageError(
                 f"the value is too long to type: a terminal reads {MAX_LINE_BYTES} bytes per line",
                 hint="write the value to a file, and use --from-file",
             )
-        second = _read_hidden("Again: ")
+        second = hidden_line("Again: ")
     except EOFError:
         raise UsageError("nothing was typed; nothing was changed") from None
     except KeyboardInterrupt:
@@ -64,7 +64,7 @@ def _read_line() -> str:
     return sys.stdin.buffer.readline().decode("utf-8", "surrogateescape")
 
 
-def _read_hidden(question: str) -> str:
+def hidden_line(question: str) -> str:
     """Return the line that the person types while the terminal hides it.
 
     `getpass` decodes with the locale, and shows the line if it cannot hide it.

@@ -28,8 +28,11 @@ if TYPE_CHECKING:
 
 def new_guard(environ: Mapping[str, str]) -> Guard:
     """Return a guard that asks the person at the terminal, if there is one."""
-    ask = ask_trust if is_interactive() else None
-    return Guard(environ, ask=ask, warn=_warn)
+    if not is_interactive():
+        return Guard(environ, warn=_warn)
+    from envkit.cli.interaction.person import TerminalPerson
+
+    return Guard(environ, ask=ask_trust, warn=_warn, person=TerminalPerson())
 
 
 def require_loading(prepared: Sequence[PreparedProfile], *, lasting: bool) -> bool:

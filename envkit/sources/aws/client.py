@@ -37,13 +37,13 @@ if TYPE_CHECKING:
     from botocore.session import Session
 
     from envkit._internal.clock import Deadline
+    from envkit.sources.aws.mfa_login import MfaLogin
     from envkit.sources.aws.sts_session import TemporaryLogin
 
     T = TypeVar("T")
 
 CONNECT_TIMEOUT_SECONDS = 5
 SHARED_TIMEOUT_SECONDS = 60.0
-SESSION_NAME = "envkit"
 _READS = ("get_secret_value", "describe_secret")
 
 
@@ -84,6 +84,7 @@ class SecretsManager:
         self._profile: str | None = settings.get("profile")
         self._sharing = False
         self._login: TemporaryLogin | None = None
+        self._mfa: MfaLogin | None = None
         self._already_read: dict[object, dict[str, Any]] | None = {} if reads_once else None
 
     def share(self) -> None:
@@ -100,6 +101,15 @@ class SecretsManager:
             if self._sharing:
                 self._login.share()
         return self._login
+
+    @property
+    def mfa(self) -> MfaLogin:
+        """The MFA codes of the source, and its stored sessions."""
+        if self._mfa is None:
+            from envkit.sources.aws.mfa_login import MfaLogin
+
+            self._mfa = MfaLogin(self._name, self._settings, self._environ, self._deadline)
+        return self._mfa
 
     @property
     def region(self) -> str:
@@ -198,6 +208,8 @@ class SecretsManager:
             mapped = source_error(error, doing, action=action, profile=self._profile)
             if isinstance(mapped, AuthError):
                 self.login.remember(None)
+                if self._stores_session:
+                    self.mfa.forget()
             if self._sharing and isinstance(mapped, (AuthError, DeniedError)):
                 from envkit.sources.aws.shared import forget
 
@@ -257,10 +269,10 @@ class SecretsManager:
         loader = lean_loader(session.get_config_variable("data_path"))
         session.register_component("data_loader", loader)
         # for a profile with mfa_serial, botocore would prompt for the code
-        providers = session.get_component("credential_provider")
-        providers.get_provider("assume-role")._prompter = (  # noqa: SLF001 - no other way
-            lambda _: self._token_code(doing)
-        )
+        provider = session.get_component("credential_provider").get_provider("assume-role")
+        provider._prompter = lambda text: self.mfa.code(text, doing)  # noqa: SLF001
+        if self._profile and session.get_scoped_config().get("mfa_serial"):
+            provider.cache = self.mfa.cache()
         return session
 
     def _wrong(self, doing: str, what: str, where: str) -> InvalidSettingError:
@@ -283,34 +295,31 @@ class SecretsManager:
         role, serial = self._settings.get("role_arn"), self._settings.get("mfa_serial")
         if role is None and serial is None:
             return {}
-        from envkit.sources.aws.sts_session import session_of
+        from envkit.sources.aws.sts_session import login_request, session_of
 
         if (known := self.login.usable()) is not None:
             return known.credentials()
-        parameters = {}
-        if serial is not None:
-            parameters = {"SerialNumber": serial, "TokenCode": self._token_code(doing)}
-        operation = "get_session_token"
-        if role is not None:
-            operation, doing = "assume_role", f"cannot assume {role}"
-            parameters["RoleArn"] = role
-            parameters["RoleSessionName"] = self._settings.get("role_session_name", SESSION_NAME)
-            if external_id := self._settings.get("external_id"):
-                parameters["ExternalId"] = external_id
+        if self._stores_session and (known := self.mfa.stored()) is not None:
+            self.login.remember(known)
+            return known.credentials()
+        doing = doing if role is None else f"cannot assume {role}"
+        operation, parameters = login_request(self._settings)
         client = self._guarded(lambda: self._create(session, "sts", doing), doing, "")
-        answer = self._call(client, operation, doing, parameters)
+
+        def send(**code: str) -> dict[str, Any]:
+            return self._call(client, operation, doing, {**parameters, **code})
+
+        answer = send() if serial is None else self.mfa.with_code(send, serial, doing)
         found = self._guarded(lambda: session_of(answer, once=serial is not None), doing, "")
         self.login.remember(found)
+        if self._stores_session:
+            self.mfa.store(found)
         return found.credentials()
 
-    def _token_code(self, doing: str) -> str:
-        code: str | None = self._settings.get("mfa_token")
-        if not code:
-            raise AuthError(
-                f"{doing}: an MFA token code is needed",
-                hint=f'set {self._table} mfa_token = "{{{{ env:AWS_MFA_TOKEN }}}}"',
-            )
-        return code
+    @property
+    def _stores_session(self) -> bool:
+        """Whether a person logs in with MFA, so that the session is stored."""
+        return bool(self._settings.get("mfa_serial")) and not self._settings.get("mfa_token")
 
     def _create(self, session: Session, service: str, doing: str, **options: Any) -> BaseClient:
         from botocore.config import Config

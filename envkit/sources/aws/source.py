@@ -46,11 +46,12 @@ if TYPE_CHECKING:
     from typing import Any, ClassVar, TypeAlias, TypeVar
 
     from envkit._internal.parallel import Result
+    from envkit._internal.person import Person
     from envkit.profile.placeholder import Reference
     from envkit.secret import Secret
     from envkit.sources.aws.change import Change
     from envkit.sources.aws.names import Key
-    from envkit.sources.model import LoginWarning, Outcome, SourceContext, Version
+    from envkit.sources.model import LoggedIn, LoginWarning, Outcome, SourceContext, Version
     from envkit.sources.readers import Readers
 
     R = TypeVar("R")
@@ -207,7 +208,21 @@ class AwsSecretsManagerSource:
     def probe(self) -> Sequence[str]:
         """Return the identity of the AWS credentials; see `Probe`."""
         arn, region = self._in_time(self._manager.identity)
-        return [f"region {region}", f"logged in as {arn}"]
+        left = self._manager.login.minutes_left()
+        lasting = "" if left is None else f", for {left} minutes"
+        return [f"region {region}", f"logged in as {arn}{lasting}"]
+
+    def log_in(self, person: Person | None) -> LoggedIn:  # noqa: ARG002 - the guard has it
+        """Log in with MFA, and store the session until it ends; see `Login`."""
+        from envkit.sources.aws.login import log_in
+
+        return log_in(self.name, self._manager)
+
+    def log_out(self) -> str:
+        """Remove the stored session; see `Login`."""
+        from envkit.sources.aws.login import log_out
+
+        return log_out(self._manager)
 
     def with_secret(self, ref: Reference, call: Callable[[SecretsManager, str, str], R]) -> R:
         """Call a function with the client, the secret's id and its location; return the result.

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
+SESSION_NAME = "envkit"
 MARGIN_SECONDS = 60.0  # a request that is sent later might arrive too late
 NEVER = float("inf")
 LIMIT = 32  # of sessions that a process shares; the oldest is forgotten first
@@ -58,6 +59,19 @@ class StsSession(NamedTuple):
             "aws_secret_access_key": self.secret,
             "aws_session_token": self.token,
         }
+
+
+def login_request(settings: Mapping[str, Any]) -> tuple[str, dict[str, object]]:
+    """Return the operation of STS that logs in, and its parameters without an MFA code."""
+    serial, role = settings.get("mfa_serial"), settings.get("role_arn")
+    parameters: dict[str, object] = {} if serial is None else {"SerialNumber": serial}
+    if role is None:
+        return "get_session_token", parameters
+    parameters["RoleArn"] = role
+    parameters["RoleSessionName"] = settings.get("role_session_name", SESSION_NAME)
+    if external_id := settings.get("external_id"):
+        parameters["ExternalId"] = external_id
+    return "assume_role", parameters
 
 
 def session_of(answer: Mapping[str, Any], *, once: bool) -> StsSession:
@@ -115,6 +129,10 @@ class TemporaryLogin:
             return None
         self._session = found
         return found
+
+    def minutes_left(self) -> int | None:
+        """Return how long the session lasts; None if there is none."""
+        return None if self._session is None else int((self._session.ends_at - monotonic()) / 60)
 
     def remember(self, session: StsSession | None) -> None:
         """Store a new session; None forgets one that AWS does not accept."""

@@ -3,8 +3,9 @@
     auth = { method = "approle", role_id = "...", secret_id = "{{ env:VAULT_SECRET_ID }}" }
 
 Without `auth`, the token comes from VAULT_TOKEN (or BAO_TOKEN), the token helper or
-`~/.vault-token`, as for the Vault CLI. A credential is never part of a message. The token of a
-login is stored only in memory.
+`~/.vault-token`, as for the Vault CLI. So does the token of a method that must ask a person, which
+only `envkit login` does. A credential is never part of a message. The token of any other login is
+stored only in memory.
 """
 
 from __future__ import annotations
@@ -23,21 +24,17 @@ from envkit.sources.vault.address import environ_of, find_address, place_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
     from typing import Any
 
     import hvac
 
     from envkit.sources.model import SourceContext
-    from envkit.sources.vault.client import Answer, VaultClient
+    from envkit.sources.vault.client import VaultClient
 
 KUBERNETES_TOKEN_FILE = "/var/run/secrets/kubernetes.io/serviceaccount/token"  # noqa: S105 - a path
 MARGIN_SECONDS = 1.0  # leases are in whole seconds, and the response took time to arrive
 
-REASON_LENGTH = 200  # of a server's reason; longer texts are not a sentence
-_WINDOW = 6  # characters of a credential that a shown reason may not contain
-# not credentials, so a shown reason may contain them
-_PUBLIC = frozenset(("role", "mount", "username", "jwt_file"))
 _WRAPPING_TOKEN = re.compile(r"(hv[sbr]|[sbr])\.[A-Za-z0-9_-]{20,}(\.[A-Za-z0-9]+)?", re.ASCII)
 _CONFIGS = (".vault", ".bao")
 
@@ -45,7 +42,8 @@ _CONFIGS = (".vault", ".bao")
 _METHODS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "token": ((), ("token",)),
     "approle": (("role_id",), ("secret_id", "mount")),
-    "userpass": (("username", "password"), ("mount",)),
+    "userpass": ((), ("username", "password", "mount")),
+    "ldap": ((), ("username", "password", "mount")),
     "jwt": ((), ("role", "jwt", "jwt_file", "mount")),
     "oidc": ((), ("role", "jwt", "jwt_file", "mount")),
     "kubernetes": (("role",), ("jwt_file", "mount")),
@@ -53,13 +51,37 @@ _METHODS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 
 
 class Auth(NamedTuple):
-    """A validated `auth` table: the method and its keys."""
+    """A validated `auth` table: the method and its keys.
+
+    Attributes:
+        method: its name.
+        values: its keys.
+        lacks: what it needs and does not have, if that is already known.
+    """
 
     method: str
     values: Mapping[str, str]
+    lacks: str = ""
 
     def __repr__(self) -> str:
         return f"Auth({self.method})"
+
+    @property
+    def asks(self) -> bool:
+        """Whether a person must log in: in the browser, or with a password."""
+        if self.method in ("userpass", "ldap"):
+            return "password" not in self.values
+        return self.method == "oidc" and not self.values.keys() & {"jwt", "jwt_file"}
+
+    @property
+    def uses_token(self) -> bool:
+        """Whether it uses a token that is already there."""
+        return self.method == "token" or self.asks
+
+    @property
+    def mount(self) -> str:
+        """The path of the auth method on the server."""
+        return self.values.get("mount", self.method).strip("/")
 
 
 class Lease(NamedTuple):
@@ -75,7 +97,7 @@ class Lease(NamedTuple):
 
 
 def parse_auth(source: str, table: Mapping[str, object]) -> Auth:
-    """Check the `auth` table of `[sources.SOURCE]`. Reads no file.
+    """Check one `auth` table of `[sources.SOURCE]`. Reads no file.
 
     Raises:
         ProfileError: the method or a key is unknown, or a key is missing or not text.
@@ -100,8 +122,11 @@ def parse_auth(source: str, table: Mapping[str, object]) -> Auth:
             raise ProfileError(f"'{key}' of {place} must be a non-empty string")
         values[key] = value
     missing = [key for key in needed if key not in values]
-    if method in ("jwt", "oidc") and ("jwt" in values) == ("jwt_file" in values):
+    given = len(values.keys() & {"jwt", "jwt_file"})
+    if given > 1 or (method == "jwt" and not given):
         missing.append("either jwt or jwt_file")
+    if "password" in values and "username" not in values:
+        missing.append("username")
     if missing:
         raise ProfileError(f"{place} with the method '{method}' needs {' and '.join(missing)}")
     return Auth(method, values)
@@ -117,65 +142,53 @@ def log_in(client: VaultClient, auth: Auth, context: SourceContext) -> Lease | N
         AuthError: there are no credentials, or the server rejects them.
         SourceError: the request failed.
     """
-    if auth.method == "token":
-        client.set_token(_checked(*_present_token(auth, context)))
+    if auth.uses_token:
+        client.set_token(_checked(*present_token(auth, context)))
         return None
-    mount = auth.values.get("mount", auth.method).strip("/")
-    jwt = "" if auth.method in ("approle", "userpass") else _jwt(auth, context)
+    return accept(client, request_login(client, auth, context), context)
+
+
+def request_login(client: VaultClient, auth: Auth, context: SourceContext) -> Mapping[str, Any]:
+    """Send the credentials of a method, and return what the server grants.
+
+    Raises:
+        AuthError: the server rejects them.
+        SourceError: the request failed.
+    """
+    jwt = _jwt(auth, context) if auth.method in ("jwt", "oidc", "kubernetes") else ""
     wrapped = _WRAPPING_TOKEN.fullmatch(auth.values.get("secret_id", "")) is not None
     if wrapped:
-        auth = _unwrapped(client, auth, mount)
-    answer = client.call(lambda hvac_client: _send(hvac_client, auth, mount, jwt))
-    if answer.status == 404:
-        raise AuthError(
-            f"{client.server} has no auth method at '{mount}'{_in_namespace(client)}",
-            hint=f"correct 'mount' of auth, or the namespace, in {client.section}",
-        )
+        auth = _unwrapped(client, auth)
+    answer = client.call(lambda hvac_client: _send(hvac_client, auth, jwt))
     if not answer.ok:
-        raise _login_refused(client, auth, jwt, answer, wrapped=wrapped)
-    granted = _object(client, answer.body, "auth")
+        from envkit.sources.vault.logins.refusal import login_refused
+
+        raise login_refused(
+            client, auth.method, auth.mount, auth.values, answer, jwt=jwt, wrapped=wrapped
+        )
+    return _object(client, answer.body, "auth")
+
+
+def accept(client: VaultClient, granted: Mapping[str, Any], context: SourceContext) -> Lease:
+    """Set the token that a login has granted, after MFA if the server requires it.
+
+    Raises:
+        AuthError: the code is wrong, or there is no way to ask for it.
+        ProtocolError: there is no valid token.
+    """
     token = granted.get("client_token")
     if granted.get("mfa_requirement") and not token:
-        raise AuthError(
-            f"{client.server} asks for a second factor",
-            hint="run 'vault login' and use its token, or a method without a second factor",
-        )
+        from envkit.sources.vault.logins.mfa import validated
+
+        answer = validated(client, granted["mfa_requirement"], context)
+        granted = _object(client, answer.body, "auth")
+        token = granted.get("client_token")
     if not isinstance(token, str) or not token:
         raise client.unexpected("no token")
     if odd_character(token):
         raise client.unexpected("a token that is not valid")
     client.set_token(token)
     return granted_lease(granted)
-
-
-def login_key(auth: Auth, context: SourceContext, token: str = "") -> bytes:
-    """Return a key that is unique for each login and contains no credential. Sends no request.
-
-    Args:
-        auth: how to log in.
-        context: of the source.
-        token: the one in use, if `auth` is a token; default: the one that is there now.
-
-    Raises:
-        AuthError: there are no credentials.
-    """
-    from hashlib import sha256
-
-    if auth.method != "token":
-        token = ""
-    elif not token:
-        token = _present_token(auth, context)[0]
-    return sha256(repr((auth.method, sorted(auth.values.items()), token)).encode()).digest()
-
-
-def login_kind(auth: Auth, context: SourceContext) -> str:
-    """Return what differs for each server and kind of login, and contains no credential."""
-    from hashlib import sha256
-
-    address = find_address(context)
-    public = [auth.values.get(key) for key in ("role_id", "role", "username", "mount")]
-    known = (address.url, address.namespace, auth.method, public)
-    return sha256(repr(known).encode()).hexdigest()
 
 
 def look_up(client: VaultClient) -> Lease | None:
@@ -188,7 +201,7 @@ def look_up(client: VaultClient) -> Lease | None:
     answer = client.call(lambda hvac_client: hvac_client.auth.token.lookup_self())
     if answer.status == 404:
         raise AuthError(
-            f"{client.server} cannot look up the token{_in_namespace(client)}: not found",
+            f"{client.server} cannot look up the token{client.in_namespace}: not found",
             hint=f"correct VAULT_NAMESPACE or {client.section} namespace",
         )
     if answer.denied:
@@ -225,112 +238,89 @@ def renew_whole(client: VaultClient) -> Lease | None:
     return granted_lease(_object(client, answer.body, "auth")) if answer.ok else None
 
 
-def rejected(client: VaultClient) -> AuthError:
-    """Return the error for a token that the server rejects."""
-    return AuthError(
-        f"{client.server} does not accept the token: it has expired, was revoked, or is "
-        "not a token",
-        hint="run 'vault login', or set VAULT_TOKEN to a valid token",
-    )
-
-
-def _send(client: hvac.Client, auth: Auth, mount: str, jwt: str) -> Any:
-    values = auth.values
+def _send(client: hvac.Client, auth: Auth, jwt: str) -> Any:
+    values, mount = auth.values, auth.mount
     if auth.method == "approle":
         return client.auth.approle.login(
             values["role_id"], values.get("secret_id"), use_token=False, mount_point=mount
         )
-    if auth.method == "userpass":
+    if auth.method in ("userpass", "ldap"):
         from urllib.parse import quote
 
         username = quote(values["username"], safe="")  # hvac inserts both into the URL unescaped
-        return client.auth.userpass.login(
-            username, values["password"], use_token=False, mount_point=quote(mount)
-        )
+        method = client.auth.userpass if auth.method == "userpass" else client.auth.ldap
+        return method.login(username, values["password"], use_token=False, mount_point=quote(mount))
     if auth.method == "kubernetes":
         return client.auth.kubernetes.login(values["role"], jwt, use_token=False, mount_point=mount)
     return client.auth.jwt.jwt_login(values.get("role"), jwt, use_token=False, path=mount)
 
 
-def _present_token(auth: Auth, context: SourceContext) -> tuple[str, str]:
-    """Return an existing token and its origin, for messages."""
+def find_token(auth: Auth, context: SourceContext) -> tuple[str, str] | None:
+    """Return an existing token and its origin, for messages; None if there is none.
+
+    Raises:
+        AuthError: the token cannot be read, or the token helper failed.
+    """
     given = auth.values.get("token")
     if given:
         return given, f"[sources.{context.name}] auth.token"
     if token := environ_of(context, "TOKEN"):
         return token, place_of(context, "", "TOKEN")
-    home = context.environ.get("HOME")
-    own = environ_of(context, "CONFIG_PATH")
-    configs = [own] if own else [os.path.join(home, name) for name in _CONFIGS] if home else []
-    for config in configs:
+    return stored_token(context)
+
+
+def stored_token(context: SourceContext) -> tuple[str, str] | None:
+    """Return the token that the Vault CLI has stored, and its place; None if there is none.
+
+    Raises:
+        AuthError: it cannot be read, or the token helper failed.
+    """
+    for config in cli_configs(context):
         if os.path.isfile(config):
-            from envkit.sources.vault.token_helper import helped_token
+            from envkit.sources.vault.logins.token_helper import helped_token
 
             helped = helped_token(context, config, find_address(context).url)
-            if helped:
-                return helped, f"the token of the helper in '{config}'"
             if helped is not None:
-                raise _no_token(context)
-    path = environ_of(context, "TOKEN_PATH") or (os.path.join(home, ".vault-token") if home else "")
-    if path and os.path.exists(path):
-        token = _read(path, "the token")
-    if not token:
-        raise _no_token(context)
-    return token, f"'{path}'"
+                return (helped, f"the token of the helper in '{config}'") if helped else None
+    path = token_file(context)
+    token = _read(path, "the token") if path and os.path.exists(path) else ""
+    return (token, f"'{path}'") if token else None
 
 
-def _no_token(context: SourceContext) -> AuthError:
-    return AuthError(f"no token for '{context.name}'", hint="run 'vault login', or set VAULT_TOKEN")
+def cli_configs(context: SourceContext) -> list[str]:
+    """Return the files that may name a token helper."""
+    home, own = context.environ.get("HOME"), environ_of(context, "CONFIG_PATH")
+    return [own] if own else [os.path.join(home, name) for name in _CONFIGS] if home else []
 
 
-def _unwrapped(client: VaultClient, auth: Auth, mount: str) -> Auth:
-    from envkit.sources.vault.wrapping import unwrapped
+def token_file(context: SourceContext) -> str:
+    """Return the path of the file in which the Vault CLI stores the token; empty without HOME."""
+    home = context.environ.get("HOME")
+    own = environ_of(context, "TOKEN_PATH")
+    return own or (os.path.join(home, ".vault-token") if home else "")
 
-    secret_id = unwrapped(client, auth.values["secret_id"], mount)
+
+def present_token(auth: Auth, context: SourceContext) -> tuple[str, str]:
+    """Return the token of a method that uses one, and its origin.
+
+    Raises:
+        AuthError: there is none.
+    """
+    found = find_token(auth, context)
+    if found is not None:
+        return found
+    from envkit.sources.vault.logins.refusal import no_token
+
+    raise no_token(context, by_person=auth.asks)
+
+
+def _unwrapped(client: VaultClient, auth: Auth) -> Auth:
+    from envkit.sources.vault.logins.wrapping import unwrapped
+
+    secret_id = unwrapped(client, auth.values["secret_id"], auth.mount)
     if secret_id is None:  # it only looks like a wrapping token, or was used already
         return auth
     return Auth(auth.method, {**auth.values, "secret_id": secret_id})
-
-
-def _login_refused(
-    client: VaultClient, auth: Auth, jwt: str, answer: Answer, *, wrapped: bool
-) -> AuthError:
-    message = f"{client.server} does not accept the {auth.method} login ({answer.status})"
-    keys = sorted(auth.values)
-    hint = f"check {', '.join(keys)} of auth in {client.section}"
-    credentials = [jwt, *(value for key, value in auth.values.items() if key not in _PUBLIC)]
-    if reason := _reason(answer, credentials):
-        message += f": {reason}"
-    for key in keys:
-        odd = odd_character(auth.values[key])
-        if odd and key not in ("password", "jwt_file"):
-            message += f"; {key} contains {odd}"
-            hint = f"remove {odd} from {key} of auth in {client.section}"
-            break
-    else:
-        if wrapped:
-            hint += (
-                "; secret_id looks like a wrapping token: one that was used or has expired unwraps "
-            )
-            hint += "nothing"
-    return AuthError(message, hint=hint)
-
-
-def _reason(answer: Answer, credentials: Iterable[str]) -> str:
-    """Return the server's reason for a refusal; empty if it may contain a credential."""
-    errors = answer.body.get("errors")
-    first = errors[0] if isinstance(errors, list) and errors else None
-    if not isinstance(first, str):
-        return ""
-    text = " ".join(first.split()).rstrip(".")
-    if not text.isprintable() or len(text) > REASON_LENGTH:
-        return ""
-    for credential in filter(None, credentials):
-        size = min(_WINDOW, len(credential))
-        parts = {credential[at : at + size] for at in range(len(credential) - size + 1)}
-        if any(text[at : at + size] in parts for at in range(len(text) - size + 1)):
-            return ""
-    return text
 
 
 def _jwt(auth: Auth, context: SourceContext) -> str:
@@ -376,7 +366,3 @@ def granted_lease(granted: Mapping[str, Any]) -> Lease:
 def _lease(seconds: object, renewable: object) -> Lease:
     left = seconds - MARGIN_SECONDS if isinstance(seconds, int) else 0.0
     return Lease(Deadline(left), renewable is True)
-
-
-def _in_namespace(client: VaultClient) -> str:
-    return f" in namespace '{client.namespace}'" if client.namespace else ""

@@ -136,6 +136,11 @@ class VaultClient:
         )
 
     @property
+    def in_namespace(self) -> str:
+        """The namespace, for the end of a message; empty for the root."""
+        return f" in namespace '{self.namespace}'" if self.namespace else ""
+
+    @property
     def token(self) -> str:
         """The current token; empty if there is none."""
         token: str = self._hvac.token or ""
@@ -145,11 +150,12 @@ class VaultClient:
         """Use a token from now on."""
         self._hvac.token = token
 
-    def call(self, send: Callable[[hvac.Client], Any]) -> Answer:
+    def call(self, send: Callable[[hvac.Client], Any], *, attempts: int | None = None) -> Answer:
         """Send a request, repeat it while its failure is transient, and return the response.
 
         Args:
             send: sends one request with hvac and returns its response.
+            attempts: the maximum number of requests; default: that of the user's environment.
 
         Raises:
             SourceError: there is no response, or it is not from Vault.
@@ -159,7 +165,7 @@ class VaultClient:
             self._deadline,
             pace=self._pace,
             busy=self._no_turn,
-            attempts=self._attempts,
+            attempts=attempts or self._attempts,
         )
         if answer.denied or (answer.status == 404 and answer.body.get("errors")):
             self._refused()

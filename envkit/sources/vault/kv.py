@@ -18,6 +18,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
 
+    from envkit.profile.placeholder import Reference
     from envkit.sources.vault.client import Answer, VaultClient
 
 _DATA = "data/"
@@ -163,6 +164,17 @@ def doubt(engine: Engine, mount: str) -> str:
     if engine.version is None or mount == found or as_in_the_api or not engine.serves(mount):
         return ""
     return f"nothing is mounted at '{mount}', only at '{found}'"
+
+
+def check_version(ref: Reference) -> None:
+    """Raise `InvalidReferenceError` for a version or a stage that no secret can have."""
+    version = ref.version
+    if ref.stage is not None:
+        raise InvalidReferenceError(f"{ref}: Vault has no stages", hint="use '?version=N'")
+    if version is not None and not (version.isascii() and version.isdigit()):
+        raise InvalidReferenceError(f"{ref}: a version is a number", hint="use '?version=3'")
+    if version is not None and not 0 < int(version) < 2**31:
+        raise InvalidReferenceError(f"{ref}: versions count from 1", hint="use '?version=1'")
 
 
 def check_path(path: str, source_name: str, place: str) -> None:

@@ -8,8 +8,8 @@ from __future__ import annotations
 from envkit.errors import UnavailableError
 from envkit.sources.model import LoginWarning
 from envkit.sources.vault.address import environ_of, place_of
-from envkit.sources.vault.auth import rejected
 from envkit.sources.vault.kv import find_engine
+from envkit.sources.vault.logins.refusal import rejected
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ _UNUSED = {
     "AGENT_ADDR": "set VAULT_ADDR to the agent's address",
     "SRV_LOOKUP": "set VAULT_ADDR to a host and port",
     "WRAP_TTL": "unset it, since envkit does not unwrap answers",
-    "MFA": "log in with 'vault login' first",
+    "MFA": "set ENVKIT_MFA_CODE, or run 'envkit login'",
 }
 
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from envkit.sources.model import SourceContext
+    from envkit.sources.vault.auth import Auth
 
 
 class Resumed(NamedTuple):
@@ -53,16 +54,21 @@ class Resumed(NamedTuple):
         )
 
 
-def identity_of(context: SourceContext, key: bytes) -> bytes:
+def identity_of(context: SourceContext, auth: Auth, token: str = "") -> bytes:
     """Return what differs for each server and credential.
 
     Args:
         context: of the source.
-        key: of its login.
+        auth: how it logs in.
+        token: see `login_key`.
 
     Raises:
+        AuthError: there are no credentials.
         SourceError: there is no valid address.
     """
     from hashlib import sha256
 
+    from envkit.sources.vault.logins.identity import login_key
+
+    key = login_key(auth, context, token)
     return sha256(repr((*find_address(context), key)).encode()).digest()

@@ -39,23 +39,26 @@ class Session(InTime):
 
     Args:
         context: of the source.
-        auth: how to log in.
+        auths: how to log in: by the first of them that has what it needs.
         concurrency: how many requests are sent at once, at most.
         mount: of the settings; empty for none.
 
     Attributes:
         engines: that the server has named.
+        used: how it logs in; None before that is decided.
         reads_metadata: whether the policy is not known to forbid the metadata of secrets.
     """
 
-    def __init__(self, context: SourceContext, auth: Auth, *, concurrency: int, mount: str) -> None:
+    def __init__(
+        self, context: SourceContext, auths: tuple[Auth, ...], *, concurrency: int, mount: str
+    ) -> None:
         self.engines: list[Engine] = []
         self.reads_metadata = True
-        self._pid = os.getpid()
-        deadline = context.deadline
+        self._pid, deadline = os.getpid(), context.deadline
         super().__init__(deadline, concurrency, lambda: too_late(f"'{context.name}'", deadline))
         self._context = context
-        self._auth = auth
+        self._auths = auths
+        self.used: Auth | None = auths[0] if len(auths) == 1 else None
         self._concurrency = concurrency
         self._mount = mount
         self._client: VaultClient | None = None
@@ -65,6 +68,14 @@ class Session(InTime):
         self._sharing = False
         self._shared: SharedLogin | None = None
         self._resumed: Resumed | None = None
+
+    @property
+    def _auth(self) -> Auth:
+        if self.used is None:
+            from envkit.sources.vault.logins.choice import choose
+
+            self.used = choose(self._auths, self._context)
+        return self.used
 
     # ---------------------------------------------------------------- asking
 
@@ -140,43 +151,32 @@ class Session(InTime):
 
     def _find_shared(self) -> SharedLogin:
         from envkit.sources.vault.address import find_address
+        from envkit.sources.vault.logins.identity import login_key
         from envkit.sources.vault.shared import shared_login
 
-        key = vault_auth.login_key(self._auth, self._context)
+        key = login_key(self._auth, self._context)
         return shared_login(key, find_address(self._context), self._concurrency)
 
     def _adopt(self, login: SharedLogin) -> None:
         """Begin with what other sources of this process have found out."""
         if not login.lives:
             return
-        engines, lease = list(login.engines), login.lease
+        from envkit.sources.vault.shared import adopted
+
         client = self._new_client(login)
-        client.set_token(login.token)
-        if not login.usable:
-            lease = vault_auth.look_up(client)
-            if lease is None:
-                return
-            login.remember(client.token, lease, engines, new=True)
-        if lease is not None:
-            lease = vault_auth.renew(client, lease, self._context.deadline)
-        self._client, self._lease, self.engines = client, lease, engines
-        self._life = login.life
+        found = adopted(login, client, self._context)
+        if found is not None:
+            self._client, (self._lease, self.engines), self._life = client, found, login.life
 
     def _adopt_spare(self, login: SharedLogin) -> bool:
         """Use a token from before, if the login cannot be repeated and that one still works."""
-        token, login.spare = login.spare, ""
-        if not token:
+        from envkit.sources.vault.shared import spare_works
+
+        # what this client is denied shows only that its token has ended
+        if not login.spare or not spare_works(login, self._new_client(None)):
             return False
-        client = self._new_client(None)  # what this one is denied shows only that it has ended
-        client.set_token(token)
-        lease = vault_auth.look_up(client)
-        if lease is None:
-            return False
-        login.remember(token, lease, [], new=True)
         self._adopt(login)
         return True
-
-    # ---------------------------------------------------------------- passing on
 
     def state(self) -> dict[str, object]:
         """Return what another process can resume; empty if there was no login."""
@@ -185,9 +185,8 @@ class Session(InTime):
         client = self._client
         if client is None:
             return {} if self._resumed is None else self._resumed.to_state()
-        key = vault_auth.login_key(self._auth, self._context, token=client.token)
         engines, known = tuple(self.engines), self.reads_metadata
-        whose = identity_of(self._context, key)
+        whose = identity_of(self._context, self._auth, client.token)
         return Resumed(whose, client.token, self._living(), engines, known).to_state()
 
     def _living(self) -> Life:
@@ -222,9 +221,8 @@ class Session(InTime):
         from envkit.sources.vault.resumed import identity_of
 
         self._resumed = None
-        now = monotonic()
-        key = vault_auth.login_key(self._auth, self._context)
-        if resumed.identity != identity_of(self._context, key) or resumed.life.ends_at <= now:
+        whose, now = identity_of(self._context, self._auth), monotonic()
+        if resumed.identity != whose or resumed.life.ends_at <= now:
             return
         client = self._new_client(None)
         client.set_token(resumed.token)
@@ -282,9 +280,9 @@ class Session(InTime):
 
         reason = None
         try:
-            other, lease = self.log_in(self._shared)
-            if other.token != client.token:
-                self._client, self._lease = other, lease
+            other = self.log_in(self._shared)
+            if other[0].token != client.token:
+                self._client, self._lease = other
                 return None
         except AuthError as error:
             reason = error
@@ -299,8 +297,6 @@ class Session(InTime):
             self.resume(state)
         self._pid = os.getpid()
 
-    # ---------------------------------------------------------------- for leases
-
     @property
     def token(self) -> str:
         """The token in use; empty if there is none."""
@@ -309,7 +305,7 @@ class Session(InTime):
     @property
     def obtained(self) -> bool:
         """Whether envkit obtains the token by a login, so that it is no other program's."""
-        return self._auth.method != "token"
+        return not self._auth.uses_token
 
     @property
     def ends_at(self) -> float:
@@ -322,7 +318,9 @@ class Session(InTime):
 
     def identity(self) -> str:
         """Return what differs for each server and kind of login, and contains no credential."""
-        return vault_auth.login_kind(self._auth, self._context)
+        from envkit.sources.vault.logins.identity import login_kind
+
+        return login_kind(self._auth, self._context)
 
     def call(self, function: Callable[[VaultClient], R], token: str = "") -> R:
         """Return what a function returns for a client with a token; default: the one in use.
@@ -368,7 +366,9 @@ class Session(InTime):
         if lease is None and not any(engine.version for engine in self.engines):
             lease = vault_auth.look_up(client)
             if lease is None:
-                raise vault_auth.rejected(client)  # it can neither look itself up nor see a mount
+                from envkit.sources.vault.logins.refusal import token_rejected
+
+                raise token_rejected(client, self._context, by_person=self._auth.asks)
         self._client, self._lease = client, lease
         return client, engines
 

@@ -20,9 +20,10 @@ from envkit.sources.vault.client import connect
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from envkit.sources.model import SourceContext
     from envkit.sources.vault.address import Address
     from envkit.sources.vault.auth import Lease
-    from envkit.sources.vault.client import Connections
+    from envkit.sources.vault.client import Connections, VaultClient
     from envkit.sources.vault.kv import Engine
     from envkit.sources.vault.life import Life
 
@@ -112,3 +113,50 @@ def shared_login(key: object, address: Address, pool_size: int) -> SharedLogin:
         while len(_logins) > LIMIT:
             del _logins[next(iter(_logins))]
         return login
+
+
+def adopted(
+    login: SharedLogin, client: VaultClient, context: SourceContext
+) -> tuple[Lease | None, list[Engine]] | None:
+    """Give a client the token of a login, and return the lease and the engines that are known.
+
+    Args:
+        login: one that lives.
+        client: for its connections.
+        context: of the source that begins with it.
+
+    Returns:
+        None if the server does not accept the token any more.
+
+    Raises:
+        SourceError: the server failed.
+    """
+    from envkit.sources.vault.auth import look_up, renew
+
+    engines, lease = list(login.engines), login.lease
+    client.set_token(login.token)
+    if not login.usable:
+        lease = look_up(client)
+        if lease is None:
+            return None
+        login.remember(client.token, lease, engines, new=True)
+    if lease is not None:
+        lease = renew(client, lease, context.deadline)
+    return lease, engines
+
+
+def spare_works(login: SharedLogin, client: VaultClient) -> bool:
+    """Return whether the spare token still works; if so, it becomes the token of the login.
+
+    Raises:
+        SourceError: the server failed.
+    """
+    from envkit.sources.vault.auth import look_up
+
+    token, login.spare = login.spare, ""
+    client.set_token(token)
+    lease = look_up(client)
+    if lease is None:
+        return False
+    login.remember(token, lease, [], new=True)
+    return True

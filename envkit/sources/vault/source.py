@@ -25,7 +25,7 @@ from envkit.errors import (
 from envkit.secret import Secret
 from envkit.sources.model import Absent, Reading, pick_field
 from envkit.sources.vault import kv as vault_kv
-from envkit.sources.vault.auth import parse_auth
+from envkit.sources.vault.auth import Auth, parse_auth
 from envkit.sources.vault.session import Session
 
 TYPE_CHECKING = False
@@ -34,9 +34,10 @@ if TYPE_CHECKING:
     from typing import ClassVar, TypeVar
 
     from envkit._internal.parallel import Result
+    from envkit._internal.person import Person
     from envkit.errors import EnvkitError
     from envkit.profile.placeholder import Reference
-    from envkit.sources.model import LoginWarning, Outcome, SourceContext, Version
+    from envkit.sources.model import LoggedIn, LoginWarning, Outcome, SourceContext, Version
     from envkit.sources.protocols import Source
     from envkit.sources.readers import Readers
     from envkit.sources.vault.client import VaultClient
@@ -49,10 +50,7 @@ DEFAULT_CONCURRENCY = 16
 
 
 class VaultSource:
-    """The adapter for one server with one namespace and one login.
-
-    Args:
-        context: settings, environment and deadline; see `SourceContext`.
+    """The adapter for one server with one namespace and one login; `context` as for any source.
 
     Raises:
         ProfileError: a setting is not valid.
@@ -63,13 +61,14 @@ class VaultSource:
         "namespace": str,
         "mount": str,
         "prefix": str,
-        "auth": dict,
+        "auth": (dict, list),
         "ca_cert": str,
         "client_cert": str,
         "client_key": str,
         "concurrency": int,
         "allow_http": bool,
     }
+    alternatives: ClassVar[frozenset[str]] = frozenset({"auth"})
     remote: ClassVar[bool] = True
 
     def __init__(self, context: SourceContext) -> None:
@@ -78,12 +77,11 @@ class VaultSource:
         self._context = context
         self._mount = str(settings.get("mount", "")).strip("/")
         self._prefix = str(settings.get("prefix", "")).strip("/")
-        table = settings.get("auth")
-        auth = parse_auth(self.name, table if isinstance(table, dict) else {})
+        self._auths = _auths(self.name, settings.get("auth"))
         concurrency = settings.get("concurrency", DEFAULT_CONCURRENCY)
         if not isinstance(concurrency, int) or concurrency < 1:
             raise ProfileError(f"'concurrency' in [sources.{self.name}] must be 1 or more")
-        self._session = Session(context, auth, concurrency=concurrency, mount=self._mount)
+        self._session = Session(context, self._auths, concurrency=concurrency, mount=self._mount)
         self._leases: Holder | None = None
 
     def share_connection(self) -> None:
@@ -108,13 +106,7 @@ class VaultSource:
     def check(self, ref: Reference) -> None:
         """Raise `InvalidReferenceError` if no KV engine can have such a secret."""
         path = self._absolute(ref)
-        if ref.stage is not None:
-            raise InvalidReferenceError(f"{ref}: Vault has no stages", hint="use '?version=N'")
-        version = ref.version
-        if version is not None and not (version.isascii() and version.isdigit()):
-            raise InvalidReferenceError(f"{ref}: a version is a number", hint="use '?version=3'")
-        if version is not None and not 0 < int(version) < 2**31:
-            raise InvalidReferenceError(f"{ref}: versions count from 1", hint="use '?version=1'")
+        vault_kv.check_version(ref)
         if not ref.path and not self._prefix:
             raise InvalidReferenceError(
                 f"{ref} names no secret, and [sources.{self.name}] has no prefix",
@@ -187,6 +179,23 @@ class VaultSource:
             self._leases.renew()
         return warning
 
+    def log_in(self, person: Person | None) -> LoggedIn:
+        """Log in with the method of a person, and store the token; see `Login`."""
+        from envkit.sources.vault.logins.person import log_in
+
+        return log_in(self._context, self._auths, person)
+
+    def log_out(self) -> str:
+        """Revoke and remove the stored token; see `Login`."""
+        from envkit.sources.vault.logins.person import log_out
+
+        return log_out(self._context)
+
+    @property
+    def login_method(self) -> str:
+        """The method of `auth` in use; empty before the first request."""
+        return self._session.used.method if self._session.used else ""
+
     def write(self, ref: Reference, value: Secret | None, *, expected: str | None) -> str:
         """Set or remove one field of a KV version 2 secret by compare-and-set."""
         return self.write_group({ref: value}, expected=expected)
@@ -251,7 +260,7 @@ class VaultSource:
         from envkit.sources.vault.probe import not_revoked, unused
 
         warnings = unused(self._context)
-        if not self._session.obtained:
+        if self._session.engines and not self._session.obtained:
             warnings += not_revoked(self.name, self._session.engines)
         return warnings
 
@@ -262,7 +271,8 @@ class VaultSource:
 
         def ask() -> Sequence[str]:
             server = vault_probe.server(VaultClient(self._context, pool_size=1))
-            return [server, vault_probe.login(self._session.log_in()[0])]
+            who = vault_probe.login(self._session.log_in()[0])
+            return [server, f"{who} (method {self.login_method})"]
 
         return self._session.in_time(ask)
 
@@ -378,3 +388,12 @@ class VaultSource:
         if isinstance(text, Absent):
             return text._replace(version=document.version)
         return Reading(Secret(text), document.version, target.locate(ref.field))
+
+
+def _auths(name: str, setting: object) -> tuple[Auth, ...]:
+    """Check `auth` of `[sources.NAME]`: one table, or a list of names and tables."""
+    if isinstance(setting, list):
+        from envkit.sources.vault.logins.choice import parse_choices
+
+        return parse_choices(name, setting)
+    return (parse_auth(name, setting if isinstance(setting, dict) else {}),)

@@ -179,3 +179,20 @@ def test_what_is_not_worth_the_wait_is_given_up_long_before_the_deadline() -> No
     assert waiting.briefly(forever.wait, 0.01).late
     assert waiting.briefly(lambda: 5, 60.0).value == 5
     forever.set()
+
+
+@pytest.mark.parametrize("way", ["one", "many"])
+def test_a_call_that_extends_the_deadline_is_waited_for(way: str) -> None:
+    deadline = Deadline(0.05)
+    extended = threading.Event()
+
+    def ask_a_person() -> int:
+        deadline.leave_at_least(AN_HOUR)
+        extended.wait(0.2)  # longer than the first deadline
+        return 7
+
+    if way == "one":
+        assert call_in_time(ask_a_person, deadline).value == 7
+    else:
+        results = map_parallel(lambda _: ask_a_person(), [0], workers=1, deadline=deadline)
+        assert results[0].value == 7

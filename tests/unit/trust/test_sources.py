@@ -71,7 +71,17 @@ def test_a_profile_that_sends_nothing_to_others_needs_no_trust(sentences, text):
         ),
         ('namespace = "{{ env:N }}"', TOKEN_TO.replace(" to", " and {{ env:N }} to")),
         # as a list of methods, of which the first that has its inputs counts
-        ('auth = ["approle", { method = "token" }]', TOKEN_TO),
+        (
+            'auth = ["approle", { method = "token" }]',
+            "$VAULT_ROLE_ID, $VAULT_SECRET_ID and $VAULT_TOKEN to https://vault.example.com:8200",
+        ),
+        # a login of a person
+        ('auth = { method = "oidc" }', TOKEN_TO),
+        ('auth = ["oidc", { method = "oidc", role = "people" }]', TOKEN_TO),
+        (
+            'auth = { method = "ldap" }',
+            TOKEN_TO.replace(" to", " and the password that you type to"),
+        ),
         # a method that is not plain text gets all that it may take
         ("""auth = { method = '{{ "token" }}' }""", TOKEN_TO),
         ("""auth = { method = '{{ "dG9rZW4=" | base64decode }}' }""", TOKEN_TO),
@@ -91,6 +101,14 @@ def test_a_profile_that_sends_nothing_to_others_needs_no_trust(sentences, text):
 )
 def test_a_vault_of_the_profile_needs_trust_in_what_it_gets(sentences, settings, sentence):
     assert sentences(vault(f'address = "https://vault.example.com:8200"\n{settings}')) == [sentence]
+
+
+def test_an_mfa_code_in_the_environment_needs_trust_where_a_login_sends_it(sentences):
+    address = 'address = "https://vault.example.com:8200"\n'
+    approle = vault(f'{address}auth = {{ method = "approle", role_id = "r" }}')
+    [found] = sentences(approle, ENVKIT_MFA_CODE="123456")
+    assert "$ENVKIT_MFA_CODE" in found
+    assert sentences(vault(address), ENVKIT_MFA_CODE="123456") == [TOKEN_TO]
 
 
 @pytest.mark.parametrize(

@@ -3,8 +3,9 @@
 import pytest
 
 from envkit._internal.clock import Deadline
-from envkit.errors import ProfileError
+from envkit.errors import AbsentError, ProfileError
 from envkit.sources.vault.auth import Auth, Lease, parse_auth
+from envkit.sources.vault.logins.choice import parse_choices
 from support.vectors import vectors
 
 VECTORS = vectors("unit/sources/vault/auth")
@@ -16,7 +17,7 @@ AN_HOUR = 3600.0
     ("table", "method", "values"), VECTORS["a_table_that_fits_is_its_method_and_keys"]
 )
 def test_a_valid_auth_table_has_its_method_and_keys(table, method, values):
-    assert parse_auth("vault", table) == (method, values)
+    assert parse_auth("vault", table) == (method, values, "")
 
 
 @pytest.mark.parametrize(
@@ -28,6 +29,36 @@ def test_an_invalid_auth_table_is_refused(table, message, hint):
     assert message in caught.value.message
     if hint is not None:
         assert caught.value.hint == hint
+
+
+@pytest.mark.parametrize(("listed", "methods"), VECTORS["a_list_of_methods_is_read_in_its_order"])
+def test_a_list_of_methods_is_read_in_its_order(listed, methods):
+    assert [auth.method for auth in parse_choices("vault", listed)] == methods
+
+
+@pytest.mark.parametrize(
+    ("listed", "message", "hint"), VECTORS["a_list_of_methods_that_does_not_fit_is_refused"]
+)
+def test_a_list_of_methods_that_does_not_fit_is_refused(listed, message, hint):
+    with pytest.raises(ProfileError) as caught:
+        parse_choices("vault", listed)
+    assert message in caught.value.message
+    if hint is not None:
+        assert caught.value.hint == hint
+
+
+def test_a_method_whose_placeholder_has_no_value_lacks_it():
+    lacking = {"method": "approle", "lacks": AbsentError("env:VAULT_SECRET_ID is missing")}
+    [auth] = parse_choices("vault", [lacking])
+    assert (auth.method, auth.lacks) == ("approle", "env:VAULT_SECRET_ID is missing")
+    with pytest.raises(ProfileError, match="unknown key 'lacks'"):
+        parse_choices("vault", [{**lacking, "lacks": "a text of the profile"}])
+
+
+@pytest.mark.parametrize(("table", "asks", "uses_token"), VECTORS["who_logs_in_with_a_method"])
+def test_a_method_that_asks_a_person_uses_the_token_of_their_login(table, asks, uses_token):
+    auth = parse_auth("vault", table)
+    assert (auth.asks, auth.uses_token) == (asks, uses_token)
 
 
 def test_the_repr_of_auth_shows_no_credential():

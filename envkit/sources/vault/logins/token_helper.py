@@ -1,8 +1,8 @@
 """The token helper of the Vault CLI: a program of the user that stores the token.
 
-`~/.vault` (or `~/.bao`, or the file in VAULT_CONFIG_PATH) names the program. envkit runs it
-with the argument `get`, and it prints the token. Imported only if there is such a
-file.
+`~/.vault` (or `~/.bao`, or the file in VAULT_CONFIG_PATH) names the program. With the argument
+`get`, it prints the token; with `store`, it reads one from stdin; with `erase`, it forgets it.
+Imported only if there is such a file.
 
 Guarantees: the file belongs to the user; the file and the program have absolute paths, so the
 folder in which envkit runs cannot choose them.
@@ -38,6 +38,19 @@ def helped_token(context: SourceContext, config: str, address: str) -> str | Non
         AuthError: the file cannot be read, or the program failed.
         InvalidSettingError: a path is not absolute.
     """
+    program = helper_of(context, config)
+    if program is None:
+        return None
+    return run_helper(context, program, "get", address).decode(errors="replace").strip()
+
+
+def helper_of(context: SourceContext, config: str) -> str | None:
+    """Return the path of the helper that a file names; None if it names none.
+
+    Raises:
+        AuthError: the file cannot be read.
+        InvalidSettingError: a path is not absolute.
+    """
     _refuse_relative(config, "VAULT_CONFIG_PATH")
     try:
         with open(config, encoding="utf-8", errors="replace") as file:
@@ -51,22 +64,40 @@ def helped_token(context: SourceContext, config: str, address: str) -> str | Non
     if program.startswith("~/"):
         program = os.path.join(context.environ.get("HOME", ""), program[2:])
     _refuse_relative(program, f"token_helper in '{config}'")
+    return program
+
+
+def run_helper(
+    context: SourceContext, program: str, operation: str, address: str, token: str | None = None
+) -> bytes:
+    """Run the helper and return what it prints.
+
+    Args:
+        context: the source's context.
+        program: the helper.
+        operation: `get`, `store` or `erase`.
+        address: the server's address, passed to the helper.
+        token: what to store, without a newline.
+
+    Raises:
+        AuthError: the program failed.
+    """
     try:
         done = run_program(
-            [program, "get"],
-            environ={**context.environ, "VAULT_ADDR": address},
+            [program, operation],
+            environ={**context.environ, "VAULT_ADDR": address, "BAO_ADDR": address},
             timeout_seconds=context.deadline.remaining_seconds(),
+            stdin=None if token is None else token.encode(),
             capture=True,
         )
     except ProgramError as error:
-        raise AuthError(
-            f"the token helper of '{config}': {error.message}", hint=error.hint
-        ) from None
+        raise AuthError(f"the token helper: {error.message}", hint=error.hint) from None
     if done.status:
         raise AuthError(
-            f"the token helper '{program}' failed ({done.status})", hint=f"run: {program} get"
+            f"the token helper '{program} {operation}' failed ({done.status})",
+            hint=f"run: {program} {operation}",
         )
-    return done.output.decode(errors="replace").strip()
+    return done.output
 
 
 def _refuse_relative(path: str, what: str) -> None:

@@ -1,0 +1,1 @@
+"""`envkit login` and `envkit logout`: the logins of people to stores."""

@@ -1,0 +1,217 @@
+"""MFA logins to AWS: the code is asked for once, and the session is used until it ends.
+
+AWS accepts a code once, and a command that starts an app may run many times in an hour. So the
+session is stored like that of the AWS CLI: in a file that only its owner can read, under
+`$XDG_STATE_HOME/envkit/aws-sessions`. A code that the profile gives with `mfa_token` is for a
+program that logs in by itself: its session stays in memory.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import stat
+from hashlib import sha256
+from time import monotonic, time
+
+from envkit._internal.files import read_own
+from envkit._internal.paths import state_folder
+from envkit._internal.writing.atomic_write import write_own
+from envkit.errors import DeniedError, SourceError
+from envkit.sources import mfa
+from envkit.sources.aws.sts_session import StsSession
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import Any, TypeVar
+
+    from envkit._internal.clock import Deadline
+
+    T = TypeVar("T")
+
+FOLDER = "aws-sessions"
+MAX_BYTES = 65_536
+_QUESTION = "Enter MFA code for "  # as botocore asks
+ATTEMPTS = 3  # codes that a person may type for one login
+# what identifies the caller: files of another version, or of another caller, are never read
+_SETTINGS = ("profile", "region", "role_arn", "role_session_name", "external_id", "mfa_serial")
+_VARIABLES = (
+    *("AWS_ACCESS_KEY_ID", "AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_CONFIG_FILE"),
+    *("AWS_SHARED_CREDENTIALS_FILE", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_STS"),
+    *("AWS_REGION", "AWS_DEFAULT_REGION", "HOME"),
+)
+
+
+class MfaLogin:
+    """The codes and the stored sessions of one source.
+
+    Args:
+        name: of the source, for messages.
+        settings: of the source.
+        environ: as of `SecretsManager`.
+        deadline: restarted after a person was asked.
+
+    Attributes:
+        asked: whether a person has given a code, so that the session is stored.
+        renewing: whether to log in although there is a stored session.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        settings: Mapping[str, Any],
+        environ: Mapping[str, str],
+        deadline: Deadline,
+    ) -> None:
+        self._name = name
+        self._settings = settings
+        self._environ = environ
+        self._deadline = deadline
+        folder = os.path.join(os.path.realpath(state_folder(environ)), FOLDER)
+        told = [settings.get(key) for key in _SETTINGS] + list(map(os.environ.get, _VARIABLES))
+        self._prefix = os.path.join(folder, sha256(repr((1, told)).encode()).hexdigest()[:32])
+        self.asked = False
+        self.renewing = False
+
+    # ---------------------------------------------------------------- codes
+
+    def code(self, device: str, doing: str) -> str:
+        """Return a code: from the profile, from ENVKIT_MFA_CODE, or typed by a person.
+
+        Args:
+            device: the ARN of the MFA device, or botocore's question, which contains it.
+            doing: the start of an error message.
+
+        Raises:
+            MfaRequiredError: there is none.
+        """
+        if given := self._settings.get("mfa_token"):
+            return str(given)
+        self.asked = True
+        if given := mfa.given_code(self._environ):
+            return given
+        return self._typed(device.removeprefix(_QUESTION).rstrip(": "), doing)
+
+    def with_code(self, send: Callable[..., T], serial: str, doing: str) -> T:
+        """Return what a login returns for a code; a person may correct theirs.
+
+        Args:
+            send: logs in with a `TokenCode`.
+            serial: the ARN of the MFA device.
+            doing: the start of an error message.
+
+        Raises:
+            MfaRequiredError: there is no code.
+            SourceError: the login failed.
+        """
+        code = self.code(serial, doing)
+        for attempt in range(ATTEMPTS):
+            try:
+                return send(TokenCode=code)
+            except DeniedError as error:
+                person = None if self._settings.get("mfa_token") else mfa.person_there()
+                if person is None or attempt == ATTEMPTS - 1:
+                    raise
+                person.tell(f"{error.message}; the code may be wrong or used: wait for the next")
+                code = self._typed(serial, doing)
+        raise AssertionError  # the loop returns or raises
+
+    def _typed(self, serial: str, doing: str) -> str:
+        needed = f"{doing}: AWS requires MFA ({serial})"
+        person = mfa.person_there()
+        if person is None:
+            raise mfa.code_needed(needed)
+        return mfa.ask_code(person, f"MFA code ({serial}):", self._deadline, needed)
+
+    # ---------------------------------------------------------------- stored sessions
+
+    def stored(self) -> StsSession | None:
+        """Return the stored session; None if there is none that can be used."""
+        if self.renewing:
+            return None
+        found = self._read(self._prefix)
+        try:
+            key_id, secret, token = (str(found[key]) for key in ("key_id", "secret", "token"))
+            left, now = float(found["expires"]) - time(), monotonic()
+        except (KeyError, TypeError, ValueError):
+            return None
+        session = StsSession(key_id, secret, token, now + left, due_at=now + left / 2)
+        return session if session.usable else None
+
+    def store(self, session: StsSession) -> None:
+        """Store a session until it ends. If it cannot be stored, the next command asks again."""
+        expires = time() + session.ends_at - monotonic()
+        document = {"key_id": session.key_id, "secret": session.secret, "token": session.token}
+        self._write(self._prefix, {**document, "expires": expires})
+
+    @property
+    def place(self) -> str:
+        """The path of the stored session; empty if there is none."""
+        return next(iter(self._paths()), "")
+
+    def forget(self) -> bool:
+        """Remove the stored sessions, and return whether there were any."""
+        paths = self._paths()
+        for path in paths:
+            with contextlib.suppress(OSError):
+                os.unlink(path)
+        return bool(paths)
+
+    def _paths(self) -> list[str]:
+        folder, begin = os.path.split(self._prefix)
+        try:
+            names = sorted(name for name in os.listdir(folder) if name.startswith(begin))
+        except OSError:
+            return []
+        return [os.path.join(folder, name) for name in names]
+
+    def cache(self) -> BotocoreCache:
+        """Return the cache in which botocore stores the sessions of roles with MFA."""
+        return BotocoreCache(self)
+
+    def _read(self, path: str) -> Any:
+        try:
+            content, state = read_own(f"{path}.json", MAX_BYTES)
+            if state.st_uid != os.geteuid() or stat.S_IMODE(state.st_mode) & 0o077:
+                return {}
+            return json.loads(content)
+        except (OSError, ValueError, SourceError):
+            return {}
+
+    def _write(self, path: str, document: object) -> None:
+        with contextlib.suppress(OSError, SourceError):
+            os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+            write_own(f"{path}.json", json.dumps(document).encode())
+
+
+class BotocoreCache:
+    """The sessions of the roles in `~/.aws/config`, in memory and, if they need MFA, stored.
+
+    Args:
+        login: of the source.
+    """
+
+    def __init__(self, login: MfaLogin) -> None:
+        self._login = login
+        self._known: dict[str, Any] = {}
+
+    def _path(self, key: str) -> str:
+        digest = sha256(key.encode()).hexdigest()[:32]
+        return f"{self._login._prefix}-{digest}"  # noqa: SLF001 - its own class
+
+    def __contains__(self, key: str) -> bool:
+        stored = not self._login.renewing
+        if stored and key not in self._known and (found := self._login._read(self._path(key))):  # noqa: SLF001
+            self._known[key] = found
+        return key in self._known
+
+    def __getitem__(self, key: str) -> Any:
+        return self._known[key]
+
+    def __setitem__(self, key: str, response: Any) -> None:
+        self._known[key] = response
+        if self._login.asked:
+            document = json.loads(json.dumps(response, default=lambda moment: moment.isoformat()))
+            self._login._write(self._path(key), document)  # noqa: SLF001
