@@ -22,7 +22,7 @@ from envkit.errors import (
 from envkit.profile.placeholder import Literal
 from envkit.resolution.evaluate import how_to_set
 from envkit.sources.dotenv import DotenvSource
-from envkit.sources.dotenv_encrypted import encrypted_files
+from envkit.sources.dotenv_files.encrypted import encrypted_files
 from envkit.sources.model import Absent, Reading
 from envkit.sources.protocols import Probe, ReadCheck, WriteCheck
 

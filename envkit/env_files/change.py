@@ -40,8 +40,8 @@ from envkit.profile.placeholder import Reference
 from envkit.rotation_state.stores.encrypted import sealed
 from envkit.rotation_state.stores.envelope import parse
 from envkit.rotation_state.stores.naming import FILE_SUFFIX
-from envkit.sources.dotenv_errors import failure
-from envkit.sources.dotenv_write import rewrite
+from envkit.sources.dotenv_files.errors import failure
+from envkit.sources.dotenv_files.write import rewrite
 from envkit.sources.model import Reading
 from envkit.sources.protocols import WritableSource
 
@@ -262,7 +262,7 @@ def rewrite_file(
     timeout_seconds: float,
     mode: int | None = None,
 ) -> str:
-    """Change the text of a file under its lock, and save a copy; see `dotenv_write.rewrite`."""
+    """Change the text of a file under its lock, and save a copy; see `dotenv_files.write.rewrite`."""
     try:
         return rewrite(
             file.name,

@@ -11,7 +11,7 @@ from envkit._internal.files import read_real
 from envkit.dotenv.file import LIMIT_BYTES, parse
 from envkit.dotenv.parser import decode
 from envkit.encryption.env_file import file_key, public_keys, variables
-from envkit.sources.dotenv_errors import failure
+from envkit.sources.dotenv_files.errors import failure
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

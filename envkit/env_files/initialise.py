@@ -28,7 +28,7 @@ from envkit.env_files.recovery import check_recovery_path, write_recovery
 from envkit.env_files.status import decrypter_of, private_key
 from envkit.errors import WriteRefusedError
 from envkit.git.ignore_rules import keep_private, let_in
-from envkit.sources.dotenv_errors import failure
+from envkit.sources.dotenv_files.errors import failure
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

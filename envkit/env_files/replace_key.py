@@ -15,7 +15,7 @@ from envkit.env_files.change import require
 from envkit.env_files.contents import contents, read_text
 from envkit.env_files.status import decrypter_of, private_key
 from envkit.git.ignore_rules import keep_private
-from envkit.sources.dotenv_errors import failure
+from envkit.sources.dotenv_files.errors import failure
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from envkit.errors import EnvkitError
 from envkit.sources.dotenv import DotenvSource
-from envkit.sources.dotenv_encrypted import encrypted_files
+from envkit.sources.dotenv_files.encrypted import encrypted_files
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -99,7 +99,7 @@ class DotenvSource:
         plain = is_name(variable) or variable == WHOLE
         plain = plain and "\0" not in ref.path and not _is_of_shell(ref.path)
         if not plain or ref.version or ref.stage:
-            from envkit.sources.dotenv_errors import check_reference
+            from envkit.sources.dotenv_files.errors import check_reference
 
             check_reference(ref, variable, self.name)
 
@@ -140,7 +140,7 @@ class DotenvSource:
         self, values: Mapping[Reference, Secret | None], *, expected: str | None
     ) -> str:
         """Set or remove variables of one file in one write."""
-        from envkit.sources.dotenv_write import variables_of, write_variables
+        from envkit.sources.dotenv_files.write import variables_of, write_variables
 
         variables = variables_of(values, self.check)
         return write_variables(
@@ -176,19 +176,19 @@ class DotenvSource:
 
     def check_write(self, refs: Collection[Reference]) -> Mapping[Reference, EnvkitError]:
         """Return why files cannot be replaced; see `WriteCheck`."""
-        from envkit.sources.dotenv_write import refusals
+        from envkit.sources.dotenv_files.write import refusals
 
         return refusals({ref: self.file_with(ref) for ref in refs}, self.places)
 
     def versions(self, refs: Collection[Reference]) -> Mapping[Reference, str | EnvkitError]:
         """Return texts that change with the files of each reference; see `VersionCheck`."""
-        from envkit.sources.dotenv_versions import versions
+        from envkit.sources.dotenv_files.versions import versions
 
         return versions(refs, self._names, self.root, PREVIOUS_SUFFIX)
 
     def history(self, ref: Reference) -> Sequence[Version]:
         """Return the current version and the copy that the last write saved."""
-        from envkit.sources.dotenv_history import history
+        from envkit.sources.dotenv_files.history import history
 
         self.check(ref)
         current = self._file_with(ref)
@@ -197,7 +197,7 @@ class DotenvSource:
 
     def restore(self, ref: Reference, version: str, *, expected: str | None) -> str:
         """Set one variable to its value before the last write to its file."""
-        from envkit.sources.dotenv_history import earlier_value
+        from envkit.sources.dotenv_files.history import earlier_value
 
         outcome = self._outcome(ref._replace(version=version), {})
         value = earlier_value(outcome, self.locate(ref), version)
@@ -216,7 +216,7 @@ class DotenvSource:
             variable = _variable(ref)
             there = {read.name: read.content for read in reads if read.version is not None}
             if variable == WHOLE and there:
-                from envkit.sources.dotenv_whole import whole
+                from envkit.sources.dotenv_files.whole import whole
 
                 return whole(ref, there, reads[-1].version)
             if reading := _reading(reads, variable):
@@ -316,7 +316,7 @@ class DotenvSource:
         except OSError as error:
             if isinstance(error, FileNotFoundError) and not has_loose_link(path, self.root):
                 return _nothing(name)
-            from envkit.sources.dotenv_errors import failure
+            from envkit.sources.dotenv_files.errors import failure
 
             raise failure("read", name, error) from None
         text = decode(data, path=name)
@@ -357,7 +357,7 @@ def _paths(context: SourceContext) -> list[str]:
     if not isinstance(names, list) or not all(map(_is_file_name, names)):
         raise ProfileError(f"[sources.{context.name}] 'path' must be a file or a list of files")
     for name in filter(_is_of_shell, names):
-        from envkit.sources.dotenv_errors import refuse_shell_path
+        from envkit.sources.dotenv_files.errors import refuse_shell_path
 
         refuse_shell_path(name, f"[sources.{context.name}] 'path'", ProfileError)
     return names

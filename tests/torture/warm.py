@@ -39,7 +39,7 @@ MODULES = (
     "envkit.rotation.rotators.random_value",
     "envkit.rotation.rotators.redis_acl",
     "envkit.sources.aws.source",
-    "envkit.sources.dotenv_write",
+    "envkit.sources.dotenv_files.write",
     "envkit.sources.vault.source",
     "envkit.sources.vault.probe",
     "botocore.session",

@@ -32,8 +32,8 @@ from envkit.rotation_state.store import Snapshot
 from envkit.rotation_state.stores.encrypted import opened, sealed
 from envkit.rotation_state.stores.envelope import RecordPlace, checked_pack, parse, unpack
 from envkit.rotation_state.stores.naming import FILE_SUFFIX, identity, record_name
-from envkit.sources.dotenv_errors import failure
-from envkit.sources.dotenv_write import change, rehearse, rewrite, unchanged
+from envkit.sources.dotenv_files.errors import failure
+from envkit.sources.dotenv_files.write import change, rehearse, rewrite, unchanged
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

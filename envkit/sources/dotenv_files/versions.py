@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import stat
 
-from envkit.sources.dotenv_errors import failure
+from envkit.sources.dotenv_files.errors import failure
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from envkit.dotenv.editor import remove_value, repeated_note, set_value
 from envkit.dotenv.file import LIMIT_BYTES
 from envkit.dotenv.parser import ENCRYPTED, PUBLIC_KEY, decode, encode
 from envkit.errors import ConflictError, InvalidReferenceError, InvalidValueError, SourceError
-from envkit.sources.dotenv_errors import failure
+from envkit.sources.dotenv_files.errors import failure
 from envkit.sources.model import WHOLE
 
 TYPE_CHECKING = False
