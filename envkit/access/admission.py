@@ -58,6 +58,16 @@ def admit(
     return rules
 
 
+def is_closed(profile: Profile) -> bool:
+    """Return whether it is outside the hours of a profile now.
+
+    Raises:
+        ProfileError: its table `[access]` is not valid.
+    """
+    hours = read_rules(profile).hours
+    return hours is not None and not hours.contain(time.time())
+
+
 def refuse_outside_hours(rules: Sequence[Rules], now: float) -> None:
     """Refuse profiles whose hours do not contain a time.
 

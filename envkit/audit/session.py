@@ -71,6 +71,7 @@ class Access:
         self._profiles: list[str] = []
         self._protected: list[str] = []
         self._names: Sequence[str] = ()
+        self._changed: list[str] = []  # variables of changes that are not reported yet
         self._file_sha256 = ""
         self._prepared: Sequence[PreparedProfile] = ()
         self._recorded = True  # there is nothing to record yet
@@ -84,6 +85,8 @@ class Access:
                 self._record(outcome_of(error), self._names, {})
             except EnvkitError:
                 pass  # the error that is being raised says more
+        if self._changed:
+            self._report(list(dict.fromkeys(self._changed)))
 
     def begin(self, prepared: Sequence[PreparedProfile]) -> None:
         """Announce the values that the stores will be asked for; see `allow`."""
@@ -166,16 +169,20 @@ class Access:
     def changed(self, names: Sequence[str], version: str | None) -> None:
         """Record that one value, which all of these variables have, was written.
 
+        The changes of a command are reported together, when it ends.
+
         Raises:
             AuditError: a profile is protected, and the log can no longer be written.
         """
         try:
-            self.record(names, {name: [version] for name in names} if version else {})
+            self._require_record(names, {name: [version] for name in names} if version else {})
         except AuditError as error:
             raise AuditError(
                 f"{names[0]} was changed, but the audit log has no record of it: {error.message}",
                 hint=error.hint,
             ) from None
+        if self._rules:
+            self._changed += names
 
     def unchanged(self, names: Sequence[str]) -> None:
         """Record that one value was examined and nothing was written.
@@ -191,18 +198,32 @@ class Access:
         versions: Mapping[str, Sequence[str]],
         outcome: str = log.OK,
     ) -> None:
-        """Record that something was read or changed.
+        """Record that something was read or changed, and report it.
+
+        Args:
+            names: the variables.
+            versions: per variable, the versions of the secrets that were read or written; also
+                those of a command that failed with a part of the secrets.
+            outcome: `ok`, or the code of the error.
 
         Raises:
             AuditError: a profile is protected, and the log cannot be written.
         """
+        self._require_record(names, versions, outcome)
+        if self._rules and (outcome in (log.OK, log.STALE) or versions):
+            self._report(names)
+
+    def _require_record(
+        self,
+        names: Sequence[str],
+        versions: Mapping[str, Sequence[str]],
+        outcome: str = log.OK,
+    ) -> None:
         try:
             self._record(outcome, names, versions)
         except AuditError:
             if self._protected or self._break_glass:
                 raise
-        if self._rules and outcome in (log.OK, log.STALE):
-            self._report(names)
 
     def stop_reporting(self) -> None:
         """Report nothing from now on: what follows is recorded, and is no use by a person."""

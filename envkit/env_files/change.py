@@ -262,7 +262,7 @@ def rewrite_file(
     timeout_seconds: float,
     mode: int | None = None,
 ) -> str:
-    """Change the text of a file under its lock, and save a copy; see `dotenv_files.write.rewrite`."""
+    """Change the text of a file under its lock, and save a copy; see `rewrite`."""
     try:
         return rewrite(
             file.name,

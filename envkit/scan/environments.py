@@ -31,7 +31,7 @@ from envkit.sources.model import Reading
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from envkit._internal.clock import Deadline
     from envkit.errors import VariableFailure
@@ -111,6 +111,7 @@ def choose(
     environ: Mapping[str, str],
     deadline: Deadline,
     has_reason: bool,
+    is_closed: Callable[[Profile], bool] = lambda _: False,
 ) -> Chosen:
     """Load and plan the environments to read, and open their sources.
 
@@ -120,6 +121,7 @@ def choose(
         environ: the process environment.
         deadline: when the whole operation must be done.
         has_reason: whether protected profiles may be used without being named.
+        is_closed: whether the person may not use a profile at this time.
 
     Raises:
         ProfileError: a named profile is missing or not valid, or there is no profile.
@@ -152,6 +154,11 @@ def choose(
                 left_out.append(
                     f"not searched for: the values of {profile.name}, which is protected; "
                     "to read them, use --reason"
+                )
+            elif local and is_closed(profile):
+                left_out.append(
+                    f"not searched for: the values of {profile.name}, because it is outside its "
+                    "hours; to read them, use --break-glass --reason TEXT"
                 )
             elif local:
                 found.append(_prepared(profile, local, environ, deadline))

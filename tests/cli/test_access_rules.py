@@ -10,13 +10,14 @@ import pytest
 
 from envkit.audit.session import Access
 from envkit.profile.loader import load
+from support.backups import new_keys
 from support.hook_server import HookServer
 from support.transcript import transcript
 
 APP = ("--", "true")
 USES = {
-    "exec": ("exec", "-e", "prod", *APP),
-    "exec that stays": ("exec", "-e", "prod", "--supervise", *APP),
+    "exec": ("exec", "-e", "prod"),
+    "exec that stays": ("exec", "-e", "prod", "--supervise"),
     "get": ("get", "PASSWORD", "-e", "prod"),
     "export": ("export", "-e", "prod"),
     "show": ("show", "-e", "prod", "--reveal", "--yes"),
@@ -27,9 +28,28 @@ USES = {
     "edit": ("edit", "-e", "prod"),
     "promote": ("promote", "dev", "prod", "NEW", "--yes"),
     "rotate": ("rotate", "-e", "prod", "token"),
+    "import": ("import", "more.env", "-e", "prod", "--replace", "--yes"),
+    "env set": ("env", "set", "URL", "-e", "prod"),
+    "env edit": ("env", "edit", "-e", "prod"),
+    "env encrypt": ("env", "encrypt", "-e", "prod"),
+    "env decrypt": ("env", "decrypt", "-e", "prod", "--yes"),
+    "env rotate-key": ("env", "rotate-key", "-e", "prod"),
+    "env migrate": ("env", "migrate", "-e", "prod", "--to", "other", "--yes"),
+    "scan": ("scan", "profiles", "-e", "prod"),
+    "backup": ("backup", "-e", "prod", "-o", "new.age"),
+    "restore": ("restore", "old.age", "-i", "key.txt", "--yes", "--only", "PASSWORD"),
 }
+ENCRYPTED = ("env set", "env edit", "env encrypt", "env decrypt", "env rotate-key")
+# what they do before they know the profile, or to find it, needs the file
+WITH_FILE = ("rollback", "restore", "import", "env migrate", *ENCRYPTED)
+STATUS = {"env migrate": 1}  # a value that is rotated stays where it is
 EDITOR = {"EDITOR": "sed -i s/hunter2/hunter3/"}
 ALWAYS = "Mon-Sun 00:00-24:00 UTC"
+OTHER = """
+[sources.other]
+type = "dotenv"
+path = ".env.other"
+"""
 ROTATION = """
 [rotation.token]
 secret = "dotenv:TOKEN"
@@ -62,18 +82,31 @@ class Team:
             "prod.toml",
             f'[access]\nhours = "{text}"\nnotify = [{notify or webhook}]\n[variables]\n'
             'PASSWORD = "{{ PASSWORD }}"\nURL = { value = "{{ URL }}", required = false }\n'
-            f'TOKEN = "{{{{ dotenv:TOKEN }}}}"\n{ROTATION}',
+            f'TOKEN = "{{{{ dotenv:TOKEN }}}}"\n{OTHER}{ROTATION}',
         )
 
     def use(self, command, *options, env=None):
-        head, *rest = USES[command]
+        arguments = [*USES[command], *options, *(APP if command.startswith("exec") else ())]
         if command == "rollback":
-            self.project.run("set", "PASSWORD", "-e", "prod", input="hunter4")
-            self.server.received.clear()
+            self.prepare("set", "PASSWORD", "-e", "prod", input="hunter4")
+        if command in ENCRYPTED:
+            self.prepare("env", "init", "-e", "prod")
+        if command in ("backup", "restore"):
+            keys = new_keys(self.project.root)
+            arguments += ["--to", keys.recipient] if command == "backup" else []
+        if command == "restore":
+            self.prepare("backup", "-e", "prod", "-o", "old.age", "--to", keys.recipient)
+            self.project.dotenv("prod", "URL=u\nTOKEN=t\n")
+        if command == "import":
+            (self.project.root / "more.env").write_text("PASSWORD=hunter3\n")
+        return self.project.run(*arguments, env={**EDITOR, **(env or {})}, input="hunter3")
+
+    def prepare(self, *arguments, **more):
+        done = self.project.run(*arguments, **more)
+        assert done.returncode == 0, done.stderr
+        self.server.received.clear()
+        if self.project.records():
             self.forget()
-        return self.project.run(
-            head, *options, *rest, env={**EDITOR, **(env or {})}, input="hunter3"
-        )
 
     def forget(self):
         (self.project.root / "state" / "envkit" / "audit.jsonl").unlink()
@@ -91,12 +124,12 @@ def team(project):
 @pytest.mark.parametrize("command", USES)
 def test_a_use_by_a_person_is_reported_without_any_value(team, command):
     done = team.use(command, "--reason", "INC-7")
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == STATUS.get(command, 0), done.stderr
     notices = team.notices()
-    assert {one["command"] for one in notices} == {command.split()[0]}
+    assert {one["command"] for one in notices} == {command.removesuffix(" that stays")}
     for one in notices:
         assert (one["event"], one["profile"], one["reason"]) == ("access", "prod", "INC-7")
-        assert one["names"]
+        assert one["names"] or command == "env rotate-key"
     assert "hunter" not in str(notices)
 
 
@@ -104,7 +137,7 @@ def test_a_use_by_a_person_is_reported_without_any_value(team, command):
 def test_a_service_is_neither_reported_nor_refused_at_any_hour(team, command):
     team.hours(never())
     done = team.use(command, env={"ENVKIT_REASON": "nightly"})
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == STATUS.get(command, 0), done.stderr
     assert team.notices() == []
     assert all("break_glass" not in one for one in team.project.records())
 
@@ -113,13 +146,14 @@ def test_a_service_is_neither_reported_nor_refused_at_any_hour(team, command):
 def test_a_person_is_refused_outside_the_hours_before_a_store_is_asked(team, command):
     hours = never()
     team.hours(hours)
-    if command != "rollback":
+    if command not in WITH_FILE:
         (team.project.root / ".env.prod").unlink()  # a store that is asked would say so
     done = team.use(command, "--reason", "INC-7")
-    assert transcript(done) == (
-        f"2> envkit: error: outside the hours for people: prod is open {hours} [outside-hours]\n"
-        "2> envkit: hint: in an emergency, add --break-glass --reason TEXT; the use is reported "
-        "as such\n[6]\n"
+    assert done.returncode == 6
+    assert done.stderr == (
+        f"envkit: error: outside the hours for people: prod is open {hours} [outside-hours]\n"
+        "envkit: hint: in an emergency, add --break-glass --reason TEXT; the use is reported "
+        "as such\n"
     )
     assert (team.notices(), team.project.records()) == ([], [])
 
@@ -128,7 +162,7 @@ def test_a_person_is_refused_outside_the_hours_before_a_store_is_asked(team, com
 def test_a_person_who_breaks_the_glass_is_served_marked_in_the_log_and_reported(team, command):
     team.hours(never())
     done = team.use(command, "--break-glass", "--reason", "INC-8")
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == STATUS.get(command, 0), done.stderr
     assert {(one["event"], one["reason"]) for one in team.notices()} == {("break-glass", "INC-8")}
     records = team.project.records()
     assert records
@@ -163,6 +197,34 @@ def test_what_an_app_that_stays_reads_later_is_recorded_and_not_reported(team, m
     access.stop_reporting()
     access.record(["URL"], {})
     assert (len(team.notices()), len(team.project.records())) == (1, 2)
+
+
+def test_all_changes_of_a_command_are_one_report(team):
+    team.project.dotenv("prod", "TOKEN=t\n")
+    team.project.dotenv("old", "PASSWORD=hunter2\nURL=u\n")
+    (team.project.root / ".env.old").rename(team.project.root / "more.env")
+    done = team.project.run("import", "more.env", "-e", "prod", "--yes", "--reason", "INC-7")
+    assert done.returncode == 0, done.stderr
+    assert [one["names"] for one in team.notices()] == [["PASSWORD", "URL"]]
+
+
+def test_a_backup_that_lacks_a_secret_is_reported_with_what_it_has(team):
+    team.project.dotenv("prod", "PASSWORD=hunter2\nURL=u\n")
+    done = team.use("backup", "--reason", "INC-7")
+    assert done.returncode == 4, done.stderr
+    assert [one["command"] for one in team.notices()] == ["backup"]
+
+
+def test_a_scan_of_all_local_values_is_not_reported_and_skips_closed_environments(team):
+    scan = ("scan", "profiles", "--reason", "INC-7")
+    assert "its hours" not in team.project.run(*scan).stderr
+    team.hours(never())
+    done = team.project.run(*scan)
+    assert done.returncode == 0
+    assert "the values of prod, because it is outside its hours" in done.stderr
+    assert team.notices() == []
+    assert "its hours" not in team.project.run(*scan, "--break-glass").stderr
+    assert [one["event"] for one in team.notices()] == ["break-glass"]
 
 
 def test_a_report_that_fails_is_a_warning_and_a_record_and_stops_nothing(team):

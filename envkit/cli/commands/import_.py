@@ -11,14 +11,13 @@ import typer
 
 from envkit._internal.git import find_repository
 from envkit._internal.paths import display_path
-from envkit.audit.session import Access
 from envkit.cli.changing.encryption import Encryption
 from envkit.cli.changing.importing import Format, Formatted, Plan, Replace, Yes, carry_out
 from envkit.cli.error_text import print_labelled
-from envkit.cli.interaction.prompt import ask_reason
+from envkit.cli.interaction.access import open_access
 from envkit.cli.options import timeout_seconds
 from envkit.cli.output import printable
-from envkit.cli.parameters import OneEnv, Profiles, Reason, Timeout
+from envkit.cli.parameters import BreakGlass, OneEnv, Profiles, Reason, Timeout
 from envkit.cli.rotated import rotations_of
 from envkit.dotenv.file import LIMIT_BYTES
 from envkit.env_files.contents import read
@@ -79,11 +78,12 @@ def import_(  # noqa: PLR0917 - typer names them
     yes: Yes = False,
     format_: Formatted = Format.TEXT,
     reason: Reason = None,
+    break_glass: BreakGlass = False,
     timeout: Timeout = None,
     profiles: Profiles = None,
 ) -> int:
     """Import variables from files into an environment."""
-    with Access("import", reason=reason, ask=ask_reason) as access:
+    with open_access("import", reason, break_glass=break_glass) as access:
         if len(env or ()) > 1:
             raise UsageError("variables are imported into one environment", hint="use --env once")
         [name] = named(env or (), os.environ)

@@ -15,7 +15,7 @@ from envkit.cli.formats.scan.wording import notes
 from envkit.cli.interaction.scanning import scan_for_values
 from envkit.cli.options import timeout_seconds
 from envkit.cli.output import on_terminal, print_lines
-from envkit.cli.parameters import Profiles, Reason, Timeout
+from envkit.cli.parameters import BreakGlass, Profiles, Reason, Timeout
 from envkit.errors import ResolutionError, UsageError
 from envkit.profile.discovery import profiles_folder
 from envkit.scan.found import Scope
@@ -37,7 +37,7 @@ class Format(StrEnum):
     SARIF = "sarif"
 
 
-def scan(
+def scan(  # noqa: PLR0917 - typer names them
     names: Annotated[
         list[str] | None,
         typer.Argument(
@@ -83,6 +83,7 @@ def scan(
         ),
     ] = Format.TEXT,
     reason: Reason = None,
+    break_glass: BreakGlass = False,
     timeout: Timeout = None,
     profiles: Profiles = None,
 ) -> int:
@@ -97,6 +98,7 @@ def scan(
         Request(scope, folder, tuple(names or ())),
         env or (),
         reason=reason,
+        break_glass=break_glass,
         timeout_seconds=timeout_seconds(timeout),
     )
     _show(report, format_)
@@ -104,7 +106,14 @@ def scan(
     if rotate and report.findings:
         from envkit.cli.interaction.rotating_leaks import rotate_leaks
 
-        rotate_leaks(report.findings, folder, reason=reason, yes=yes, timeout=timeout)
+        rotate_leaks(
+            report.findings,
+            folder,
+            reason=reason,
+            break_glass=break_glass,
+            yes=yes,
+            timeout=timeout,
+        )
     return report.exit_status
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from envkit._internal.clock import Deadline
@@ -17,7 +18,7 @@ from envkit.errors import EnvkitError
 from envkit.scan.rotations import rotations_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from envkit.scan.found import Finding
 
@@ -27,6 +28,7 @@ def rotate_leaks(
     folder: str,
     *,
     reason: str | None,
+    break_glass: bool,
     yes: bool,
     timeout: str | None,
 ) -> None:
@@ -36,6 +38,7 @@ def rotate_leaks(
         findings: of a scan.
         folder: the folder of profiles.
         reason: for the audit log; default: `ENVKIT_REASON`, then where the value was found.
+        break_glass: whether the person uses profiles outside their hours.
         yes: whether to rotate without asking.
         timeout: the value of `--timeout`.
 
@@ -63,16 +66,28 @@ def rotate_leaks(
         print_labelled("note", "nothing was rotated")
         return
     for name, finding in leaked.rotations.items():
-        found = f"envkit scan found it in {place(finding)}"
-        because = reason or os.environ.get(REASON) or found
         try:
-            now(
-                [name],
-                compromised=True,
-                yes=True,
-                reason=because,
-                timeout=timeout,
-                profiles=folder,
-            )
+            with _reason(f"envkit scan found it in {place(finding)}"):
+                now(
+                    [name],
+                    compromised=True,
+                    yes=True,
+                    reason=reason,
+                    break_glass=break_glass,
+                    timeout=timeout,
+                    profiles=folder,
+                )
         except EnvkitError as error:  # it must not stop the others
             print_error(error)
+
+
+@contextmanager
+def _reason(text: str) -> Iterator[None]:
+    """Provide a reason in `ENVKIT_REASON`, unless there is one; `--reason` means a person."""
+    given = os.environ.get(REASON)
+    os.environ[REASON] = given or text
+    try:
+        yield
+    finally:
+        if given is None:
+            del os.environ[REASON]

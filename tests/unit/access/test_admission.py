@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from envkit.access.admission import OutsideHoursError, admit, refuse_outside_hours
+from envkit.access.admission import OutsideHoursError, admit, is_closed, refuse_outside_hours
 from envkit.access.hours import parse_hours
 from envkit.access.rules import Rules
 from envkit.profile.model import Profile
@@ -31,3 +31,4 @@ def test_profiles_are_refused_outside_the_hours_of_any_of_them():
 def test_a_profile_without_hours_admits_a_person_at_any_time():
     profile = Profile("prod", "/x/profiles/prod.toml")
     assert admit([profile], {}, break_glass=False) == [Rules(profile)]
+    assert not is_closed(profile)

@@ -13,13 +13,14 @@ AWAY = '[sources.vault]\naddress = "http://127.0.0.1:9"\n'
 
 @pytest.fixture
 def choosing(project, trusted):
-    def act(*environments, has_reason=False):
+    def act(*environments, has_reason=False, **more):
         return choose(
             environments,
             str(project.profiles),
             environ=os.environ,
             deadline=Deadline(5),
             has_reason=has_reason,
+            **more,
         )
 
     return act
@@ -52,6 +53,18 @@ def test_named_environments_are_read_as_a_whole(project, choosing):
     project.profile("other.env", "C={{ C }}\n")
     chosen = choosing("dev")
     assert (names(chosen), chosen.left_out) == ({"dev": ("A", "B")}, ())
+
+
+def test_an_environment_outside_its_hours_is_left_out_unless_it_is_named(project, choosing):
+    project.profile("prod.toml", '[variables]\nA = "{{ A }}"\n')
+    chosen = choosing(is_closed=lambda profile: profile.name == "prod")
+    assert names(chosen) == {}
+    [left_out] = chosen.left_out
+    assert left_out == (
+        "not searched for: the values of prod, because it is outside its hours; to read them, "
+        "use --break-glass --reason TEXT"
+    )
+    assert names(choosing("prod", is_closed=lambda _: True)) == {"prod": ("A",)}
 
 
 def test_a_protected_environment_needs_a_reason_or_its_name(project, choosing):

@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from envkit.audit.log import OK
-from envkit.audit.session import Access, outcome_of
+from envkit.audit.session import outcome_of
 from envkit.backup.collect import collect, prepare_backup
 from envkit.backup.format import encode
 from envkit.backup.sealing import recipients, seal
 from envkit.cli.command_help import DefaultCommand
 from envkit.cli.commands.backup.opening import count
 from envkit.cli.complete import environments
-from envkit.cli.interaction.prompt import ask_reason
+from envkit.cli.interaction.access import open_access
 from envkit.cli.options import timeout_seconds
 from envkit.cli.output import printable
-from envkit.cli.parameters import Profiles, Reason, Timeout
+from envkit.cli.parameters import BreakGlass, Profiles, Reason, Timeout
 from envkit.cli.result import write_result
 from envkit.errors import UsageError
 
@@ -63,6 +63,7 @@ def make(
         ),
     ] = None,
     reason: Reason = None,
+    break_glass: BreakGlass = False,
     timeout: Timeout = None,
     profiles: Profiles = None,
 ) -> int:
@@ -73,7 +74,7 @@ def make(
     """
     if output is None:
         raise UsageError("no file given", hint="use --output FILE, or -o - for stdout")
-    with Access("backup", reason=reason, ask=ask_reason) as access:
+    with open_access("backup", reason, break_glass=break_glass) as access:
         prepared = prepare_backup(
             env or (), profiles=profiles, timeout_seconds=timeout_seconds(timeout)
         )

@@ -8,21 +8,23 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from envkit.audit.session import Access, outcome_of
+from envkit.audit.session import outcome_of
 from envkit.backup.restore import prepare_restore, read
 from envkit.backup.restore_plan import Action
 from envkit.cli.commands.backup.opening import File, Identity, count, described, open_backup
 from envkit.cli.commands.set import in_version
 from envkit.cli.complete import environments, variables
 from envkit.cli.error_text import print_labelled
-from envkit.cli.interaction.prompt import ask_reason, confirm
+from envkit.cli.interaction.access import open_access
+from envkit.cli.interaction.prompt import confirm
 from envkit.cli.options import timeout_seconds
 from envkit.cli.output import Cell, print_table, printable, short_version
-from envkit.cli.parameters import Profiles, Reason, Timeout
+from envkit.cli.parameters import BreakGlass, Profiles, Reason, Timeout
 from envkit.cli.written import print_warnings
 from envkit.errors import EnvkitError
 
 if TYPE_CHECKING:
+    from envkit.audit.session import Access
     from envkit.backup.restore import Restoration
     from envkit.backup.restore_plan import PlannedPlace
     from envkit.errors import VariableFailure
@@ -83,6 +85,7 @@ def restore(  # noqa: PLR0917 - typer names them
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")] = False,
     reason: Reason = None,
+    break_glass: BreakGlass = False,
     timeout: Timeout = None,
     profiles: Profiles = None,
 ) -> int:
@@ -91,7 +94,7 @@ def restore(  # noqa: PLR0917 - typer names them
     Values in the stores that are not those of the backup stay, because they may be newer. A
     rotated credential is restored only after it has logged in.
     """
-    with Access("restore", reason=reason, ask=ask_reason) as access:
+    with open_access("restore", reason, break_glass=break_glass) as access:
         opened = open_backup(file, identity, access)
         print(described(opened, max(0.0, time.time() - opened.backup.created_at)), flush=True)
         prepared = prepare_restore(

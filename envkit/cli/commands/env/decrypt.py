@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 
 from envkit._internal.git import find_repository
-from envkit.audit.session import Access
 from envkit.cli.commands.env.selection import File, Yes, audited, chosen
 from envkit.cli.error_text import print_labelled
-from envkit.cli.interaction.prompt import ask_reason, confirm, is_interactive
+from envkit.cli.interaction.access import open_access
+from envkit.cli.interaction.prompt import confirm, is_interactive
 from envkit.cli.options import timeout_seconds
-from envkit.cli.parameters import OneEnv, Output, Profiles, Reason, Timeout
+from envkit.cli.parameters import BreakGlass, OneEnv, Output, Profiles, Reason, Timeout
 from envkit.cli.result import write_result
 from envkit.dotenv.parser import encode
 from envkit.env_files.change import decrypted, replace
@@ -27,6 +27,7 @@ def decrypt(
     output: Output = None,
     yes: Yes = False,
     reason: Reason = None,
+    break_glass: BreakGlass = False,
     timeout: Timeout = None,
     profiles: Profiles = None,
 ) -> int:
@@ -41,7 +42,7 @@ def decrypt(
         raise UsageError(
             f"--output names {target.name} itself", hint="to decrypt in place, leave out --output"
         )
-    with Access("env decrypt", reason=reason, ask=ask_reason) as access:
+    with open_access("env decrypt", reason, break_glass=break_glass) as access:
         audited(access, target)
         text, version = decrypted(target, os.environ)
         names = contents(text, path=target.name).plain

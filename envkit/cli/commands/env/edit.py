@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from envkit.audit.session import Access
 from envkit.cli.commands.env.selection import File, audited, chosen
 from envkit.cli.error_text import print_error
+from envkit.cli.interaction.access import open_access
 from envkit.cli.interaction.editor import EditorError, private_file, run_editor
-from envkit.cli.interaction.prompt import ask, ask_reason, is_interactive
+from envkit.cli.interaction.prompt import ask, is_interactive
 from envkit.cli.options import timeout_seconds
-from envkit.cli.parameters import OneEnv, Profiles, Reason, Timeout
+from envkit.cli.parameters import BreakGlass, OneEnv, Profiles, Reason, Timeout
 from envkit.env_files.change import decrypted, write_edited
 from envkit.env_files.change import version as version_now
 from envkit.env_files.contents import contents
@@ -27,12 +27,13 @@ def edit(
     env: OneEnv = None,
     file: File = None,
     reason: Reason = None,
+    break_glass: BreakGlass = False,
     timeout: Timeout = None,
     profiles: Profiles = None,
 ) -> int:
     """Change an encrypted file in your editor."""
     target = chosen(env, file, profiles, timeout)
-    with Access("env edit", reason=reason, ask=ask_reason) as access:
+    with open_access("env edit", reason, break_glass=break_glass) as access:
         audited(access, target)
         text, version = decrypted(target, os.environ)
         names = contents(text, path=target.name).plain

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 
-from envkit.audit.session import Access
 from envkit.cli.commands.env.selection import File, audited, chosen
 from envkit.cli.error_text import print_labelled
-from envkit.cli.interaction.prompt import ask_reason
+from envkit.cli.interaction.access import open_access
 from envkit.cli.options import timeout_seconds
-from envkit.cli.parameters import OneEnv, Profiles, Reason, Timeout
+from envkit.cli.parameters import BreakGlass, OneEnv, Profiles, Reason, Timeout
 from envkit.env_files.change import encrypt as encrypt_file
 from envkit.env_files.change import version
 
@@ -20,12 +19,13 @@ def encrypt(
     env: OneEnv = None,
     file: File = None,
     reason: Reason = None,
+    break_glass: BreakGlass = False,
     timeout: Timeout = None,
     profiles: Profiles = None,
 ) -> int:
     """Encrypt the values of a file that are not encrypted yet."""
     target = chosen(env, file, profiles, timeout)
-    with Access("env encrypt", reason=reason, ask=ask_reason) as access:
+    with open_access("env encrypt", reason, break_glass=break_glass) as access:
         audited(access, target)
         done = encrypt_file(target, os.environ, timeout_seconds=timeout_seconds(timeout))
         access.record(done.names, {name: [version(target) or ""] for name in done.names})

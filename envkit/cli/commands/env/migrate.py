@@ -7,11 +7,10 @@ from typing import Annotated
 
 import typer
 
-from envkit.audit.session import Access
 from envkit.cli.changing.importing import Format, Formatted, Plan, Replace, Yes, carry_out
-from envkit.cli.interaction.prompt import ask_reason
+from envkit.cli.interaction.access import open_access
 from envkit.cli.options import timeout_seconds
-from envkit.cli.parameters import OneEnv, Profiles, Reason, Timeout
+from envkit.cli.parameters import BreakGlass, OneEnv, Profiles, Reason, Timeout
 from envkit.cli.rotated import rotations_of
 from envkit.errors import UsageError
 from envkit.importing.model import Destination
@@ -38,11 +37,12 @@ def migrate(
     yes: Yes = False,
     format_: Formatted = Format.TEXT,
     reason: Reason = None,
+    break_glass: BreakGlass = False,
     timeout: Timeout = None,
     profiles: Profiles = None,
 ) -> int:
     """Move values from .env files to a store."""
-    with Access("env migrate", reason=reason, ask=ask_reason) as access:
+    with open_access("env migrate", reason, break_glass=break_glass) as access:
         if len(env or ()) > 1:
             raise UsageError(
                 "only one environment can be migrated at a time", hint="use --env once"

@@ -7,11 +7,10 @@ from typing import Annotated
 
 import typer
 
-from envkit.audit.session import Access
 from envkit.cli.commands.env.selection import File, audited, chosen
-from envkit.cli.interaction.prompt import ask_reason
+from envkit.cli.interaction.access import open_access
 from envkit.cli.options import timeout_seconds
-from envkit.cli.parameters import OneEnv, Profiles, Reason, Timeout
+from envkit.cli.parameters import BreakGlass, OneEnv, Profiles, Reason, Timeout
 from envkit.encryption.key_lookup import KEY_FILE
 from envkit.env_files.replace_key import drop_old, replace_key
 
@@ -28,13 +27,14 @@ def rotate_key(
         ),
     ] = False,
     reason: Reason = None,
+    break_glass: BreakGlass = False,
     timeout: Timeout = None,
     profiles: Profiles = None,
 ) -> int:
     """Replace the key pair of a file, and encrypt its values anew."""
     target = chosen(env, file, profiles, timeout)
     seconds = timeout_seconds(timeout)
-    with Access("env rotate-key", reason=reason, ask=ask_reason) as access:
+    with open_access("env rotate-key", reason, break_glass=break_glass) as access:
         audited(access, target)
         if drop_old_:
             count = drop_old(target, os.environ, timeout_seconds=seconds)

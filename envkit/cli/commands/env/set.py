@@ -8,14 +8,13 @@ import typer
 
 from envkit._internal.names import is_name
 from envkit._internal.paths import display_path
-from envkit.audit.session import Access
 from envkit.cli import complete
 from envkit.cli.commands.env.selection import File, chosen
 from envkit.cli.commands.set import new_value
 from envkit.cli.error_text import print_labelled
-from envkit.cli.interaction.prompt import ask_reason
+from envkit.cli.interaction.access import open_access
 from envkit.cli.options import timeout_seconds
-from envkit.cli.parameters import OneEnv, Profiles, Reason, Timeout
+from envkit.cli.parameters import BreakGlass, OneEnv, Profiles, Reason, Timeout
 from envkit.cli.rotated import allow_change
 from envkit.cli.written import print_each
 from envkit.editing.find import find, prepare_reference_edit
@@ -54,6 +53,7 @@ def set(  # noqa: A001 - the command's name
         typer.Option("--force", help="Change the value even if a rotation of it is in progress."),
     ] = False,
     reason: Reason = None,
+    break_glass: BreakGlass = False,
     timeout: Timeout = None,
     profiles: Profiles = None,
 ) -> int:
@@ -80,7 +80,9 @@ def set(  # noqa: A001 - the command's name
         seconds = timeout_seconds(timeout)
         warnings = set_value(target, name, new, timeout_seconds=seconds)
     else:
-        warnings = _set_in_profile(target, name, from_file, reason, timeout, profiles, force=force)
+        warnings = _set_in_profile(
+            target, name, from_file, reason, timeout, profiles, force=force, break_glass=break_glass
+        )
     print(f"set {name} in {target.name}", flush=True)
     print_each(warnings)
     _warn_if_unused(target, name)
@@ -96,10 +98,11 @@ def _set_in_profile(
     profiles: str | None,
     *,
     force: bool,
+    break_glass: bool,
 ) -> list[str]:
     """Set the value as `envkit set --ref` does: audited, and not during a rotation."""
     assert target.profile is not None  # noqa: S101 - the caller has looked
-    with Access("env set", reason=reason, ask=ask_reason) as access:
+    with open_access("env set", reason, break_glass=break_glass) as access:
         edit = prepare_reference_edit(
             [target.profile.name],
             str(target.reference(name)),
