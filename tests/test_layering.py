@@ -57,8 +57,8 @@ ALLOWED = {
     ),
     "code": "_internal errors",
     "checks": (
-        "_internal access audit code comparison detection dotenv encryption errors notification "
-        "profile resident resolution rotation rotation_state sources trust"
+        "_internal access audit backup code comparison detection dotenv encryption errors "
+        "notification profile resident resolution rotation rotation_state sources trust"
     ),
     "scan": (
         "_internal checks comparison detection errors profile resolution rotation secret sources"

@@ -33,6 +33,7 @@ from envkit._internal.paths import state_folder
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import Any
 
     from envkit.backup.drill import DrillReport
     from envkit.backup.format import Backup
@@ -102,12 +103,35 @@ def last_drills(environ: Mapping[str, str]) -> list[LastDrill]:
         document = json.loads(read_own(path, _LIMIT_BYTES)[0])
         if document["version"] != VERSION:
             return []
-        return [
-            LastDrill(**{**entry, "failures": tuple(entry["failures"])})
-            for entry in document["drills"]
-        ]
+        return [_last_drill(**entry) for entry in document["drills"]]
     except (OSError, EnvkitError, ValueError, TypeError, KeyError):
         return []
+
+
+def last_drill(folder: str, environment: str, environ: Mapping[str, str]) -> LastDrill | None:
+    """Return the last drill of an environment on this host; None if there was none.
+
+    Args:
+        folder: the folder of profiles.
+        environment: the name of the profile.
+        environ: the process environment.
+    """
+    wanted = (os.path.realpath(folder), environment)
+    drills = last_drills(environ)
+    return next((one for one in drills if (one.folder, one.environment) == wanted), None)
+
+
+def _last_drill(**entry: Any) -> LastDrill:
+    """Return an entry of the file; raise if a key is missing, unknown, or has another type."""
+    entry["failures"] = tuple(entry["failures"])
+    found = LastDrill(**entry)
+    numbers = (found.at, found.backup_created_at, found.duration_seconds, found.resolved)
+    texts = (found.folder, found.environment, found.sha256, found.file, *found.failures)
+    if not all(isinstance(one, int | float) for one in numbers):
+        raise TypeError
+    if not all(isinstance(one, str) for one in texts):
+        raise TypeError
+    return found
 
 
 def metrics(report: DrillReport | None, backup: Backup | None, *, at: float) -> str:

@@ -7,6 +7,7 @@ import json
 import pytest
 
 from envkit.cli.formats.checklist import markdown, page
+from support.backups import new_keys
 from support.checklist_page import NOW, hostile
 from support.hook_server import HookServer
 from support.transcript import transcript
@@ -66,19 +67,15 @@ def test_a_checklist_shows_what_is_missing_shared_and_not_done(shop):
 
 def test_a_checklist_of_an_environment_that_is_ready_is_ok(shop):
     shop.profile("staging.env", "TOKEN={{TOKEN}}\n")
-    assert shop.run("rotate", "-e", "prod", env={"ENVKIT_REASON": "x"}).returncode == 0
+    keys = new_keys(shop.root)
+    for command in (
+        ("rotate", "-e", "prod"),
+        ("backup", "-e", "prod", "-o", "prod.age", "--to", keys.recipient),
+        ("backup", "drill", "prod.age", "--identity", keys.identity),
+    ):
+        done = shop.run(*command, env={"ENVKIT_REASON": "x"})
+        assert done.returncode == 0, done.stderr
     shop.server.received.clear()
-    drills = shop.root / "state" / "envkit" / "backup-drills.json"
-    entry = {
-        "folder": str(shop.profiles),
-        "environment": "prod",
-        "resolved": 2,
-        "failures": [],
-        "at": NOW * 2,
-        "backup_created_at": NOW * 2,
-        "sha256": "5eed",
-    }
-    drills.write_text(json.dumps({"version": 1, "drills": [entry]}))
     found = listed(shop, "--previous", "staging", "--send-test", "--strict", status=0)
     assert {item["state"] for item in found.values()} == {"ok"}, found
     assert sorted(one.path for one in shop.server.received) == ["/access", "/rotation"]

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from envkit.access.rules import Rules
     from envkit.audit.verify import Verdict
-    from envkit.checks.checklist.drills import Drill
+    from envkit.backup.drill_state import LastDrill
     from envkit.comparison.model import Cell, EnvDiff
     from envkit.rotation.status import RotationStatus
 
@@ -93,7 +93,7 @@ def rotation(statuses: Sequence[RotationStatus], broken: Mapping[str, str], now:
     return Item(kind, _OK, f"{text}; the oldest value is {_days(now - oldest)} old")
 
 
-def backup(drill: Drill | None, now: float) -> Item:
+def backup(drill: LastDrill | None, now: float) -> Item:
     """Return whether a backup was restored in a drill, and how long ago.
 
     Args:

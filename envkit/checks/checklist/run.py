@@ -16,9 +16,9 @@ from envkit._internal.clock import Deadline
 from envkit.access.rules import read_rules
 from envkit.audit.log import OFF, SYSLOG, destination
 from envkit.audit.verify import verify
+from envkit.backup.drill_state import last_drill
 from envkit.checks.checklist import items
 from envkit.checks.checklist.channels import channels_of, try_channels
-from envkit.checks.checklist.drills import last_drill
 from envkit.checks.checklist.model import Checklist
 from envkit.checks.ignore_file import accept
 from envkit.checks.inspection import load_profiles

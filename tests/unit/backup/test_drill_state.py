@@ -1,9 +1,12 @@
 """The file with the last drills, and the metrics."""
 
+import json
 import stat
 
+import pytest
+
 from envkit.backup.drill import Drilled, DrillReport
-from envkit.backup.drill_state import FILE, last_drills, metrics, save_drill
+from envkit.backup.drill_state import FILE, last_drill, last_drills, metrics, save_drill
 from envkit.backup.format import EnvironmentBackup
 from envkit.errors import AbsentError, VariableFailure
 from support.backups import backup_of
@@ -32,12 +35,52 @@ def test_the_last_drill_of_each_environment_is_kept(tmp_path):
     assert (first.folder, first.backup_created_at) == ("/srv/shop/profiles", BACKUP.created_at)
 
 
-def test_a_damaged_file_counts_as_no_drill_and_is_replaced(tmp_path):
+def test_the_drill_of_an_environment_is_that_of_its_folder_and_name(tmp_path):
+    environ = {"XDG_STATE_HOME": str(tmp_path)}
+    assert last_drill("/srv/shop/profiles", "prod", environ) is None
+    for one in (report(1.0), report(2.0, name="eu")):
+        save_drill(one, BACKUP, file="prod.age", sha256="ab", environ=environ)
+    found = last_drill("/srv/shop/profiles", "prod", environ)
+    assert found is not None
+    assert found.at == 1.0
+    assert last_drill("/srv/other/profiles", "prod", environ) is None
+    assert last_drill("/srv/shop/profiles", "dev", environ) is None
+
+
+ENTRY = {
+    "folder": "/srv/shop/profiles",
+    "environment": "prod",
+    "at": 1796008800.0,
+    "backup_created_at": 1796004000,
+    "duration_seconds": 0.4,
+    "sha256": "5eed",
+    "file": "/backup/prod.age",
+    "resolved": 12,
+    "failures": ["DB"],
+}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "[]", "{", "null", '{"version": 1}'),
+        *(
+            json.dumps({"version": version, "drills": [entry]})
+            for version, entry in [
+                (9, ENTRY),
+                (1, {"at": 1}),
+                (1, {**ENTRY, "at": "now"}),
+                (1, {**ENTRY, "failures": [1]}),
+                (1, {**ENTRY, "another": 1}),
+            ]
+        ),
+    ],
+)
+def test_a_damaged_file_counts_as_no_drill_and_is_replaced(tmp_path, text):
     environ = {"XDG_STATE_HOME": str(tmp_path)}
     (tmp_path / "envkit").mkdir()
-    for text in ("", "[]", "{", '{"version": 1, "drills": [{"at": 1}]}', '{"version": 9}'):
-        (tmp_path / "envkit" / FILE).write_text(text)
-        assert last_drills(environ) == []
+    (tmp_path / "envkit" / FILE).write_text(text)
+    assert last_drills(environ) == []
     save_drill(report(1.0), BACKUP, file="prod.age", sha256="ab", environ=environ)
     assert saved(environ) == [("prod", 1.0, ())]
 

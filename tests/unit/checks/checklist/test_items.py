@@ -7,8 +7,8 @@ import pytest
 from envkit.access.hours import parse_hours
 from envkit.access.rules import Rules
 from envkit.audit.verify import Anchor, Verdict
+from envkit.backup.drill_state import LastDrill
 from envkit.checks.checklist import items
-from envkit.checks.checklist.drills import Drill
 from envkit.checks.checklist.model import Checklist, Item, ItemKind, ItemState, exit_status
 from envkit.comparison.model import Cell, CellState, DiffStatus, Entry, EnvDiff
 from envkit.notification.channels import Channel, ChannelKind
@@ -92,7 +92,17 @@ def test_a_failing_rotation_is_named_with_its_error():
 
 
 def drill(days=1.0, backup_days=2.0, failures=()):
-    return Drill(NOW - days * DAY, NOW - backup_days * DAY, 12, failures, "5eed")
+    return LastDrill(
+        "/srv/shop/profiles",
+        "prod",
+        at=NOW - days * DAY,
+        backup_created_at=NOW - backup_days * DAY,
+        duration_seconds=0.4,
+        sha256="5eed",
+        file="/backup/prod.age",
+        resolved=12,
+        failures=failures,
+    )
 
 
 @pytest.mark.parametrize(
