@@ -19,6 +19,7 @@ from typing import NamedTuple
 
 from envkit import __version__
 from envkit._internal.clock import DEFAULT_TIMEOUT_SECONDS, Deadline
+from envkit.backup.encrypted_files import encrypted_references
 from envkit.backup.errors import BackupIncompleteError
 from envkit.backup.format import Backup, EnvironmentBackup, Failed, LeftOut, SavedSecret
 from envkit.backup.places import (
@@ -195,6 +196,7 @@ def _environment(
     nowhere = _missing(found, prepared, outcomes)
     missing = {failure.name for failure in nowhere}
     of_process: set[str] = set()
+    encrypted = encrypted_references(prepared.reading(found.references))
     for reference, names in found.names.items():
         outcome, where = outcomes[reference], prepared.locate(reference)
         store = profile.sources[reference.source].type
@@ -208,7 +210,10 @@ def _environment(
                 of_process.update(names)
         else:
             value = outcome.value if isinstance(outcome, Reading) else None
-            saved.append(SavedSecret(names, reference, where, store, outcome.version, value))
+            sealed = value is not None and reference in encrypted
+            saved.append(
+                SavedSecret(names, reference, where, store, outcome.version, value, sealed)
+            )
     failures += [failure for failure in nowhere if failure.name not in of_process]
     return (
         EnvironmentBackup(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from envkit.backup.encrypted_files import plain_file_error
 from envkit.backup.login_test import require_login
 from envkit.backup.restore_plan import Action, Place, PlannedPlace, decide
 from envkit.editing.find import EditableVariable
@@ -85,6 +86,8 @@ class CurrentPlaces:
             where, obstacle, current = source.locate(reference), wanted.obstacle, None
             try:
                 current = current_value(outcome)
+                if wanted.encrypted and obstacle is None:
+                    obstacle = plain_file_error(source, reference)
             except EnvkitError as error:
                 obstacle = obstacle or error
             slot = None

@@ -28,7 +28,8 @@ The JSON is written for a person with a text editor:
     }
 
 A value that is not UTF-8 is stored as `value_base64`. A secret that the store did not have when
-the backup was made has neither; only its place is known.
+the backup was made has neither; only its place is known. One that was in an encrypted `.env` file
+has `"encrypted": true`, so that no restore writes it to a plain file.
 """
 
 from __future__ import annotations
@@ -61,6 +62,7 @@ class SavedSecret(NamedTuple):
         store: the type of the source, such as `vault`.
         version: the store's own id; None if there is no secret or it has no versions.
         value: None if the store did not have it.
+        encrypted: whether it was in an encrypted `.env` file.
     """
 
     names: tuple[str, ...]
@@ -69,6 +71,7 @@ class SavedSecret(NamedTuple):
     store: str
     version: str | None
     value: Secret | None
+    encrypted: bool = False
 
     @property
     def pinned(self) -> bool:
@@ -231,6 +234,7 @@ def _secret(saved: SavedSecret) -> dict[str, Any]:
         "store": saved.store,
         **_reference(saved.reference),
         "found_version": saved.version,
+        **({"encrypted": True} if saved.encrypted else {}),
     }
     if saved.value is None:
         return entry
@@ -281,6 +285,7 @@ def _saved(entry: Mapping[str, Any]) -> SavedSecret:
         _text(entry["store"]),
         None if version is None else _text(version),
         value,
+        encrypted=entry.get("encrypted", False) is not False,  # in doubt it was
     )
 
 

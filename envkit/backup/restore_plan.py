@@ -44,6 +44,7 @@ class Wanted(NamedTuple):
         version: of the secret, when the backup was made.
         obstacle: why envkit cannot write it; None if it can.
         others: references that are looked up as well; the first one with a value is meant.
+        encrypted: whether it was in an encrypted `.env` file, and must be again.
     """
 
     names: tuple[str, ...]
@@ -53,6 +54,7 @@ class Wanted(NamedTuple):
     value: Secret
     obstacle: EnvkitError | None = None
     others: tuple[Reference, ...] = ()
+    encrypted: bool = False
 
 
 class Place(NamedTuple):
@@ -148,7 +150,15 @@ def _single(saved: SavedSecret) -> Wanted:
             "change the profile",
         )
     assert saved.value is not None  # noqa: S101 - `wanted` has looked
-    return Wanted(saved.names, saved.reference, saved.where, saved.version, saved.value, obstacle)
+    return Wanted(
+        saved.names,
+        saved.reference,
+        saved.where,
+        saved.version,
+        saved.value,
+        obstacle,
+        encrypted=saved.encrypted,
+    )
 
 
 def _fields(saved: SavedSecret) -> Iterator[Wanted]:

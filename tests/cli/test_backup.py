@@ -98,3 +98,71 @@ def test_a_backup_to_stdout_can_be_piped(shop):
     data, told = process.communicate()
     assert data.startswith(b"age-encryption.org/v1\n")
     assert told.startswith(b"backed up 3 secrets of prod to stdout (sha256 ")
+
+
+@pytest.fixture
+def sealed(shop):
+    """The same, with an encrypted file, a backup of it, and the recipient of that."""
+    for command in ("init", "encrypt"):
+        assert shop.run("env", command, "--env", "prod").returncode == 0
+    arguments = ("backup", "-e", "prod", "-o", "prod.age", "--to", shop.environ["TO"])
+    shop.backup = lambda: shop.run(*arguments)
+    shop.restore = lambda: shop.run("restore", "prod.age", "-i", "key.txt", "--yes")
+    shop.values = lambda: [
+        shop.run("get", name, "-e", "prod").stdout for name in ("STRIPE_KEY", "DB_PASSWORD")
+    ]
+    shop.file = shop.root / ".env.prod"
+    assert shop.backup().returncode == 0
+    return shop
+
+
+def test_a_value_that_an_encrypted_file_lost_is_restored_encrypted(sealed):
+    assert sealed.run("unset", "STRIPE_KEY", "-e", "prod").returncode == 0
+    done = sealed.restore()
+    assert done.returncode == 0, done.stderr
+    assert sealed.values() == ["sk_live_1", "p@ss word"]
+    assert "sk_live_1" not in sealed.file.read_text()
+
+
+@pytest.mark.parametrize("text", [None, "OTHER=1\n"], ids=["gone", "plain"])
+def test_a_value_that_was_encrypted_is_never_restored_to_a_plain_file(sealed, text):
+    sealed.file.unlink()
+    if text is not None:
+        sealed.dotenv("prod", text)
+    done = sealed.restore()
+    assert done.returncode == 3
+    assert done.stderr == (
+        "envkit: error: cannot restore 3 variables of prod [not-changeable]\n"
+        "  it was encrypted when the backup was made, and .env.prod is not:\n"
+        "    STRIPE_KEY (.env.prod#STRIPE_KEY)\n"
+        "    DB_PASSWORD (.env.prod#DB_PASSWORD)\n"
+        "    PORT (.env.prod#PORT)\n"
+        "envkit: hint: run: envkit env init --file .env.prod\n"
+    )
+    assert (sealed.file.read_text() if sealed.file.exists() else None) == text
+    assert sealed.run("env", "init", "--file", ".env.prod").returncode == 0
+    done = sealed.restore()
+    assert done.returncode == 0, done.stderr
+    assert sealed.values() == ["sk_live_1", "p@ss word"]
+    assert "sk_live_1" not in sealed.file.read_text()
+
+
+def test_a_value_that_was_not_encrypted_is_restored_to_an_encrypted_file(shop):
+    shop.dotenv("prod", "PORT=5432\n")
+    assert shop.run("env", "init", "--env", "prod").returncode == 0
+    done = shop.run("restore", "prod.age", "-i", "key.txt", "--yes")
+    assert done.returncode == 0, done.stderr
+    text = (shop.root / ".env.prod").read_text()
+    assert "sk_live_1" not in text
+    assert text.count("encrypted:") == 2
+
+
+def test_encrypted_values_without_their_private_key_are_named_and_not_backed_up(sealed):
+    (sealed.root / ".env.keys").unlink()
+    (sealed.root / "prod.age").unlink()
+    done = sealed.backup()
+    assert done.returncode == 6, done.stderr
+    for name in ("STRIPE_KEY", "DB_PASSWORD", "PORT"):
+        assert f"    {name} (.env.prod#{name})\n" in done.stderr
+    done = sealed.run("backup", "drill", "prod.age", "-i", "key.txt")
+    assert done.returncode == 1
