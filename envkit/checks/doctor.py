@@ -54,11 +54,13 @@ VARIABLES = (
     "ENVKIT_PROFILES",
     "ENVKIT_AUDIT",
     "ENVKIT_REASON",
+    "ENVKIT_AGENT",
     "ENVKIT_QUEUE",
     "ENVKIT_TRUST",
     "ENVKIT_MFA_CODE",
     "ENVKIT_DEBUG",
 )
+SET_BY_ENVKIT = ("ENVKIT_HOOK_STATE", "ENVKIT_STALE")  # for shells and apps
 MAX_PARALLEL = 16
 
 
@@ -133,7 +135,7 @@ def _variables(environ: Mapping[str, str]) -> Iterator[Check]:
         if names:
             yield Check(CheckStatus.NOTE, f"{word}: {', '.join(names)}")
     for name in sorted(environ):
-        if name.startswith("ENVKIT_") and name not in VARIABLES:
+        if name.startswith("ENVKIT_") and name not in (*VARIABLES, *SET_BY_ENVKIT):
             yield Check(
                 CheckStatus.WARNING,
                 f"{name} is set, but envkit does not use it",

@@ -10,6 +10,8 @@ from importlib.metadata import version
 import pytest
 
 from envkit import __version__
+from envkit.checks.doctor import SET_BY_ENVKIT, VARIABLES
+from envkit.cli import help_table
 from support import dotenvx
 from support.sessions import replay, sessions
 
@@ -58,6 +60,14 @@ def test_doctor_json_has_the_checks_and_their_status(team):
         "message": "profiles/staging.toml, 2 variables",
         "hint": "",
     }
+
+
+def test_doctor_knows_every_variable_that_envkit_reads_or_sets(team):
+    assert set(VARIABLES) == {name for name in help_table.VARIABLES if name.startswith("ENVKIT_")}
+    names = (*VARIABLES, *SET_BY_ENVKIT)
+    valid = {"ENVKIT_AUDIT": "off", "ENVKIT_AGENT": "off", "ENVKIT_ENV": "dev"}
+    values = {name: valid.get(name, "1") for name in names if name != "ENVKIT_PROFILES"}
+    assert "does not use it" not in team.run("doctor", env=values).stdout
 
 
 def test_doctor_asks_only_the_stores_of_the_chosen_environments(team):
