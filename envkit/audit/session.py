@@ -91,11 +91,20 @@ class Access:
     def begin(self, prepared: Sequence[PreparedProfile]) -> None:
         """Announce the values that the stores will be asked for; see `allow`."""
         names = [name for one in prepared for name in one.plan.selected]
-        self._prepared = prepared
-        self.allow([one.profile for one in prepared], names)
+        self.allow([one.profile for one in prepared], names, prepared)
 
-    def allow(self, profiles: Iterable[Profile], names: Sequence[str]) -> None:
+    def allow(
+        self,
+        profiles: Iterable[Profile],
+        names: Sequence[str],
+        opened: Sequence[PreparedProfile] = (),
+    ) -> None:
         """Announce what will be used or changed; refuse what the profiles do not allow.
+
+        Args:
+            profiles: whose secrets they are.
+            names: the variables.
+            opened: profiles with the opened sources, whose logins are recorded.
 
         Raises:
             ReasonMissingError: a profile is protected or the glass is broken, without a reason.
@@ -105,6 +114,7 @@ class Access:
             UsageError: `ENVKIT_AUDIT` does not name a log.
             AuditError: a profile is protected, and the log cannot be written.
         """
+        self._prepared = opened
         log.destination(self._environ)
         guarded = []
         for profile in profiles:

@@ -101,7 +101,7 @@ def carry_out(
         UsageError: there is no one to ask.
     """
     if not plan:
-        access.allow([prepared.profile], prepared.names)
+        access.allow([prepared.profile], prepared.names, [prepared.here, prepared.target])
     run = _Run(prepared, read_import(prepared), access, encryption, aloud=format_ is Format.TEXT)
     try:
         if run.aloud:

@@ -115,7 +115,8 @@ def promote(  # noqa: PLR0917 - typer names them
             timeout_seconds=timeout_seconds(timeout),
         )
         if not plan:
-            access.allow(prepared.profiles, prepared.selected)
+            opened = [prepared.source, prepared.target]
+            access.allow(prepared.profiles, prepared.selected, opened)
         promotion = read(prepared)
         progress = Progress(promotion)
         try:

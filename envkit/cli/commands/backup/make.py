@@ -79,7 +79,7 @@ def make(
             env or (), profiles=profiles, timeout_seconds=timeout_seconds(timeout)
         )
         keys = recipients(to or ())
-        access.allow(prepared.profiles, prepared.names)
+        access.allow(prepared.profiles, prepared.names, [one for _, one in prepared.parts])
         collected = collect(prepared)
         data = seal(encode(collected.backup), keys)
         digest = sha256(data).hexdigest()

@@ -108,7 +108,8 @@ def restore(  # noqa: PLR0917 - typer names them
         if plan:
             access.observe([profile.name for profile in prepared.profiles], prepared.names)
         else:
-            access.allow(prepared.profiles, prepared.names)
+            sources = [part.prepared for part in prepared.parts]
+            access.allow(prepared.profiles, prepared.names, sources)
         restoration = read(prepared, overwrite=overwrite)
         _show(restoration)
         wanted = bool(restoration.changes)
