@@ -227,6 +227,19 @@ def test_a_scan_of_all_local_values_is_not_reported_and_skips_closed_environment
     assert [one["event"] for one in team.notices()] == ["break-glass"]
 
 
+def test_a_scan_in_ci_rotates_a_leaked_value_at_any_hour(team):
+    leaked = "5d0c7e1f9b3a4826"
+    team.hours(never())
+    path = team.project.dotenv("prod", f"PASSWORD=hunter2\nURL=u\nTOKEN={leaked}\n")
+    (team.project.root / "notes.txt").write_text(f"{leaked}\n")
+    done = team.project.run("scan", "notes.txt", "-e", "prod", "--rotate", "--yes")
+    assert done.returncode == 1, done.stderr
+    assert leaked not in path.read_text(), done.stderr
+    assert team.notices() == []
+    [reason] = {one["reason"] for one in team.project.records() if one["command"] == "rotate"}
+    assert reason == "envkit scan found it in notes.txt:1"
+
+
 def test_a_report_that_fails_is_a_warning_and_a_record_and_stops_nothing(team):
     team.server.status = 500
     done = team.use("get", "--reason", "INC-7")
