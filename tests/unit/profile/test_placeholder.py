@@ -10,6 +10,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+import envkit._internal.json_text
+import envkit._internal.suggestions  # noqa: F401 - as `difflib`, on first use
 from envkit.errors import AbsentError, InvalidValueError, PlaceholderError
 from envkit.profile.placeholder import (
     FILTERS,
