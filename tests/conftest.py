@@ -57,6 +57,8 @@ def pytest_configure() -> None:
     for name in list(os.environ):
         if name.startswith(FOREIGN_PREFIXES) or name.upper() in FOREIGN:
             del os.environ[name]
+    # neither the developer's keyring nor a keyring of another test
+    os.environ["PYTHON_KEYRING_BACKEND"] = "keyring.backends.fail.Keyring"
     # spawned processes import the test's functions from here; it is last, so that tests
     # import the installed envkit
     sys.path.append(str(ROOT))

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from envkit.agent.question import Question
 
 FRAME_SECONDS = 2.0  # for a client to send, or to receive, what is due
+_PARTS = 16  # to send at once, so that a client wakes up once
 _PIECE_BYTES = 1 << 16
 _WAIT = frame(WAIT)
 
@@ -105,12 +106,13 @@ class Client:
         """
         while self._to_send:
             try:
-                count = self.connection.send(self._to_send[0])
+                count = self.connection.sendmsg(self._to_send[:_PARTS])
             except BlockingIOError:
                 return
-            self._to_send[0] = self._to_send[0][count:]
-            if not self._to_send[0]:
-                del self._to_send[0]
+            while self._to_send and count >= len(self._to_send[0]):
+                count -= len(self._to_send.pop(0))
+            if count:
+                self._to_send[0] = self._to_send[0][count:]
 
     def has_more(self) -> bool:
         """Return whether there is more to send."""

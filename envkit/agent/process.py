@@ -7,6 +7,7 @@ and cannot be traced by other processes of the user; its memory is locked where 
 from __future__ import annotations
 
 import fcntl
+import gc
 import os
 import signal
 import socket
@@ -53,6 +54,7 @@ def main(max_age_seconds: float, idle_seconds: float, unused_seconds: float) -> 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: server.stop("a signal"))
     signal.set_wakeup_fd(server.waker, warn_on_full_buffer=False)
+    gc.freeze()  # what is there now stays
     try:
         server.serve()
     finally:

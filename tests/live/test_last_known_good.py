@@ -36,7 +36,7 @@ def prod(openbao, proxy, project):
 
 def run(project, *options, env=None):
     command = ("sh", "-c", "echo $KEY $OTHER ${ENVKIT_STALE-fresh}")
-    done = project.run("exec", "-e", "prod", *options, "--timeout", "2", "--", *command, env=env)
+    done = project.run("exec", "-e", "prod", *options, "--timeout", "1", "--", *command, env=env)
     return done.stdout.strip() or done.returncode, done.stderr
 
 
@@ -66,10 +66,10 @@ def test_get_and_export_use_them_and_reports_do_not(prod, proxy):
     got = prod.run("get", "KEY", "-e", "prod")
     assert got.stdout == CANARY
     proxy.refuse()
-    again = prod.run("get", "KEY", "-e", "prod", "--timeout", "2")
+    again = prod.run("get", "KEY", "-e", "prod", "--timeout", "1")
     assert (again.stdout, "warning: a store is unavailable" in again.stderr) == (CANARY, True)
     for command in (("show", "-e", "prod"), ("check",)):
-        done = prod.run(*command, "--timeout", "2")
+        done = prod.run(*command, "--timeout", "1")
         assert CANARY not in done.stdout + done.stderr
         assert done.returncode == 5, done.stdout
 

@@ -317,7 +317,7 @@ def test_the_next_start_revokes_what_a_killed_envkit_has_left(leased, project, a
     assert not [value for value in (*values, login["secret_id"]) if value in ledger]
     with Run(leased, project, "--supervise", *SHOW, login=login) as app:
         user = app.line()
-        assert leased.users() == [user]
+        wait_until(lambda: leased.users() == [user])  # the server drops users in the background
         app.end()
     assert leased.all_dropped()
     assert not list(project.root.glob(LEDGERS))

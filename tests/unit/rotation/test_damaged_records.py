@@ -6,6 +6,7 @@ finishes its rotation afterwards.
 
 import copy
 import json
+from itertools import islice
 
 import pytest
 
@@ -107,7 +108,9 @@ def test_a_damaged_record_neither_crashes_a_run_nor_harms_the_current_credential
     whole = state_of(world)
     watch_readers(world)
     accepted = refused = 0
-    for what, envelope in damaged(world.envelope):
+    # each damage in a third of the phases and kinds
+    first = (KINDS.index(kind) + PHASES.index(phase)) % 3
+    for what, envelope in islice(damaged(world.envelope), first, None, 3):
         world.shelf.envelope = json.dumps(envelope)
         before = state_of(world)
         if can_be_read(world):
