@@ -13,12 +13,12 @@ from envkit._internal.git import find_repository
 from envkit._internal.paths import display_path
 from envkit.audit.session import Access
 from envkit.cli.changing.encryption import Encryption
-from envkit.cli.changing.importing import Format, Formatted, Plan, Replace, Yes, carry_out
+from envkit.cli.changing.importing import Format, Formatted, Plan, Replace, carry_out
 from envkit.cli.error_text import print_labelled
 from envkit.cli.interaction.prompt import ask_reason
 from envkit.cli.options import timeout_seconds
 from envkit.cli.output import printable
-from envkit.cli.parameters import OneEnv, Profiles, Reason, Timeout
+from envkit.cli.parameters import OneEnv, Profiles, Reason, Timeout, Yes
 from envkit.cli.rotated import rotations_of
 from envkit.dotenv.file import LIMIT_BYTES
 from envkit.env_files.contents import read

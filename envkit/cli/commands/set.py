@@ -12,7 +12,7 @@ from envkit.audit.session import Access
 from envkit.cli.interaction.prompt import ask_reason, ask_secret
 from envkit.cli.misread import warn_of_line
 from envkit.cli.options import timeout_seconds
-from envkit.cli.parameters import Name, OneEnv, Profiles, Reason, Ref, Timeout
+from envkit.cli.parameters import Force, FromFile, Name, OneEnv, Profiles, Reason, Ref, Timeout
 from envkit.cli.rotated import allow_change
 from envkit.cli.written import print_warnings
 from envkit.editing.find import Editable, find, prepare_edit, prepare_reference_edit
@@ -30,21 +30,11 @@ def set(  # noqa: A001 - the command's name
     value: Annotated[list[str] | None, typer.Argument(metavar="", hidden=True)] = None,
     env: OneEnv = None,
     ref: Ref = None,
-    from_file: Annotated[
-        str | None,
-        typer.Option(
-            "--from-file",
-            metavar="FILE",
-            help="Read the value from FILE, byte for byte. Use - for stdin.",
-        ),
-    ] = None,
+    from_file: FromFile = None,
     skip_unchanged: Annotated[
         bool, typer.Option("--skip-unchanged", help="Write nothing if the value is the same.")
     ] = False,
-    force: Annotated[
-        bool,
-        typer.Option("--force", help="Change the value even if a rotation of it is in progress."),
-    ] = False,
+    force: Force = False,
     reason: Reason = None,
     timeout: Timeout = None,
     profiles: Profiles = None,

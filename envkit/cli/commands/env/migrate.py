@@ -8,10 +8,10 @@ from typing import Annotated
 import typer
 
 from envkit.audit.session import Access
-from envkit.cli.changing.importing import Format, Formatted, Plan, Replace, Yes, carry_out
+from envkit.cli.changing.importing import Format, Formatted, Plan, Replace, carry_out
 from envkit.cli.interaction.prompt import ask_reason
 from envkit.cli.options import timeout_seconds
-from envkit.cli.parameters import OneEnv, Profiles, Reason, Timeout
+from envkit.cli.parameters import OneEnv, Profiles, Reason, Timeout, Yes
 from envkit.cli.rotated import rotations_of
 from envkit.errors import UsageError
 from envkit.importing.model import Destination
