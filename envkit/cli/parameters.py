@@ -82,6 +82,19 @@ Ref = Annotated[
         help="Use this reference instead of a variable, such as vault:db#password.",
     ),
 ]
+FromFile = Annotated[
+    str | None,
+    typer.Option(
+        "--from-file",
+        metavar="FILE",
+        help="Read the value from FILE, byte for byte. Use - for stdin.",
+    ),
+]
+Force = Annotated[
+    bool,
+    typer.Option("--force", help="Change the value even if a rotation of it is in progress."),
+]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")]
 Formatted = Annotated[
     Format,
     typer.Option(

@@ -19,10 +19,13 @@ from envkit.sources.dotenv_files.errors import failure
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
+    from typing import TypeVar
 
     from envkit.encryption.rotate_key import RotatedKey
     from envkit.env_files.locate import EnvFile
+
+    R = TypeVar("R")
 
 
 def replace_key(file: EnvFile, environ: Mapping[str, str], *, timeout_seconds: float) -> RotatedKey:
@@ -33,16 +36,7 @@ def replace_key(file: EnvFile, environ: Mapping[str, str], *, timeout_seconds: f
         UnreadableValueError: a value cannot be decrypted; nothing was changed.
         SourceError: a file cannot be written.
     """
-    _prepare(file, environ)
-    try:
-        return rotate_key(
-            decrypter_of(file, environ),
-            file.path,
-            file.previous,
-            timeout_seconds=timeout_seconds,
-        )
-    except OSError as error:
-        raise failure("write", file.name, error) from None
+    return _change(rotate_key, file, environ, timeout_seconds)
 
 
 def drop_old(file: EnvFile, environ: Mapping[str, str], *, timeout_seconds: float) -> int:
@@ -53,9 +47,16 @@ def drop_old(file: EnvFile, environ: Mapping[str, str], *, timeout_seconds: floa
         UnreadableValueError: a value is encrypted to another key; nothing was removed.
         SourceError: a file cannot be read or written.
     """
+    return _change(drop_old_keys, file, environ, timeout_seconds)
+
+
+def _change(
+    change: Callable[..., R], file: EnvFile, environ: Mapping[str, str], timeout_seconds: float
+) -> R:
     _prepare(file, environ)
     try:
-        return drop_old_keys(
+        return change(
+            # the keys are looked for again, since another process may have replaced them
             decrypter_of(file, environ),
             file.path,
             file.previous,

@@ -257,7 +257,9 @@ def test_protected_profiles_are_read_by_the_client(dev, agent):
     ids=["as a file", "loads code", "with a fallback"],
 )
 @pytest.mark.usefixtures("trusted")
-def test_what_only_a_cold_start_can_do_is_never_kept_and_never_shown(dev, agent, text):
+def test_an_environment_that_needs_a_cold_start_is_neither_stored_nor_listed_by_the_agent(
+    dev, agent, text
+):
     dev.profile("dev.toml", text)
     dev.environ["VAULT_MAX_RETRIES"] = "0"
     command = ("exec", "-e", "dev", "--", "sh", "-c", 'cat "$X" || echo "$X"')

@@ -3,14 +3,13 @@
 import os
 import signal
 import stat
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from support.process import started
 from support.supervised import wait_until
+from support.watched_app import Running
 
 WAITS = "while :; do sleep 0.01; done"
 PROFILE = """\
@@ -92,32 +91,8 @@ def test_without_files_in_memory_nothing_is_started(dev):
     assert not (dev.root / "ran").exists()
 
 
-class Running:
-    def __init__(self, dev, base, app, *options):
-        self._errors = dev.root / "errors"
-        with self._errors.open("wb") as errors:
-            self.process = started(
-                dev,
-                *("exec", "--env", "dev", "--debounce", "0.05", "--files", str(base), *options),
-                *("--", "sh", "-c", app),
-                stdout=subprocess.PIPE,
-                stderr=errors,
-                start_new_session=True,
-            )
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.process.terminate()
-        self.process.wait()
-        self.process.stdout.close()
-
-    def line(self):
-        return self.process.stdout.readline().decode()
-
-    def said(self):
-        return self._errors.read_text()
+def start(dev, base, app, *options):
+    return Running(dev, app, "--files", str(base), *options)
 
 
 def change(dev, value):
@@ -130,7 +105,7 @@ ONLY_FILES = PROFILE.rpartition("URL")[0]
 def test_supervise_replaces_a_file_and_says_so_without_asking_for_a_restart(dev, base):
     dev.profile("dev.toml", ONLY_FILES)
     app = f"echo $KEY; until grep -q two $KEY; do sleep 0.01; done; echo seen; {WAITS}"
-    with Running(dev, base, app, "--supervise") as running:
+    with start(dev, base, app, "--supervise") as running:
         path = running.line().strip()
         change(dev, "two")
         assert running.line() == "seen\n"
@@ -142,7 +117,7 @@ def test_supervise_replaces_a_file_and_says_so_without_asking_for_a_restart(dev,
 
 def test_supervise_names_only_the_variables_that_need_a_restart(dev, base):
     app = f"echo $KEY; until grep -q two $KEY; do sleep 0.01; done; echo seen; {WAITS}"
-    with Running(dev, base, app, "--supervise") as running:
+    with start(dev, base, app, "--supervise") as running:
         running.line()
         change(dev, "two")
         assert running.line() == "seen\n"
@@ -156,7 +131,7 @@ def test_supervise_names_only_the_variables_that_need_a_restart(dev, base):
 def test_watch_signals_the_app_after_its_file_was_replaced(dev, base):
     dev.profile("dev.toml", ONLY_FILES)
     app = f"trap 'cat $KEY; echo' HUP; echo on; {WAITS}"
-    with Running(dev, base, app, "--watch=signal:HUP") as running:
+    with start(dev, base, app, "--watch=signal:HUP") as running:
         assert running.line() == "on\n"
         change(dev, "two")
         assert running.line() == "two\n"
@@ -164,14 +139,14 @@ def test_watch_signals_the_app_after_its_file_was_replaced(dev, base):
 
 def test_watch_restarts_an_app_whose_file_changes_with_the_same_path(dev, base):
     dev.profile("dev.toml", ONLY_FILES)
-    with Running(dev, base, f"echo $KEY $(cat $KEY); {WAITS}", "--watch") as running:
+    with start(dev, base, f"echo $KEY $(cat $KEY); {WAITS}", "--watch") as running:
         path, one = running.line().split()
         change(dev, "two")
         assert (running.line(), one) == (f"{path} two\n", "one")
 
 
 def test_the_files_of_a_killed_supervisor_are_removed_by_the_next_start(dev, base):
-    with Running(dev, base, f"echo $KEY; {WAITS}", "--supervise") as running:
+    with start(dev, base, f"echo $KEY; {WAITS}", "--supervise") as running:
         path = running.line().strip()
         running.process.send_signal(signal.SIGKILL)
         running.process.wait()
@@ -182,7 +157,7 @@ def test_the_files_of_a_killed_supervisor_are_removed_by_the_next_start(dev, bas
 
 def test_a_file_that_cannot_be_replaced_leaves_the_app_and_its_file_as_they_are(dev, base):
     dev.profile("dev.toml", ONLY_FILES)
-    with Running(dev, base, f"echo $KEY; {WAITS}", "--supervise") as running:
+    with start(dev, base, f"echo $KEY; {WAITS}", "--supervise") as running:
         path = running.line().strip()
         os.mkdir(os.path.join(os.path.dirname(path), ".new"))  # not even root can write it
         change(dev, "two")

@@ -2,13 +2,12 @@
 
 import os
 import signal
-import subprocess
 
 import pytest
 
 from envkit.cli.hot import asks_for_help
 from support.process import program, started
-from support.supervised import wait_until
+from support.watched_app import Running
 
 WAITS = "while :; do sleep 0.01; done"
 
@@ -19,38 +18,6 @@ def dev(project):
     project.profile("dev.toml", '[variables]\nKEY = "{{ KEY }}"\nMODE = "a"\n')
     project.dotenv("dev", "KEY=one\n")
     return project
-
-
-class Running:
-    """`envkit exec --env dev OPTIONS -- sh -c APP`, and what its app and envkit print."""
-
-    def __init__(self, project, app, *options):
-        self._errors = project.root / "errors"
-        with self._errors.open("wb") as errors:
-            self.process = started(
-                project,
-                *("exec", "--env", "dev", "--debounce", "0.05", *options, "--", "sh", "-c", app),
-                stdout=subprocess.PIPE,
-                stderr=errors,
-                start_new_session=True,
-            )
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.process.terminate()
-        self.process.wait()
-        self.process.stdout.close()
-
-    def line(self):
-        return self.process.stdout.readline().decode()
-
-    def says(self, text):
-        wait_until(lambda: text in self.said(), f"envkit does not say {text!r}")
-
-    def said(self):
-        return self._errors.read_text()
 
 
 def test_watch_restarts_the_app_when_a_file_changes_and_records_each_change(dev):

@@ -481,7 +481,9 @@ TEXTS = st.text(st.characters(exclude_characters="\0"), max_size=9)
 @given(
     TEXTS, TEXTS, st.dictionaries(st.from_regex("[A-Z_]{1,4}", fullmatch=True), st.none() | TEXTS)
 )
-def test_what_was_loaded_survives_the_environment(profiles, environment, before):
+def test_the_state_of_the_hook_survives_a_round_trip_through_the_environment(
+    profiles, environment, before
+):
     loaded = Loaded(profiles, environment, before)
     assert decoded(encoded(loaded)) == loaded
     assert "\n" not in encoded(loaded)

@@ -24,7 +24,7 @@ from support.watching import turns, until
 # ---------------------------------------------------------------- what is revoked
 
 
-def test_where_the_token_may_not_revoke_itself_its_leases_are_revoked(started, leased):
+def test_leases_are_revoked_one_by_one_if_the_token_may_not_revoke_itself(started, leased):
     policy = leased.policy(**{f"sys/leases/revoke/{leased.path}/*": ["update"]})
     watcher, _ = started(leased.approle(policy, token_no_default_policy=True))
     watcher.close()

@@ -323,7 +323,9 @@ def test_the_next_start_revokes_what_a_killed_envkit_has_left(leased, project, a
     assert not list(project.root.glob(LEDGERS))
 
 
-def test_what_the_next_start_may_not_revoke_ends_by_itself_and_stops_nothing(leased, project):
+def test_a_lease_that_the_next_start_may_not_revoke_ends_by_itself_and_stops_nothing(
+    leased, project
+):
     leased.role(ttl=6, max_ttl=60)
     _, (before, _), login = kill(leased, project, "")
     with Run(leased, project, "--supervise", *SHOW, login=login) as app:
@@ -383,7 +385,7 @@ input()
 """
 
 
-def test_what_a_program_could_not_revoke_at_its_end_is_revoked_by_the_next_one(leased, project):
+def test_a_lease_that_a_program_could_not_revoke_is_revoked_by_the_next_program(leased, project):
     login = leased.approle(leased.policy(**{f"sys/leases/revoke/{leased.path}/*": ["update"]}))
     with FaultProxy(leased.bao.address) as proxy:
         leased.profile(project, os.environ, login, address=proxy.url)

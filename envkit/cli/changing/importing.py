@@ -47,7 +47,6 @@ Plan = Annotated[
     bool,
     typer.Option("--plan", help="Show the changes without making them. Exit with 1 if any."),
 ]
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")]
 Replace = Annotated[
     bool, typer.Option("--replace", help="Replace values of the environment that differ.")
 ]

@@ -22,7 +22,7 @@ from envkit.cli.interaction.access import open_access
 from envkit.cli.interaction.prompt import confirm
 from envkit.cli.options import timeout_seconds
 from envkit.cli.output import print_json, print_table, printable
-from envkit.cli.parameters import BreakGlass, Except, Only, Profiles, Reason, Timeout
+from envkit.cli.parameters import BreakGlass, Except, Only, Profiles, Reason, Timeout, Yes
 from envkit.cli.rotated import rotations_of
 from envkit.promotion.model import LeftKind
 from envkit.promotion.run import prepare_promotion, read
@@ -85,7 +85,7 @@ def promote(  # noqa: PLR0917 - typer names them
             "--plan", help="Show the changes without making them. Exit with 1 if there are any."
         ),
     ] = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")] = False,
+    yes: Yes = False,
     format_: Annotated[
         Format,
         typer.Option(

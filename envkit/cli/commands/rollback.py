@@ -12,7 +12,7 @@ from envkit.cli.complete import variables
 from envkit.cli.interaction.access import open_access
 from envkit.cli.interaction.prompt import confirm
 from envkit.cli.options import timeout_seconds
-from envkit.cli.parameters import BreakGlass, OneEnv, Profiles, Reason, Timeout
+from envkit.cli.parameters import BreakGlass, OneEnv, Profiles, Reason, Timeout, Yes
 from envkit.cli.rotated import allow_change, look_at
 from envkit.cli.written import print_warnings
 from envkit.editing.find import find, prepare_edit
@@ -35,7 +35,7 @@ def rollback(
             help="Version from 'envkit history'. [default: the newest with a different value]",
         ),
     ] = None,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")] = False,
+    yes: Yes = False,
     force: Annotated[
         bool,
         typer.Option(

@@ -12,7 +12,17 @@ from envkit.cli.interaction.access import open_access
 from envkit.cli.interaction.prompt import ask_secret
 from envkit.cli.misread import warn_of_line
 from envkit.cli.options import timeout_seconds
-from envkit.cli.parameters import BreakGlass, Name, OneEnv, Profiles, Reason, Ref, Timeout
+from envkit.cli.parameters import (
+    BreakGlass,
+    Force,
+    FromFile,
+    Name,
+    OneEnv,
+    Profiles,
+    Reason,
+    Ref,
+    Timeout,
+)
 from envkit.cli.rotated import allow_change
 from envkit.cli.written import print_warnings
 from envkit.editing.find import Editable, find, prepare_edit, prepare_reference_edit
@@ -33,21 +43,11 @@ def set(  # noqa: A001, PLR0917 - the command's name; typer names them
     value: Annotated[list[str] | None, typer.Argument(metavar="", hidden=True)] = None,
     env: OneEnv = None,
     ref: Ref = None,
-    from_file: Annotated[
-        str | None,
-        typer.Option(
-            "--from-file",
-            metavar="FILE",
-            help="Read the value from FILE, byte for byte. Use - for stdin.",
-        ),
-    ] = None,
+    from_file: FromFile = None,
     skip_unchanged: Annotated[
         bool, typer.Option("--skip-unchanged", help="Write nothing if the value is the same.")
     ] = False,
-    force: Annotated[
-        bool,
-        typer.Option("--force", help="Change the value even if a rotation of it is in progress."),
-    ] = False,
+    force: Force = False,
     reason: Reason = None,
     break_glass: BreakGlass = False,
     timeout: Timeout = None,

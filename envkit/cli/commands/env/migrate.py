@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
-from envkit.cli.changing.importing import Format, Formatted, Plan, Replace, Yes, carry_out
+from envkit.cli.changing.importing import Format, Formatted, Plan, Replace, carry_out
 from envkit.cli.interaction.access import open_access
 from envkit.cli.options import timeout_seconds
-from envkit.cli.parameters import BreakGlass, OneEnv, Profiles, Reason, Timeout
+from envkit.cli.parameters import BreakGlass, OneEnv, Profiles, Reason, Timeout, Yes
 from envkit.cli.rotated import rotations_of
 from envkit.errors import UsageError
 from envkit.importing.model import Destination

@@ -14,7 +14,7 @@ from envkit.cli.commands.set import new_value
 from envkit.cli.error_text import print_labelled
 from envkit.cli.interaction.access import open_access
 from envkit.cli.options import timeout_seconds
-from envkit.cli.parameters import BreakGlass, OneEnv, Profiles, Reason, Timeout
+from envkit.cli.parameters import BreakGlass, Force, FromFile, OneEnv, Profiles, Reason, Timeout
 from envkit.cli.rotated import allow_change
 from envkit.cli.written import print_each
 from envkit.editing.find import find, prepare_reference_edit
@@ -40,18 +40,8 @@ def set(  # noqa: A001 - the command's name
     value: Annotated[list[str] | None, typer.Argument(metavar="", hidden=True)] = None,
     env: OneEnv = None,
     file: File = None,
-    from_file: Annotated[
-        str | None,
-        typer.Option(
-            "--from-file",
-            metavar="FILE",
-            help="Read the value from FILE, byte for byte. Use - for stdin.",
-        ),
-    ] = None,
-    force: Annotated[
-        bool,
-        typer.Option("--force", help="Change the value even if a rotation of it is in progress."),
-    ] = False,
+    from_file: FromFile = None,
+    force: Force = False,
     reason: Reason = None,
     break_glass: BreakGlass = False,
     timeout: Timeout = None,

@@ -38,14 +38,8 @@ from envkit.cli.interaction.progress import Bar
 from envkit.cli.interaction.trusting import split_by_trust
 from envkit.cli.options import timeout_seconds
 from envkit.cli.output import print_json
-from envkit.cli.parameters import BreakGlass, Profiles, Reason, Timeout
-from envkit.errors import (
-    AuditError,
-    ProfileError,
-    ReasonMissingError,
-    UntrustedError,
-    UsageError,
-)
+from envkit.cli.parameters import BreakGlass, Profiles, Reason, Timeout, Yes
+from envkit.errors import AuditError, ProfileError, ReasonMissingError, UntrustedError, UsageError
 from envkit.rotation.catalog import pick
 from envkit.rotation.jobs import run_all, run_rotation
 from envkit.rotation.machine import Request
@@ -125,7 +119,7 @@ def now(  # noqa: PLR0917 - typer names them
             help="Retire the old value now, although programs may use it. Needs a NAME.",
         ),
     ] = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")] = False,
+    yes: Yes = False,
     format_: Formatted = Format.TEXT,
     reason: Reason = None,
     break_glass: BreakGlass = False,
