@@ -19,7 +19,8 @@ from envkit.errors import ExtraMissingError, UsageError
 from support.backups import new_keys
 
 TEXT = b"canary-90f1 " * 8
-SECRET_KEY = str(pyrage.x25519.Identity.generate())
+# A fixed key: its text is part of the names of tests, which must be the same in all workers.
+SECRET_KEY = "AGE-SECRET-KEY-18DXJEZ40UFWVT5N9ZPR8QNV7WYWLJVPXC70HCXAKD2XTZHS55T7S2SU0EZ"
 OF_SSH = "OPENSSH PRIVATE KEY"
 # made for this test by `ssh-keygen -t ed25519 -N passphrase`
 WITH_PASSPHRASE = """\
