@@ -3,7 +3,6 @@
 import sys
 from pathlib import Path
 
-import pyrage
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import (
