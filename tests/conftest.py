@@ -57,6 +57,8 @@ def pytest_configure() -> None:
     for name in list(os.environ):
         if name.startswith(FOREIGN_PREFIXES) or name.upper() in FOREIGN:
             del os.environ[name]
+    # programs with `env python3` get this Python: the developer's may be older, or a slow wrapper
+    os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     # neither the developer's keyring nor a keyring of another test
     os.environ["PYTHON_KEYRING_BACKEND"] = "keyring.backends.fail.Keyring"
     # spawned processes import the test's functions from here; it is last, so that tests
