@@ -347,6 +347,7 @@ class Exchange(http.server.BaseHTTPRequestHandler):
     """One client's connection, with the operations that a fault can use."""
 
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # or a body waits 40 ms for the client's delayed ACK of the head
     server: FaultProxy  # type: ignore[assignment]
     received: Request
 
