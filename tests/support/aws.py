@@ -15,6 +15,7 @@ import os
 import subprocess
 import sys
 from contextlib import contextmanager
+from functools import cache
 from urllib.parse import parse_qs
 from uuid import uuid4
 
@@ -62,11 +63,16 @@ def aws_admin(moto_url):
 
 
 def admin_client(url, service="secretsmanager", **credentials):
+    credentials = credentials or {"aws_access_key_id": "admin", "aws_secret_access_key": "admin"}
+    return _session().client(service, endpoint_url=url, **credentials)
+
+
+@cache
+def _session():
+    """One session for all clients, so that it reads the models of the services once."""
     import boto3
 
-    credentials = credentials or {"aws_access_key_id": "admin", "aws_secret_access_key": "admin"}
-    session = boto3.session.Session(region_name=REGION, **credentials)
-    return session.client(service, endpoint_url=url)
+    return boto3.session.Session(region_name=REGION)
 
 
 @pytest.fixture

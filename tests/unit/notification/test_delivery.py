@@ -8,7 +8,6 @@ import socket
 import pytest
 import trustme
 
-from envkit.notification import delivery
 from envkit.notification.channels import Channel, EventKind, Notice
 from envkit.notification.delivery import NoticeError, deliver, signature
 from support.fault_proxy import FaultProxy, server_tls
@@ -103,12 +102,11 @@ def test_a_webhook_that_answers_with_an_error_is_reported(server, status, told):
     assert len(server.received) == 1, "a redirect is not followed"
 
 
-def test_a_webhook_that_does_not_answer_times_out(monkeypatch):
-    monkeypatch.setattr(delivery, "TIMEOUT_SECONDS", 0.05)
+def test_a_webhook_that_does_not_answer_times_out():
     with socket.create_server(("127.0.0.1", 0)) as silent:
         where = f"http://127.0.0.1:{silent.getsockname()[1]}"
         with pytest.raises(NoticeError, match="no answer in time"):
-            deliver(FAILED, webhook(where))
+            deliver(FAILED, webhook(where), timeout_seconds=0.05)
 
 
 @pytest.mark.parametrize(
@@ -148,9 +146,8 @@ def test_a_webhook_gets_no_login_from_a_netrc_file(server, tmp_path, monkeypatch
 def test_a_webhook_over_https_goes_through_the_proxy_of_the_environment(monkeypatch):
     with socket.create_server(("127.0.0.1", 0)) as proxy:
         monkeypatch.setenv("https_proxy", f"http://127.0.0.1:{proxy.getsockname()[1]}")
-        monkeypatch.setattr(delivery, "TIMEOUT_SECONDS", 0.2)
         with pytest.raises(NoticeError, match=r"https://hooks\.invalid"):
-            deliver(FAILED, webhook("https://hooks.invalid/t0ken"))
+            deliver(FAILED, webhook("https://hooks.invalid/t0ken"), timeout_seconds=0.2)
         connection, _ = proxy.accept()
         with connection:
             assert connection.recv(100).startswith(b"CONNECT hooks.invalid:443 ")
