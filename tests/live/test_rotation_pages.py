@@ -174,6 +174,7 @@ def test_the_command_of_each_example_unit_rotates(mounted, name):
         if "serve" in args:
             serving.wait_for(r"prod/token: rotated")
             assert serving.stop() == 0
+            assert "failed" not in serving.text
         else:
             assert serving.wait_until_ended() == 0, serving.text
     assert mounted.current() != "made-up"

@@ -303,14 +303,15 @@ def connect(pool_size: int, address: Address) -> Connections:
         InvalidSettingError: a certificate is missing.
         OSError: a certificate cannot be read.
     """
+    with import_lock:  # the second of two threads would find half of `requests`
+        import requests.adapters
+
     if address.needs_context:
         from envkit.sources.vault.certificates import verifying_adapter
 
         adapter = verifying_adapter(pool_size, address)
     else:
-        from requests.adapters import HTTPAdapter
-
-        adapter = HTTPAdapter(pool_connections=1, pool_maxsize=pool_size)
+        adapter = requests.adapters.HTTPAdapter(pool_connections=1, pool_maxsize=pool_size)
     pace = Pace(pool_size, per_second=address.per_second, burst=address.burst)
     return Connections(adapter, pace)
 
