@@ -87,7 +87,7 @@ def play(world, events):
 
 @pytest.mark.parametrize("kind", TARGETS)
 @given(events=st.lists(EVENTS, min_size=5, max_size=80))
-@settings(max_examples=150)
+@settings(max_examples=100)
 def test_readers_log_in_and_nothing_is_left_behind(kind, events):
     world = World(kind)
     play(world, events)
@@ -197,7 +197,7 @@ def test_a_rotation_runs_from_the_first_step_to_the_last(kind):
     done=st.integers(1, 36),
     overtaken_for=st.integers(1, 36),
 )
-@settings(max_examples=200)
+@settings(max_examples=100)
 def test_a_rotation_survives_being_overtaken_by_another(
     kind, prelude, first, second, done, overtaken_for
 ):
