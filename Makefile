@@ -20,10 +20,10 @@ help:  ## Show this list
 demo: $(VENV)/.installed  ## Run apps, and rotate a secret of one: no server, no account
 	@PATH="$(abspath $(BIN)):$$PATH" sh scripts/demo.sh
 
-# three at once even on two cores: tests mostly wait for servers. Every worker rewrites the assertions
+# four at once even on two cores: tests mostly wait for servers. Every worker rewrites the assertions
 # of every test, half of the time until the first one runs, unless it may write them to __pycache__.
 test: $(VENV)/.test  ## Run every test against real servers on this machine
-	PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
+	PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -n 4 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 test-extra: $(VENV)/.test  ## Run the tests that need a browser, Node, podman, systemd or several shells
 	sh scripts/install-extra.sh
