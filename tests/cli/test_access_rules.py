@@ -311,12 +311,13 @@ def test_audit_show_marks_a_use_with_break_glass(team):
     assert ["ok, break-glass" in line for line in lines] == [True, False]
 
 
-def test_invalid_hours_refuse_a_person_and_no_service(team):
+def test_invalid_hours_refuse_a_person_and_neither_a_service_nor_an_emergency(team):
     team.hours("Mon-Fry 08:00-19:00 UTC")
     refused = team.use("get", "--reason", "INC-7")
     assert refused.returncode == 3
     assert "profiles/prod.toml:2: [access]: 'hours': 'Fry' is not a day" in refused.stderr
     assert team.use("get").returncode == 0
+    assert team.use("get", "--break-glass", "--reason", "INC-8").returncode == 0
 
 
 def test_the_shell_hook_never_loads_a_profile_with_access_rules(team):
