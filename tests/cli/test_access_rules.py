@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 import time
 
@@ -32,16 +33,22 @@ USES = {
     "env set": ("env", "set", "URL", "-e", "prod"),
     "env edit": ("env", "edit", "-e", "prod"),
     "env encrypt": ("env", "encrypt", "-e", "prod"),
+    "env init": ("env", "init", "-e", "prod"),
     "env decrypt": ("env", "decrypt", "-e", "prod", "--yes"),
+    "env decrypt of a file": ("env", "decrypt", "--file", ".env.prod", "--yes"),
+    "env set of a file": ("env", "set", "URL", "--file", ".env.prod"),
     "env rotate-key": ("env", "rotate-key", "-e", "prod"),
     "env migrate": ("env", "migrate", "-e", "prod", "--to", "other", "--yes"),
     "scan": ("scan", "profiles", "-e", "prod"),
     "backup": ("backup", "-e", "prod", "-o", "new.age"),
     "restore": ("restore", "old.age", "-i", "key.txt", "--yes", "--only", "PASSWORD"),
 }
-ENCRYPTED = ("env set", "env edit", "env encrypt", "env decrypt", "env rotate-key")
+ENCRYPTED = (
+    *("env set", "env edit", "env encrypt", "env decrypt", "env rotate-key"),
+    *("env decrypt of a file", "env set of a file"),
+)
 # what they do before they know the profile, or to find it, needs the file
-WITH_FILE = ("rollback", "restore", "import", "env migrate", *ENCRYPTED)
+WITH_FILE = ("rollback", "restore", "import", "env migrate", "env init", *ENCRYPTED)
 STATUS = {"env migrate": 1}  # a value that is rotated stays where it is
 EDITOR = {"EDITOR": "sed -i s/hunter2/hunter3/"}
 ALWAYS = "Mon-Sun 00:00-24:00 UTC"
@@ -126,10 +133,10 @@ def test_a_use_by_a_person_is_reported_without_any_value(team, command):
     done = team.use(command, "--reason", "INC-7")
     assert done.returncode == STATUS.get(command, 0), done.stderr
     notices = team.notices()
-    assert {one["command"] for one in notices} == {command.removesuffix(" that stays")}
+    assert {one["command"] for one in notices} == {re.sub(" (that|of) .*", "", command)}
     for one in notices:
         assert (one["event"], one["profile"], one["reason"]) == ("access", "prod", "INC-7")
-        assert one["names"] or command == "env rotate-key"
+        assert one["names"] or command in ("env rotate-key", "env init")
     assert "hunter" not in str(notices)
 
 
