@@ -206,6 +206,21 @@ def test_what_an_app_that_stays_reads_later_is_recorded_and_not_reported(team, m
     assert (len(team.notices()), len(team.project.records())) == (1, 2)
 
 
+def test_a_value_in_a_reason_is_neither_recorded_nor_reported(team):
+    done = team.use("get", "--reason", "try hunter2 again")
+    assert done.stdout == "hunter2"
+    reasons = [one["reason"] for one in (*team.notices(), *team.project.records())]
+    assert reasons == ["try (the value of PASSWORD) again"] * 2
+
+
+def test_on_a_terminal_break_glass_asks_for_the_reason(team):
+    team.hours(never())
+    command = ("get", "PASSWORD", "-e", "prod", "--break-glass")
+    answers = [("--break-glass needs a reason. Reason:", "INC-8\n")]
+    assert team.project.on_terminal(*command, answers=answers)[1] == 0
+    assert [one["reason"] for one in team.notices()] == ["INC-8"]
+
+
 def test_all_changes_of_a_command_are_one_report(team):
     team.project.dotenv("prod", "TOKEN=t\n")
     team.project.dotenv("old", "PASSWORD=hunter2\nURL=u\n")
