@@ -98,7 +98,7 @@ def run_program(
         if not isinstance(error, subprocess.TimeoutExpired):
             raise
         raise ProgramError(
-            f"'{name}' timed out after {timeout_seconds:g} s",
+            f"'{name}' timed out after {round(timeout_seconds, 1):g} s",
             "let it start long work in the background, and exit",
             late=True,
         ) from None

@@ -42,7 +42,7 @@ def admit(
         UntrustedError: the user does not trust a channel of a profile.
         ProfileError: a table `[access]` is not valid.
     """
-    rules = [read_rules(profile) for profile in profiles]
+    rules = [read_rules(profile, with_hours=not break_glass) for profile in profiles]
     if not break_glass:
         refuse_outside_hours(rules, time.time())
     guard = current_guard()

@@ -19,7 +19,7 @@ from envkit._internal.suggestions import did_you_mean
 EXAMPLE = 'write hours = "Mon-Fri 08:00-19:00 Europe/Madrid"'
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _DAY_MINUTES = 24 * 60
-_TIMES = re.compile(r"([01]\d|2[0-3]):([0-5]\d)-([01]\d|2[0-4]):([0-5]\d)")
+_TIMES = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])-([01][0-9]|2[0-4]):([0-5][0-9])")
 
 
 class HoursError(ValueError):

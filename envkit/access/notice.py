@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 _SHOWN_NAMES = 5
+_SHOWN_REASON = 500  # characters; a chat refuses or hides longer messages
 
 
 class AccessEvent(StrEnum):
@@ -95,5 +96,12 @@ class AccessNotice(NamedTuple):
         shown = ", ".join(self.names[:_SHOWN_NAMES]) + (f" and {more} more" if more > 0 else "")
         text = f"{self.user}@{self.host} ran 'envkit {self.command}' on {self.profile}"
         text += f" ({shown})" if shown else ""
-        text += f": {' '.join(self.reason.split())}" if self.reason else ""
+        text += f": {_on_one_line(self.reason)}" if self.reason else ""
         return f"BREAK-GLASS: {text}" if self.event == AccessEvent.BREAK_GLASS else text
+
+
+def _on_one_line(reason: str) -> str:
+    """Return a reason without control characters, and no longer than people read."""
+    text = " ".join(reason.split())
+    shown = "".join(char if char.isprintable() else "?" for char in text[:_SHOWN_REASON])
+    return shown + ("..." if len(text) > _SHOWN_REASON else "")

@@ -27,8 +27,13 @@ class Rules(NamedTuple):
     hours: Hours | None = None
 
 
-def read_rules(profile: Profile) -> Rules:
+def read_rules(profile: Profile, *, with_hours: bool = True) -> Rules:
     """Return the rules of a profile.
+
+    Args:
+        profile: the profile.
+        with_hours: whether to read its hours; in an emergency they do not matter, and a mistake
+            in them or a missing time zone must not refuse a person.
 
     Raises:
         ProfileError: `hours` or `notify` of its table `[access]` is not valid.
@@ -37,7 +42,7 @@ def read_rules(profile: Profile) -> Rules:
     if table is None:
         return Rules(profile)
     hours = None
-    if "hours" in table.settings:
+    if with_hours and "hours" in table.settings:
         try:
             hours = parse_hours(table.settings["hours"])
         except HoursError as error:

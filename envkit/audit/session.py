@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from envkit.resolution.prepare import PreparedProfile
 
 REASON = "ENVKIT_REASON"
+_SHORTEST = 6  # characters; a shorter value is also a part of ordinary words
 INTERRUPTED, UNCHANGED = "interrupted", "unchanged"  # outcomes that are not error codes
 
 
@@ -168,6 +169,8 @@ class Access:
             AuditError: a profile is protected, and the log cannot be written.
         """
         found = list(variables)
+        if self._reason is not None:
+            self._reason = _without_values(self._reason, found)
         names = dict.fromkeys(variable.name for variable in found)
         self.record(list(names), log.versions_of(found), log.STALE if stale else log.OK)
 
@@ -316,6 +319,15 @@ def record_login(
     except AuditError:
         if profile.protected and command == "login":  # a logout must always be possible
             raise
+
+
+def _without_values(reason: str, variables: Iterable[Variable]) -> str:
+    """Return a reason without the secrets that were read: people paste into the wrong prompt."""
+    for one in variables:
+        value = one.value.reveal()
+        if one.secret and len(value) >= _SHORTEST and value in reason:
+            reason = reason.replace(value, f"(the value of {one.name})")
+    return reason
 
 
 def outcome_of(error: BaseException) -> str:

@@ -42,6 +42,7 @@ FILE = "backup-drills.json"
 VERSION = 1
 _LIMIT_BYTES = 4 * 1024 * 1024
 _LOCK_SECONDS = 5
+_LATEST = 253_402_300_800  # the end of the year 9999, after which there is no date
 
 
 class LastDrill(NamedTuple):
@@ -104,7 +105,7 @@ def last_drills(environ: Mapping[str, str]) -> list[LastDrill]:
         if document["version"] != VERSION:
             return []
         return [_last_drill(**entry) for entry in document["drills"]]
-    except (OSError, EnvkitError, ValueError, TypeError, KeyError):
+    except (OSError, EnvkitError, ValueError, TypeError, KeyError, RecursionError):
         return []
 
 
@@ -122,12 +123,14 @@ def last_drill(folder: str, environment: str, environ: Mapping[str, str]) -> Las
 
 
 def _last_drill(**entry: Any) -> LastDrill:
-    """Return an entry of the file; raise if a key is missing, unknown, or has another type."""
+    """Return an entry of the file; raise if a key is missing, unknown, or not valid."""
+    if not isinstance(entry["failures"], list):
+        raise TypeError
     entry["failures"] = tuple(entry["failures"])
     found = LastDrill(**entry)
     numbers = (found.at, found.backup_created_at, found.duration_seconds, found.resolved)
     texts = (found.folder, found.environment, found.sha256, found.file, *found.failures)
-    if not all(isinstance(one, int | float) for one in numbers):
+    if not all(type(one) in (int, float) and 0 <= one < _LATEST for one in numbers):
         raise TypeError
     if not all(isinstance(one, str) for one in texts):
         raise TypeError

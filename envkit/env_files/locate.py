@@ -7,6 +7,7 @@ the working folder.
 
 from __future__ import annotations
 
+import contextlib
 import os
 from typing import NamedTuple
 
@@ -14,7 +15,13 @@ from envkit._internal.clock import Deadline
 from envkit._internal.files import resolved
 from envkit._internal.paths import display_path
 from envkit.dotenv.file import main_file
-from envkit.errors import IncompleteError, ProfileError, ProfileNotFoundError, UsageError
+from envkit.errors import (
+    EnvkitError,
+    IncompleteError,
+    ProfileError,
+    ProfileNotFoundError,
+    UsageError,
+)
 from envkit.profile.discovery import is_profile_name, profile_names, profiles_folder
 from envkit.profile.loader import load
 from envkit.profile.placeholder import Reference
@@ -87,7 +94,8 @@ def locate(
 
     Args:
         environments: the name of one environment, or none for `ENVKIT_ENV`.
-        file: the path of a file, in place of an environment.
+        file: the path of a file, in place of an environment. If a profile that requires something
+            of its users has this file, it is found as that of the profile.
         profiles: the folder of profiles, if the user named it.
         environ: the process environment.
         timeout_seconds: for all reads and locks together.
@@ -101,7 +109,8 @@ def locate(
     if file is not None:
         if environments:
             raise UsageError("name an environment or a file, not both", hint="leave out --file")
-        return of_path(file, environ, deadline)
+        found = of_path(file, environ, deadline)
+        return _of_guarded(found.path, profiles, environ, deadline) or found
     names = [*environments] or [name for name in (environ.get("ENVKIT_ENV"),) if name]
     if not names:
         raise IncompleteError("no environment", hint="add --env NAME, or set ENVKIT_ENV")
@@ -148,6 +157,25 @@ def of_path(file: str, environ: Mapping[str, str], deadline: Deadline) -> EnvFil
         deadline=deadline,
     )
     return _made("", real, None, DotenvSource(context))
+
+
+def _of_guarded(
+    path: str, profiles: str | None, environ: Mapping[str, str], deadline: Deadline
+) -> EnvFile | None:
+    """Return a file as that of a profile which requires something of its users, if it is one."""
+    try:
+        folder = profiles_folder(profiles, environ)
+        names = profile_names(folder)
+    except ProfileError:
+        return None
+    for name in names:
+        with contextlib.suppress(EnvkitError):  # a profile that is not valid has no user
+            profile = load(name, folder)
+            if profile.guarded:
+                found = of_profile(profile, environ, deadline)
+                if found.path == path:
+                    return found
+    return None
 
 
 def _profile(name: str, profiles: str | None, environ: Mapping[str, str]) -> Profile | None:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from envkit.notification.channels import AnyNotice, Channel
 
 TIMEOUT_SECONDS = 10.0
+MOST_FACT_CHARACTERS = 30_000  # Linux takes 128 KiB in one variable of a process
 
 
 class NoticeError(EnvkitError):
@@ -177,10 +178,7 @@ def _is_local(host: str) -> bool:
 def _run(notice: AnyNotice, channel: Channel, timeout_seconds: float) -> None:
     from envkit._internal.program import ProgramError, run_command
 
-    facts = {
-        f"ENVKIT_{key.upper()}": " ".join(value) if isinstance(value, tuple) else str(value)
-        for key, value in notice._asdict().items()
-    }
+    facts = {f"ENVKIT_{key.upper()}": _fact(value) for key, value in notice._asdict().items()}
     try:
         run_command(
             tuple(channel.where),
@@ -189,4 +187,10 @@ def _run(notice: AnyNotice, channel: Channel, timeout_seconds: float) -> None:
             timeout_seconds=timeout_seconds,
         )
     except ProgramError as error:
-        raise NoticeError(error.message, hint=error.hint) from None
+        raise NoticeError(f"cannot notify: {error.message}", hint=error.hint) from None
+
+
+def _fact(value: object) -> str:
+    """Return a fact as a variable of a command; a longer one would keep it from starting."""
+    text = " ".join(value) if isinstance(value, tuple) else str(value)
+    return text[:MOST_FACT_CHARACTERS]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 import time
 
@@ -32,16 +33,22 @@ USES = {
     "env set": ("env", "set", "URL", "-e", "prod"),
     "env edit": ("env", "edit", "-e", "prod"),
     "env encrypt": ("env", "encrypt", "-e", "prod"),
+    "env init": ("env", "init", "-e", "prod"),
     "env decrypt": ("env", "decrypt", "-e", "prod", "--yes"),
+    "env decrypt of a file": ("env", "decrypt", "--file", ".env.prod", "--yes"),
+    "env set of a file": ("env", "set", "URL", "--file", ".env.prod"),
     "env rotate-key": ("env", "rotate-key", "-e", "prod"),
     "env migrate": ("env", "migrate", "-e", "prod", "--to", "other", "--yes"),
     "scan": ("scan", "profiles", "-e", "prod"),
     "backup": ("backup", "-e", "prod", "-o", "new.age"),
     "restore": ("restore", "old.age", "-i", "key.txt", "--yes", "--only", "PASSWORD"),
 }
-ENCRYPTED = ("env set", "env edit", "env encrypt", "env decrypt", "env rotate-key")
+ENCRYPTED = (
+    *("env set", "env edit", "env encrypt", "env decrypt", "env rotate-key"),
+    *("env decrypt of a file", "env set of a file"),
+)
 # what they do before they know the profile, or to find it, needs the file
-WITH_FILE = ("rollback", "restore", "import", "env migrate", *ENCRYPTED)
+WITH_FILE = ("rollback", "restore", "import", "env migrate", "env init", *ENCRYPTED)
 STATUS = {"env migrate": 1}  # a value that is rotated stays where it is
 EDITOR = {"EDITOR": "sed -i s/hunter2/hunter3/"}
 ALWAYS = "Mon-Sun 00:00-24:00 UTC"
@@ -126,10 +133,10 @@ def test_a_use_by_a_person_is_reported_without_any_value(team, command):
     done = team.use(command, "--reason", "INC-7")
     assert done.returncode == STATUS.get(command, 0), done.stderr
     notices = team.notices()
-    assert {one["command"] for one in notices} == {command.removesuffix(" that stays")}
+    assert {one["command"] for one in notices} == {re.sub(" (that|of) .*", "", command)}
     for one in notices:
         assert (one["event"], one["profile"], one["reason"]) == ("access", "prod", "INC-7")
-        assert one["names"] or command == "env rotate-key"
+        assert one["names"] or command in ("env rotate-key", "env init")
     assert "hunter" not in str(notices)
 
 
@@ -197,6 +204,21 @@ def test_what_an_app_that_stays_reads_later_is_recorded_and_not_reported(team, m
     access.stop_reporting()
     access.record(["URL"], {})
     assert (len(team.notices()), len(team.project.records())) == (1, 2)
+
+
+def test_a_value_in_a_reason_is_neither_recorded_nor_reported(team):
+    done = team.use("get", "--reason", "try hunter2 again")
+    assert done.stdout == "hunter2"
+    reasons = [one["reason"] for one in (*team.notices(), *team.project.records())]
+    assert reasons == ["try (the value of PASSWORD) again"] * 2
+
+
+def test_on_a_terminal_break_glass_asks_for_the_reason(team):
+    team.hours(never())
+    command = ("get", "PASSWORD", "-e", "prod", "--break-glass")
+    answers = [("--break-glass needs a reason. Reason:", "INC-8\n")]
+    assert team.project.on_terminal(*command, answers=answers)[1] == 0
+    assert [one["reason"] for one in team.notices()] == ["INC-8"]
 
 
 def test_all_changes_of_a_command_are_one_report(team):
@@ -311,12 +333,13 @@ def test_audit_show_marks_a_use_with_break_glass(team):
     assert ["ok, break-glass" in line for line in lines] == [True, False]
 
 
-def test_invalid_hours_refuse_a_person_and_no_service(team):
+def test_invalid_hours_refuse_a_person_and_neither_a_service_nor_an_emergency(team):
     team.hours("Mon-Fry 08:00-19:00 UTC")
     refused = team.use("get", "--reason", "INC-7")
     assert refused.returncode == 3
     assert "profiles/prod.toml:2: [access]: 'hours': 'Fry' is not a day" in refused.stderr
     assert team.use("get").returncode == 0
+    assert team.use("get", "--break-glass", "--reason", "INC-8").returncode == 0
 
 
 def test_the_shell_hook_never_loads_a_profile_with_access_rules(team):

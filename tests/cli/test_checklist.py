@@ -109,6 +109,23 @@ def test_an_audit_log_that_was_changed_fails_the_checklist(shop):
     assert listed(shop)["audit-intact"]["state"] == "failed"
 
 
+def test_an_audit_log_without_a_record_is_a_warning(shop):
+    log = shop.root / "state" / "envkit" / "audit.jsonl"
+    log.parent.mkdir(parents=True)
+    log.touch(0o600)
+    assert listed(shop, status=0)["audit-intact"]["state"] == "warning"
+    log.unlink()
+    log.mkdir()
+    assert listed(shop)["audit-intact"]["state"] == "failed"
+
+
+def test_an_invalid_profile_is_named_in_the_error_of_a_checklist_of_all(shop):
+    shop.profile("broken.toml", "[variables\n")
+    done = shop.run("check", "--checklist")
+    assert done.returncode == 3
+    assert "profiles/broken.toml:1: not valid TOML" in done.stderr
+
+
 def test_differences_that_the_team_accepts_are_not_on_the_checklist(shop):
     (shop.root / ".envkit-ignore").write_text(
         "KEY reused # one account\nDSN missing # not in prod\n"

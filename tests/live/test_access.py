@@ -94,6 +94,35 @@ def test_everyone_who_can_read_a_secret_of_vault_is_named_with_what_grants_it(va
     assert any("root tokens" in text for text in secret["not_visible"])
 
 
+def test_names_and_namespaces_of_a_server_hide_no_reader(vault, openbao):
+    namespace = f"team-{vault.path}"
+    openbao.ask("POST", f"sys/namespaces/{namespace}", {})
+    at = openbao.policy({"secret/data/+": ["read"]})
+    denied = openbao.policy({f"secret/data/{vault.path}": ["deny"]})
+    odd = f"odd #1%2f {vault.path}"
+    text = '{"path": {"secret/data/*": {"capabilities": ["read"]}}}'
+    openbao.ask("PUT", f"sys/policies/acl/{odd}", {"policy": text})
+    users = openbao.enable_auth("userpass", f"team/{vault.path}")
+    openbao.ask(
+        "POST",
+        f"auth/{users}/users/carol",
+        {"password": "p4ss-of-carol", "token_policies": [at.upper()]},  # the server ignores case
+    )
+    glob = [f"*{name.removeprefix('policy')}" for name in (at, denied)]
+    openbao.ask("POST", f"auth/token/roles/any-{at}", {"allowed_policies_glob": glob})
+    secret, readers = told(vault)
+    assert readers[f"{users} user carol"] == (["read"], f"policy {at}")
+    assert readers[f"token role any-{at}"] == (["read"], f"policy {at}")
+    shown = vault.run("access", "-e", "prod").stdout
+    assert f"policy {odd}" in shown
+    assert not [text for text in secret["not_visible"] if "namespace" in text]
+    vault.environ["VAULT_NAMESPACE"] = namespace
+    openbao.mount("secret", version=2, namespace=namespace)
+    secret, _ = told(vault)
+    assert "policies, users and roles of the namespaces above" in secret["not_visible"]
+    assert not [text for text in secret["not_visible"] if "ns_token" in text]
+
+
 def test_a_token_that_may_not_read_policies_learns_its_own_rights_and_what_is_hidden(
     vault, openbao
 ):

@@ -36,7 +36,7 @@ def variables(diff: EnvDiff | None, environment: str) -> Item:
     """
     kind = ItemKind.VARIABLES
     if diff is None:
-        return Item(kind, _NONE, "no environment to compare with", hint="add --previous staging")
+        return Item(kind, _NONE, "no environment to compare with", hint="add --previous NAME")
     previous = diff.environments[0]
     failed: list[str] = []
     noted: list[str] = []
@@ -111,6 +111,8 @@ def backup(drill: LastDrill | None, now: float) -> Item:
         names = f"{listed(drill.failures)} had no value"
         return Item(kind, _FAILED, f"{text}, and it failed: {names}", hint=hint)
     age = now - min(drill.at, drill.backup_created_at)
+    if age < -DAY_SECONDS:
+        return Item(kind, _WARNING, f"{text}, which is in the future", hint=hint)
     if age > MOST_DRILL_DAYS * DAY_SECONDS:
         more = f"more than {MOST_DRILL_DAYS} days ago"
         return Item(kind, _WARNING, f"{text}: {more}", hint=hint)
@@ -164,7 +166,10 @@ def audit(destination: str, verdict: Verdict | None, error: str) -> Item:
         text = "records go to the system log, whose chain envkit cannot verify"
         return Item(kind, _WARNING, text, hint="verify it where it is collected")
     if verdict is None:
-        return Item(kind, _WARNING, error, hint="use the environment once, then check again")
+        return Item(kind, _FAILED, error, hint="run: envkit audit verify")
+    if not verdict.records and not verdict.problems:
+        text = f"there is no record in {destination}"
+        return Item(kind, _WARNING, text, hint="use the environment once, then check again")
     if verdict.problems:
         count = _count(len(verdict.problems), "problem", "problems")
         return Item(

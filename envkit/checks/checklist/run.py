@@ -13,6 +13,7 @@ import time
 from typing import NamedTuple
 
 from envkit._internal.clock import Deadline
+from envkit._internal.paths import display_path
 from envkit.access.rules import read_rules
 from envkit.audit.log import OFF, SYSLOG, destination
 from envkit.audit.verify import verify
@@ -83,7 +84,8 @@ def make_checklists(
     folder = profiles_folder(profiles, environ)
     loaded, problems = load_profiles(names, folder, everything=everything or not names)
     for problem in problems:
-        raise ProfileError(problem.message, hint=problem.hint or None)
+        place = display_path(problem.file) + (f":{problem.line}" if problem.line else "")
+        raise ProfileError(f"{place}: {problem.message}", hint=problem.hint or None)
     context = _Context(folder, environ, previous, rules, send_test, timeout_seconds, time.time())
     return [Checklist(one.name, tuple(_items(one, context))) for one in loaded]
 
@@ -157,8 +159,6 @@ def _audit(environ: Mapping[str, str]) -> Item:
     where = destination(environ)
     if where in (OFF, SYSLOG):
         return items.audit(where, None, "")
-    if not os.path.lexists(where):
-        return items.audit(where, None, f"there is no record yet: {where} does not exist")
     try:
         return items.audit(where, verify(where), "")
     except EnvkitError as error:

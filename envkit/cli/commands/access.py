@@ -10,7 +10,7 @@ from envkit.access.readers import find_readers
 from envkit.access.rules import read_rules
 from envkit.cli.error_text import print_error
 from envkit.cli.options import timeout_seconds
-from envkit.cli.output import Cell, print_json, print_table
+from envkit.cli.output import Cell, print_json, print_table, printable
 from envkit.cli.parameters import Env, Except, Format, Formatted, Only, Profiles, Timeout
 from envkit.resolution.prepare import prepare
 
@@ -71,11 +71,12 @@ def _show(rules: list[Rules], found: Found) -> None:
     for one in found.secrets:
         for text in one.readers.not_visible:
             hidden.setdefault(text, []).append(one.readers.place)
-    print("\nnot visible to envkit:")
+    if hidden:
+        print("\nnot visible to envkit:")
     places = dict.fromkeys(one.readers.place for one in found.secrets)
     for text, some in hidden.items():
         about = "" if len(set(some)) == len(places) else f" ({', '.join(dict.fromkeys(some))})"
-        print(f"  {text}{about}")
+        print(printable(f"  {text}{about}"))
 
 
 def _sentence(rules: Rules) -> str:

@@ -110,9 +110,15 @@ def confirm(question: str, *, yes: bool) -> bool:
 
 
 def ask_reason(protected: Sequence[str]) -> str:
-    """Return the reason for using protected profiles; empty if this is not a terminal."""
+    """Return the reason for using profiles; empty if this is not a terminal.
+
+    Args:
+        protected: the names of the protected profiles; none if `--break-glass` needs the reason.
+    """
     if not is_interactive():
         return ""
+    if not protected:
+        return ask("--break-glass needs a reason. Reason:")
     verb = "is" if len(protected) == 1 else "are"
     return ask(f"{' and '.join(protected)} {verb} protected. Reason:")
 

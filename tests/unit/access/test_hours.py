@@ -63,6 +63,7 @@ def test_hours_in_utc_need_no_time_zone_data():
         ("Mon 8:00-19:00 UTC", "'8:00-19:00' is not two times"),
         ("Mon 08:00-24:01 UTC", "ends after 24:00"),
         ("Mon 24:00-08:00 UTC", "is not two times"),
+        ("Mon 0٣:00-08:00 UTC", "is not two times"),
         ("Mon 08:00-08:00 UTC", "is empty"),
         ("Mon 08:00-19:00 Europe/Madird", "unknown time zone 'Europe/Madird'"),
         ("Mon 08:00-19:00 ../../etc/passwd", "unknown time zone"),

@@ -22,6 +22,10 @@ HOST = os.uname().nodename
             f"alice@{HOST} ran 'envkit get' on prod: a b c",
         ),
         (
+            USE._replace(names=(), reason="\x1b[31mred\x7f\u202e" + 600 * "r"),
+            f"alice@{HOST} ran 'envkit get' on prod: ?[31mred??{490 * 'r'}...",
+        ),
+        (
             USE._replace(names=tuple("ABCDEFG")),
             f"alice@{HOST} ran 'envkit get' on prod (A, B, C, D, E and 2 more): INC-7",
         ),

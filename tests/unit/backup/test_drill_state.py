@@ -63,14 +63,20 @@ ENTRY = {
 @pytest.mark.parametrize(
     "text",
     [
-        *("", "[]", "{", "null", '{"version": 1}'),
+        *("", "[]", "{", "null", '{"version": 1}', "[" * 100_000),
         *(
             json.dumps({"version": version, "drills": [entry]})
             for version, entry in [
                 (9, ENTRY),
                 (1, {"at": 1}),
                 (1, {**ENTRY, "at": "now"}),
+                (1, {**ENTRY, "at": float("nan")}),
+                (1, {**ENTRY, "at": float("inf")}),
+                (1, {**ENTRY, "backup_created_at": 10**12}),
+                (1, {**ENTRY, "backup_created_at": -1}),
+                (1, {**ENTRY, "resolved": True}),
                 (1, {**ENTRY, "failures": [1]}),
+                (1, {**ENTRY, "failures": "DB"}),
                 (1, {**ENTRY, "another": 1}),
             ]
         ),

@@ -169,5 +169,5 @@ def test_a_webhook_is_verified_with_the_certificate_authorities_of_this_machine(
 
 
 def test_a_failing_command_is_reported():
-    with pytest.raises(NoticeError, match="exited with status 3"):
+    with pytest.raises(NoticeError, match="cannot notify: 'sh' exited with status 3"):
         deliver(FAILED, Channel("command", ("sh", "-c", "exit 3"), None, tuple(EventKind)))

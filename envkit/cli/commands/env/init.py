@@ -8,10 +8,11 @@ from typing import Annotated
 import typer
 
 from envkit._internal.paths import display_path
-from envkit.cli.commands.env.selection import File, chosen
+from envkit.cli.commands.env.selection import File, audited, chosen
 from envkit.cli.error_text import print_labelled
+from envkit.cli.interaction.access import open_access
 from envkit.cli.options import timeout_seconds
-from envkit.cli.parameters import OneEnv, Profiles, Timeout
+from envkit.cli.parameters import BreakGlass, OneEnv, Profiles, Reason, Timeout
 from envkit.encryption.at_hand import PrivateKeyState
 from envkit.encryption.key_lookup import KEY_FILE
 from envkit.encryption.keys import names_for
@@ -31,13 +32,18 @@ def init(
             help="Also write a copy of the private key to FILE, to store offline.",
         ),
     ] = None,
+    reason: Reason = None,
+    break_glass: BreakGlass = False,
     timeout: Timeout = None,
     profiles: Profiles = None,
 ) -> int:
     """Create a key pair, so that the .env file can be committed."""
     target = chosen(env, file, profiles, timeout)
     seconds = timeout_seconds(timeout)
-    done = initialise(target, os.environ, recovery=recovery, timeout_seconds=seconds)
+    with open_access("env init", reason, break_glass=break_glass) as access:
+        audited(access, target)
+        done = initialise(target, os.environ, recovery=recovery, timeout_seconds=seconds)
+        access.record([], {})
     key = done.contents.key
     assert key is not None  # noqa: S101 - it has been written
     if done.new_key is not None:

@@ -97,8 +97,12 @@ def _principals(resource: list[Statement]) -> Iterator[Reader]:
             by_principal.setdefault(principal, []).append(one)
     for principal, some in by_principal.items():
         rights, allowing = [], []
-        for right, action in ACTIONS.items():
-            allows = [one for one in some if not one.denies and one.covers(action, "")]
+        for right, actions in ACTIONS.items():
+            allows = [
+                one
+                for one in some
+                if not one.denies and any(one.covers(action, "") for action in actions)
+            ]
             if allows and not denied(resource, principal, right):
                 rights.append(right)
                 allowing += allows

@@ -1,7 +1,7 @@
 """What policies of IAM and of a secret allow. Pure.
 
 A `Deny` wins over every `Allow`. Conditions depend on the request and are not evaluated: what
-they grant is marked, and a `Deny` with a condition takes nothing away.
+they grant is marked, as is what a `Deny` with a condition may take away.
 
 Reference: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements.html
 """
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from typing import Any
 
-# the action that each right stands for
+# each right, and the actions that any of them gives
 ACTIONS = {
-    READ: "secretsmanager:GetSecretValue",
-    WRITE: "secretsmanager:PutSecretValue",
-    DELETE: "secretsmanager:DeleteSecret",
+    READ: ("secretsmanager:GetSecretValue",),
+    WRITE: ("secretsmanager:PutSecretValue", "secretsmanager:UpdateSecret"),
+    DELETE: ("secretsmanager:DeleteSecret",),
 }
 ANYONE = "*"
 _VARIABLE = re.compile(r"\$\{[^}]*\}")
@@ -88,7 +88,7 @@ class Grant(NamedTuple):
     Attributes:
         rights: `read`, `write` and `delete`, in this order.
         policies: the names of the policies that grant them.
-        is_conditional: whether each of them depends on conditions.
+        is_conditional: whether all of it depends on conditions.
     """
 
     rights: tuple[str, ...]
@@ -120,18 +120,21 @@ def granted(known: Sequence[Statement], resource: str) -> Grant | None:
     """
     rights: list[str] = []
     allowing: list[Statement] = []
-    for right, action in ACTIONS.items():
-        covering = [one for one in known if one.covers(action, resource)]
-        if any(one.denies and not one.is_conditional for one in covering):
-            continue
-        allows = [one for one in covering if not one.denies]
-        if allows:
-            rights.append(right)
-            allowing += allows
+    denying: list[Statement] = []
+    for right, actions in ACTIONS.items():
+        for action in actions:
+            covering = [one for one in known if one.covers(action, resource)]
+            denies = [one for one in covering if one.denies]
+            allows = [one for one in covering if not one.denies]
+            if allows and all(one.is_conditional for one in denies):
+                rights.append(right)
+                allowing += allows
+                denying += denies
     if not rights:
         return None
     policies = tuple(dict.fromkeys(one.policy for one in allowing))
-    return Grant(tuple(rights), policies, all(one.is_conditional for one in allowing))
+    is_conditional = bool(denying) or all(one.is_conditional for one in allowing)
+    return Grant(tuple(dict.fromkeys(rights)), policies, is_conditional)
 
 
 def principals(element: Any) -> list[str]:
@@ -146,14 +149,15 @@ def principals(element: Any) -> list[str]:
 
 def denied(known: Iterable[Statement], arn: str, right: str) -> bool:
     """Return whether the policy of a secret denies a right to a principal, whatever IAM allows."""
-    return any(
-        one.denies
+    denying = [
+        one
+        for one in known
+        if one.denies
         and not one.is_conditional
         and "NotPrincipal" not in one.content
-        and one.covers(ACTIONS[right], "")
         and {ANYONE, arn} & {*one.principals()}
-        for one in known
-    )
+    ]
+    return all(any(one.covers(action, "") for one in denying) for action in ACTIONS[right])
 
 
 def _strings(value: Any) -> Iterator[str]:

@@ -6,6 +6,8 @@ those who have them are read if the token may. What it may not read is named.
 
 from __future__ import annotations
 
+import re
+
 from envkit.sources.readers import Reader, Readers
 from envkit.sources.vault.readers.holders import find_holders, list_names, read_entry
 from envkit.sources.vault.readers.policy_text import parse_policy
@@ -15,7 +17,7 @@ from envkit.sources.vault.rights import paths_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from envkit.profile.placeholder import Reference
     from envkit.sources.vault.client import VaultClient
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 
 YOU = "you"
 _DEFAULT = "default"  # the policy of every token, unless it was created without it
+_ABOVE = "policies, users and roles of the namespaces above"
 _ALWAYS = "root tokens, and tokens that were created with a policy by hand"
 
 
@@ -49,12 +52,14 @@ def find_readers(
     own = own_capabilities(client, [one for some in wanted.values() for one in some])
     policies, unread = _policies(client)
     holders = find_holders(client)
+    above = [_ABOVE] if client.namespace.strip("/") else []
     return [
         Readers(
             f"{source}:{path}",
             (*_you(own, asked), *_others(policies, holders, asked)),
             (
                 _ALWAYS,
+                *above,
                 *unread,
                 *_templates(policies, asked),
                 *holders.not_visible,
@@ -72,26 +77,37 @@ def _you(own: Mapping[str, list[str]], asked: Iterable[str]) -> list[Reader]:
 def _others(policies: Mapping[str, list[Rule]], holders: Holders, asked: list[str]) -> list[Reader]:
     found = []
     for name, rules in policies.items():
-        if allowed := _rights_on(rules, asked):
+        if allowed := _rights_on([rules], asked):
             who = "every token" if name == _DEFAULT else "tokens with the policy"
             found.append(Reader(who, allowed, f"policy {name}"))
     for holder in holders.found:
-        own = sorted(holder.policies & {*policies, ROOT} | {_DEFAULT} & policies.keys())
-        rules = [rule for name in own for rule in policies.get(name, ())]
-        allowed = rights([ROOT]) if ROOT in own else _rights_on(rules, asked)
-        granting = [name for name in own if name == ROOT or _rights_on(policies[name], asked)]
+        named = _named(holder.policies, policies) | holder.policies & {ROOT}
+        own = sorted(named | {_DEFAULT} & policies.keys())
+        tokens = [policies.get(name, []) for name in own]
+        if not holder.chooses:
+            tokens = [[rule for rules in tokens for rule in rules]]
+        allowed = rights([ROOT]) if ROOT in own else _rights_on(tokens, asked)
+        granting = [name for name in own if name == ROOT or _rights_on([policies[name]], asked)]
         if allowed and granting:
             found.append(Reader(holder.who, allowed, _by(granting)))
     return found
+
+
+def _named(names: Iterable[str], policies: Iterable[str]) -> set[str]:
+    """Return the policies that have one of these names, or match one that has a `*`."""
+    words = (".*".join(map(re.escape, name.split("*"))) for name in names)
+    expression = re.compile("|".join(words))
+    return {one for one in policies if expression.fullmatch(one)}
 
 
 def _by(policies: list[str]) -> str:
     return f"{'policy' if len(policies) == 1 else 'policies'} {', '.join(policies)}"
 
 
-def _rights_on(rules: Iterable[Rule], asked: Iterable[str]) -> tuple[str, ...]:
-    known = list(rules)
-    return rights({one for path in asked for one in capabilities(known, path)})
+def _rights_on(tokens: Iterable[Sequence[Rule]], asked: Iterable[str]) -> tuple[str, ...]:
+    """Return the rights on any of the paths of any of the tokens with these rules."""
+    paths = list(asked)
+    return rights({one for rules in tokens for path in paths for one in capabilities(rules, path)})
 
 
 def _policies(client: VaultClient) -> tuple[dict[str, list[Rule]], list[str]]:

@@ -8,6 +8,7 @@ Reference: https://openbao.org/api-docs/secret/identity/entity/
 from __future__ import annotations
 
 from typing import NamedTuple
+from urllib.parse import quote
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from envkit.sources.vault.client import VaultClient
 
 MOST_ENTRIES = 500  # of one list; more would take minutes
+_TOKEN_ROLES = ("roles", "role", ("allowed_policies", "allowed_policies_glob"))
 # login method -> the lists of its entries: the path, what an entry is, the keys of its policies
 _LISTS: dict[str, tuple[tuple[str, str, tuple[str, ...]], ...]] = {
     "approle": (("role", "role", ("token_policies",)),),
@@ -28,8 +30,9 @@ _LISTS: dict[str, tuple[tuple[str, str, tuple[str, ...]], ...]] = {
         ("groups", "group", ("policies",)),
         ("users", "user", ("policies",)),
     ),
+    "ns_token": (_TOKEN_ROLES,),
     "oidc": (("role", "role", ("token_policies",)),),
-    "token": (("roles", "role", ("allowed_policies", "allowed_policies_glob")),),
+    "token": (_TOKEN_ROLES,),
     "userpass": (("users", "user", ("token_policies", "policies")),),
 }
 
@@ -39,11 +42,14 @@ class Holder(NamedTuple):
 
     Attributes:
         who: for people: `userpass user alice`.
-        policies: their names.
+        policies: their names in lower case, as the server compares them. A role for tokens may
+            also have patterns with `*`.
+        chooses: whether a token has any of them, and not all, as with a role for tokens.
     """
 
     who: str
     policies: frozenset[str]
+    chooses: bool = False
 
 
 class Holders(NamedTuple):
@@ -79,19 +85,20 @@ def _add_entries(
     client: VaultClient, everyone: Holders, path: str, what: str, keys: tuple[str, ...]
 ) -> None:
     for name, entry in _entries(client, everyone, path):
-        policies = {one for key in keys for one in _texts(entry.get(key))}
-        everyone.found.append(Holder(f"{what} {name}", frozenset(policies)))
+        policies = {one for key in keys for one in _policies(entry, key)}
+        chooses = keys == _TOKEN_ROLES[-1]
+        everyone.found.append(Holder(f"{what} {name}", frozenset(policies), chooses))
 
 
 def _add_identities(client: VaultClient, everyone: Holders) -> None:
     """Add entities with the policies of their groups, and groups with members elsewhere."""
     entities = dict(_entries(client, everyone, "identity/entity/id"))
-    policies = {name: set(_texts(entry.get("policies"))) for name, entry in entities.items()}
+    policies = {name: set(_policies(entry)) for name, entry in entities.items()}
     groups = dict(_entries(client, everyone, "identity/group/id"))
     for entry in groups.values():
-        granted = set(_texts(entry.get("policies")))
+        granted = set(_policies(entry))
         for parent in _parents(entry, groups):
-            granted |= set(_texts(groups[parent].get("policies")))
+            granted |= set(_policies(groups[parent]))
         for member in _texts(entry.get("member_entity_ids")):
             policies.setdefault(member, set()).update(granted)
         if entry.get("type") == "external":
@@ -144,7 +151,7 @@ def list_names(client: VaultClient, path: str) -> list[str] | None:
     Raises:
         SourceError: the request failed.
     """
-    answer = client.call(lambda hvac_client: hvac_client.adapter.list(f"/v1/{path}"))
+    answer = client.call(lambda hvac_client: hvac_client.adapter.list(f"/v1/{quote(path)}"))
     if answer.status == 404:
         return []
     data = answer.body.get("data")
@@ -157,9 +164,14 @@ def read_entry(client: VaultClient, path: str) -> Mapping[str, Any] | None:
     Raises:
         SourceError: the request failed.
     """
-    answer = client.call(lambda hvac_client: hvac_client.adapter.get(f"/v1/{path}"))
+    answer = client.call(lambda hvac_client: hvac_client.adapter.get(f"/v1/{quote(path)}"))
     data = answer.body.get("data")
     return data if answer.ok and isinstance(data, dict) else None
+
+
+def _policies(entry: Mapping[str, Any], key: str = "policies") -> list[str]:
+    """Return the names of policies of an entry, as the server compares them."""
+    return [one.lower() for one in _texts(entry.get(key))]
 
 
 def _texts(value: Any) -> list[str]:

@@ -115,6 +115,7 @@ def drill(days=1.0, backup_days=2.0, failures=()):
         ),
         (drill(31, 31), WARNING, "more than 30 days ago"),
         (drill(1, 31), WARNING, "more than 30 days ago"),
+        (drill(-2, -2), WARNING, "which is in the future"),
         (drill(failures=("DB",)), FAILED, "and it failed: DB had no value"),
     ],
 )
@@ -154,8 +155,8 @@ def test_access_is_guarded_by_a_reason_and_a_report(found, state, hint):
     assert (item.state, item.hint) == (state, hint)
 
 
-def verdict(*problems):
-    return Verdict(3, 1, Anchor(3, "ab"), problems, ())
+def verdict(*problems, records=3):
+    return Verdict(records, 1, Anchor(records, "ab"), problems, ())
 
 
 @pytest.mark.parametrize(
@@ -163,13 +164,14 @@ def verdict(*problems):
     [
         ("/log", verdict(), OK),
         ("/log", verdict("/log:2: changed"), FAILED),
-        ("/log", None, WARNING),
+        ("/log", verdict(records=0), WARNING),
+        ("/log", None, FAILED),
         ("syslog", None, WARNING),
         ("off", None, NOT_CONFIGURED),
     ],
 )
 def test_the_audit_chain_is_intact_if_the_log_could_be_verified(where, found, state):
-    assert items.audit(where, found, "there is no record yet").state is state
+    assert items.audit(where, found, "permission denied").state is state
 
 
 @pytest.mark.parametrize(

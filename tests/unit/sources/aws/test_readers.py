@@ -44,6 +44,7 @@ def known(*some, policy="readers"):
         ([allow(), deny()], ()),
         ([allow(), deny(Resource=ARN.replace("shop", "other"))], ("read",)),
         ([allow(Action="secretsmanager:*"), deny()], ("write", "delete")),
+        ([allow(Action="secretsmanager:UpdateSecret")], ("write",)),
         ([allow(), deny(Condition={"Bool": {"aws:MultiFactorAuthPresent": "false"}})], ("read",)),
     ],
 )
@@ -59,6 +60,7 @@ def test_statements_grant_what_they_allow_and_none_denies(some, rights):
         ([allow(Condition={"IpAddress": {"aws:SourceIp": "10.0.0.0/8"}})], True),
         ([allow(Resource="arn:aws:secretsmanager:*:*:secret:${aws:PrincipalTag/team}/*")], True),
         ([allow(), allow(Condition={"Bool": {"aws:SecureTransport": "true"}})], False),
+        ([allow(), deny(Condition={"Bool": {"aws:MultiFactorAuthPresent": "false"}})], True),
     ],
 )
 def test_a_grant_that_depends_on_the_request_is_marked(some, conditional):
