@@ -71,7 +71,8 @@ def _show(rules: list[Rules], found: Found) -> None:
     for one in found.secrets:
         for text in one.readers.not_visible:
             hidden.setdefault(text, []).append(one.readers.place)
-    print("\nnot visible to envkit:")
+    if hidden:
+        print("\nnot visible to envkit:")
     places = dict.fromkeys(one.readers.place for one in found.secrets)
     for text, some in hidden.items():
         about = "" if len(set(some)) == len(places) else f" ({', '.join(dict.fromkeys(some))})"
