@@ -225,7 +225,7 @@ def test_login_asks_for_a_new_code_and_logout_removes_the_session(aws, at_termin
     assert sessions() == []
 
 
-def test_a_login_that_fails_leaves_the_session_of_before(aws, at_terminal):
+def test_a_login_that_fails_keeps_the_stored_session(aws, at_terminal):
     person = at_terminal("123456", "")
     ask(aws.source(mfa_serial=SERIAL), ref("db"))
     with pytest.raises(MfaRequiredError):
@@ -234,7 +234,7 @@ def test_a_login_that_fails_leaves_the_session_of_before(aws, at_terminal):
     assert len(person.asked) == 2
 
 
-def test_login_without_mfa_says_where_logins_are(aws):
+def test_login_to_aws_without_mfa_says_to_use_the_aws_cli(aws):
     with pytest.raises(UsageError) as caught:
         aws.source().log_in(None)
     assert "has no MFA login" in caught.value.message

@@ -175,7 +175,9 @@ def test_login_without_a_terminal_fails_at_once(shop):
     ],
 )
 @pytest.mark.parametrize("command", ["login", "logout"])
-def test_a_source_that_is_not_clear_is_a_usage_error(shop, command, arguments, message):
+def test_a_login_to_an_ambiguous_or_unknown_source_is_a_usage_error(
+    shop, command, arguments, message
+):
     more = '[sources.eu]\ntype = "vault"\naddress = "http://127.0.0.1:1"\nauth = ["oidc"]\n'
     project = shop(["oidc"], more)
     project.profile("dev.env", "A=1\n")

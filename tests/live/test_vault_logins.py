@@ -514,7 +514,7 @@ def test_a_port_in_use_is_named(browse):
     assert f"lsof -i :{port}" in error.hint
 
 
-def test_a_browser_that_is_back_before_envkit_waits_is_not_refused(browse, provider, openbao):
+def test_a_browser_that_returns_before_envkit_waits_is_not_refused(browse, provider, openbao):
     class Quick(Browser):
         def open(self, url):
             super().open(url)
@@ -686,7 +686,7 @@ def test_a_refused_login_is_final(build, openbao, role, home, policy):
         fetch_one(build([approle, "token"]), TEXT)
 
 
-def test_a_choice_of_which_nothing_is_there_says_what_each_lacks(build):
+def test_a_list_of_methods_without_input_says_what_each_method_lacks(build):
     with pytest.raises(AuthError) as caught:
         fetch_one(build(["approle", "kubernetes", "token"]), TEXT)
     assert caught.value.message == (

@@ -156,7 +156,7 @@ def test_an_identity_that_others_can_read_is_used_with_a_warning(tmp_path, mode,
     assert SECRET_KEY not in repr(found)
 
 
-def test_the_extra_is_named_if_the_package_is_missing(monkeypatch):
+def test_a_missing_package_is_an_error_that_names_the_extra_backup(monkeypatch):
     monkeypatch.setitem(sys.modules, "pyrage", None)
     with pytest.raises(ExtraMissingError, match="'pyrage', which is not installed") as raised:
         recipients(["age1"])
