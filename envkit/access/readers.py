@@ -76,7 +76,9 @@ def _told(source: Source, references: Sequence[Reference], kind: str) -> Iterato
     elif kind == "env":
         yield Readers(source.name, (), (_PROCESS,))
     else:
-        yield Readers(source.name, (), (f"sources of type '{kind}' do not tell who can read",))
+        yield Readers(
+            source.name, (), (f"sources of type '{kind}' do not reveal who can read them",)
+        )
 
 
 def _variables(one: PreparedProfile, source: Source, place: str) -> Iterator[str]:

@@ -81,9 +81,12 @@ def prepare_environment(
         UntrustedError: the profile needs trust that the user has not given.
         ProfileError: a profile is not valid.
     """
+    hint = f"restore it from an older backup, or run 'envkit set NAME --env {profile.name}'"
     lacking = [
         VariableFailure(
-            ", ".join(one.names), one.where, AbsentError(f"not in the backup: {one.message}")
+            ", ".join(one.names),
+            one.where,
+            AbsentError(f"not in the backup: {one.message}", hint=hint),
         )
         for one in environment.failed
     ]

@@ -1,7 +1,7 @@
 """Prove that a backup can be restored: resolve its profiles from it, in memory. Contacts no store.
 
-    drilled = drill(backup, deadline)
-    drilled.failures                      # variables without a valid value
+    report = drill(backup)
+    report.failures                       # variables without a valid value
 
 Each required variable must have a value, of the type and form that its profile declares. Dynamic
 secrets and variables of the process environment are in no backup: variables that need one are

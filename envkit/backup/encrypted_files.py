@@ -1,4 +1,4 @@
-"""Values of encrypted `.env` files: what a backup notes of them, and where a restore writes none.
+"""Values of encrypted `.env` files: a backup marks them, a restore keeps them encrypted.
 
 A backup has the values, and not the private keys. A file that is gone would be created without a
 public key, and so in plain text. A restore refuses that: git may not ignore such a file.

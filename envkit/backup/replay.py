@@ -95,7 +95,9 @@ class BackupSource:
         if saved is None:
             if ref in self._uncovered:
                 return Absent()
-            return SourceError(f"the backup does not have {ref}: it could not be read then")
+            return SourceError(
+                f"the backup does not have {ref}: it could not be read when the backup was made"
+            )
         if saved.value is None:
             return Absent("it was not there when the backup was made", saved.version)
         return Reading(saved.value, saved.version, saved.where)

@@ -166,7 +166,7 @@ def prepare_restore(
         if unknown:
             raise UsageError(
                 f"the backup has no environment '{unknown[0]}'",
-                hint=f"it has: {', '.join(backup.names)}",
+                hint=f"choose from: {', '.join(backup.names)}",
             )
         chosen = [known[name] for name in dict.fromkeys(environments)]
     if to is not None and len(chosen) > 1:

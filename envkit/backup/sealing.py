@@ -28,6 +28,8 @@ ARMOR = b"-----BEGIN AGE ENCRYPTED FILE-----"
 MAX_BYTES = 256 * 1024 * 1024
 _MAX_IDENTITY_BYTES = 64 * 1024
 _SECRET_KEY = "AGE-SECRET-KEY-"  # noqa: S105 - how every secret key begins
+_NAME_A_KEY = "name the file that age-keygen wrote, or a private key of SSH"
+_NAME_A_BACKUP = "name a file that 'envkit backup' has written"
 _FOR_OTHERS = "No matching keys found"  # pyrage has one class for all failures
 
 
@@ -72,7 +74,7 @@ def recipients(texts: Sequence[str]) -> list[Any]:
         except pyrage.RecipientError:
             pass
         raise UsageError(
-            f"recipient {number} is not a public key of age",
+            f"recipient {number} is not a public key of age, nor an ed25519 key of SSH",
             hint="write --to age1..., or --to 'ssh-ed25519 AAAA...'",
         )
     if not found:
@@ -94,12 +96,19 @@ def read_identity(path: str) -> Identity:
         ExtraMissingError: pyrage is not installed.
     """
     pyrage = _pyrage()
+    if path.strip().upper().startswith(_SECRET_KEY):
+        raise BackupKeyError(
+            "the identity is a secret key, which other users can see on a command line",
+            hint="write the key to a file with mode 0600, and use --identity FILE",
+        )
     try:
         with open(path, "rb") as file:
             state = os.fstat(file.fileno())
             data = file.read(_MAX_IDENTITY_BYTES + 1)
     except OSError as error:
-        raise BackupKeyError(f"cannot read the identity {path}: {reason_of(error)}") from None
+        raise BackupKeyError(
+            f"cannot read the identity {path}: {reason_of(error)}", hint=_NAME_A_KEY
+        ) from None
     if data.startswith(b"-----BEGIN"):
         try:
             identities = (pyrage.ssh.Identity.from_buffer(data),)
@@ -129,7 +138,7 @@ def unseal(data: bytes, identity: Identity) -> bytes:
     if not data.startswith((MAGIC, ARMOR)):
         raise BackupDamagedError(
             "the file is not in the age format, or its beginning is damaged",
-            hint="name a file that 'envkit backup' has written",
+            hint=_NAME_A_BACKUP,
         )
     try:
         text: bytes = pyrage.decrypt(data, list(identity.identities))
@@ -156,7 +165,7 @@ def read_file(path: str) -> bytes:
         with open(path, "rb") as file:
             data = file.read(MAX_BYTES + 1)
     except OSError as error:
-        raise UsageError(f"cannot read {path}: {reason_of(error)}") from None
+        raise UsageError(f"cannot read {path}: {reason_of(error)}", hint=_NAME_A_BACKUP) from None
     if len(data) > MAX_BYTES:
         raise UsageError(f"{path} is larger than {MAX_BYTES:,} bytes, and so is not a backup")
     return data
@@ -173,12 +182,12 @@ def _age_keys(pyrage: Any, data: bytes, path: str) -> tuple[Any, ...]:
         except pyrage.IdentityError:
             raise BackupKeyError(
                 f"line {number} of {path} is not a secret key of age",
-                hint="name the file that age-keygen wrote, or a private key of SSH",
+                hint=_NAME_A_KEY,
             ) from None
     if not found:
         raise BackupKeyError(
             f"{path} has no secret key",
-            hint="name the file that age-keygen wrote, or a private key of SSH",
+            hint=_NAME_A_KEY,
         )
     return tuple(found)
 

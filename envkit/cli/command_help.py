@@ -116,6 +116,16 @@ class DefaultCommand(ShownCommand):
 
     subcommands: Mapping[str, str] = {}
 
+    def shell_complete(self, ctx: Any, incomplete: str) -> list[Any]:
+        """Return what completes a word; the first word may be a subcommand."""
+        found: list[Any] = super().shell_complete(ctx, incomplete)
+        if any(ctx.params.values()):
+            return found
+        from envkit.cli.shell_completion import completion_item
+
+        names = [name for name in self.subcommands if name.startswith(incomplete)]
+        return [*(completion_item(name, self.subcommands[name]) for name in names), *found]
+
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Write the options, then the subcommands."""
         super().format_options(ctx, formatter)

@@ -56,6 +56,10 @@ BreakGlass = Annotated[
     bool, typer.Option(*options.BREAK_GLASS.flags, help=options.BREAK_GLASS.help)
 ]
 Timeout = Annotated[str | None, _declared(options.TIMEOUT)]
+LoginTimeout = Annotated[
+    str | None,
+    _declared(options.TIMEOUT.described("Time limit for the whole login. [default: 120]")),
+]
 Output = Annotated[
     str | None,
     typer.Option(
@@ -70,7 +74,7 @@ LoginSource = Annotated[
     str | None,
     typer.Argument(
         metavar="SOURCE",
-        help="Source to log in to, such as vault. [default: the only one that has logins]",
+        help="Source, such as vault. [default: the only one that you log in to]",
         autocompletion=sources,
     ),
 ]

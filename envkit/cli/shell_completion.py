@@ -79,6 +79,11 @@ def _without_equals(args: list[str]) -> Iterable[str]:
         before = word
 
 
+def completion_item(word: str, summary: str) -> Any:
+    """Return a completion as typer has it."""
+    return _registry.CompletionItem(word, help=summary)
+
+
 class _WholeWords:
     """Mixin for a shell's class: completes words as the shell splits them."""
 

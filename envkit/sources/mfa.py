@@ -85,7 +85,7 @@ def person_needed(what: str) -> MfaRequiredError:
         what: the login, for the message.
     """
     return MfaRequiredError(
-        f"{what} needs a person at a terminal, as MFA does",
+        f"{what} needs a person at a terminal, for a password, a browser or MFA",
         hint="run the command on a terminal; for a service, use a method that does not ask, such "
         "as approle or kubernetes",
     )

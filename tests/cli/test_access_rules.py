@@ -195,7 +195,7 @@ def test_a_person_on_a_terminal_needs_no_reason_to_be_a_person(team):
     assert team.project.on_terminal("get", "PASSWORD", "-e", "prod")[1] == 6
 
 
-def test_what_an_app_that_stays_reads_later_is_recorded_and_not_reported(team, monkeypatch):
+def test_later_reads_of_a_running_app_are_recorded_and_not_reported(team, monkeypatch):
     for name, value in team.project.environ.items():
         monkeypatch.setenv(name, value)
     access = Access("exec", reason="INC-7")

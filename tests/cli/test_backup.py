@@ -83,7 +83,7 @@ def test_a_backup_cannot_control_the_terminal(shop):
         assert "host\\x1b[2J" in done.stdout
 
 
-def test_what_is_prepared_shows_no_credential_when_it_is_printed(shop):
+def test_a_prepared_backup_and_restore_show_no_credential_when_they_are_printed(shop):
     environ = {"VAULT_TOKEN": "canary-51f0"}
     prepared = prepare_backup(["prod"], environ=environ)
     restore = prepare_restore(collect(prepared).backup, environ=environ)

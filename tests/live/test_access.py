@@ -134,7 +134,7 @@ def test_a_token_that_may_not_read_policies_learns_its_own_rights_and_what_is_hi
         assert path in hidden
 
 
-def test_a_token_that_may_read_nothing_is_told_so_and_a_policy_with_a_template_is_named(
+def test_a_token_without_rights_sees_that_it_has_none_and_a_policy_with_a_template_is_named(
     vault, openbao
 ):
     name = openbao.policy({"secret/data/{{identity.entity.name}}": ["read"]})
@@ -150,7 +150,7 @@ def test_no_secret_is_read_to_find_its_readers(vault, openbao):
     assert f"secret/data/{vault.path}" not in reads
 
 
-def test_a_store_that_is_away_is_an_error_and_hides_no_other_store(vault):
+def test_a_store_that_cannot_be_reached_is_an_error_and_hides_no_other_store(vault):
     vault.profile(
         "prod.toml",
         '[variables]\nDB = "{{ vault:/secret/a#b }}"\nKEY = "{{ dotenv:KEY }}"\n',
@@ -224,7 +224,7 @@ def test_users_and_roles_of_aws_and_principals_of_the_secret_are_named(project, 
     assert "BatchGetSecretValue" not in aws.operations
 
 
-def test_what_aws_denies_is_named_and_is_no_error(project, aws):
+def test_policies_that_aws_does_not_show_are_named_and_are_not_an_error(project, aws):
     aws.put("db", "x")
     project.profile(
         "prod.toml",

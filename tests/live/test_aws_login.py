@@ -90,6 +90,20 @@ def test_mfa_without_a_code_and_a_terminal_sends_no_request(aws):
     assert aws.operations == []
 
 
+@pytest.mark.parametrize("code", ["abc", "12345", "1234567", "12345a", "\uff11" * 6])
+@pytest.mark.parametrize("typed", [True, False])
+def test_a_code_without_six_digits_is_refused_before_it_is_sent(
+    aws, at_terminal, monkeypatch, code, typed
+):
+    at_terminal(*[code] * typed)
+    if not typed:
+        monkeypatch.setenv("ENVKIT_MFA_CODE", code)
+    error = failure(aws.source(mfa_serial=SERIAL), ref("db"), MfaRequiredError)
+    assert "the MFA code does not have 6 digits" in error.message
+    assert code not in error.message
+    assert aws.operations == []
+
+
 @pytest.fixture
 def at_terminal():
     """Put a person at the terminal of this process."""
@@ -211,7 +225,7 @@ def test_login_asks_for_a_new_code_and_logout_removes_the_session(aws, at_termin
     assert sessions() == []
 
 
-def test_a_login_that_fails_leaves_the_session_of_before(aws, at_terminal):
+def test_a_login_that_fails_keeps_the_stored_session(aws, at_terminal):
     person = at_terminal("123456", "")
     ask(aws.source(mfa_serial=SERIAL), ref("db"))
     with pytest.raises(MfaRequiredError):
@@ -220,7 +234,7 @@ def test_a_login_that_fails_leaves_the_session_of_before(aws, at_terminal):
     assert len(person.asked) == 2
 
 
-def test_login_without_mfa_says_where_logins_are(aws):
+def test_login_to_aws_without_mfa_says_to_use_the_aws_cli(aws):
     with pytest.raises(UsageError) as caught:
         aws.source().log_in(None)
     assert "has no MFA login" in caught.value.message

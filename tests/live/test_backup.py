@@ -233,7 +233,7 @@ def test_one_denied_secret_of_forty_is_named_and_in_the_exit_status(vault_shop, 
     assert "not in the backup" in shop.restore(status=4).stderr
 
 
-def test_a_store_that_cannot_be_reached_is_a_hole_that_is_named(shop):
+def test_a_backup_names_the_secrets_of_a_store_that_cannot_be_reached(shop):
     shop.folder.proxy.refuse()
     told = shop.backup(status=5).stderr
     assert "cannot back up 5 variables of prod" in told or "WHOLE" in told

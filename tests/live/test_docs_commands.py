@@ -24,7 +24,10 @@ def test_vault_page_prints_what_it_shows(openbao, tmp_path):
         "PATH": str(Path(_binary()).parent),
     }
     places = {openbao.address: "https://vault.example.com:8200"}
-    follow("docs/guides/vault.md", tmp_path / "shop", environ, places)
+    try:
+        follow("docs/guides/vault.md", tmp_path / "shop", environ, places)
+    finally:
+        openbao.ask("DELETE", "sys/auth/approle")  # other tests enable it too
 
 
 def test_login_page_prints_what_it_shows(openbao, tmp_path):

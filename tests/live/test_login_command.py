@@ -66,7 +66,7 @@ def test_a_person_logs_in_with_password_and_mfa_reads_and_logs_out(shop, people,
     assert "envkit: the code was not accepted: it is wrong, or was used before" in shown
     assert f"vault: logged in as {auth['mount']}-anna, policies default, {policy}, for " in shown
     token = project.root / "home" / ".vault-token"
-    assert f"login by userpass, stored in {token}" in shown
+    assert f"method userpass; the login is stored in {token}" in shown
     assert stat.S_IMODE(token.stat().st_mode) == 0o600
     assert project.run("get", "PW", "--env", "prod").stdout == VALUE
     done = project.run("doctor", "--env", "prod")
@@ -132,7 +132,7 @@ def test_a_person_logs_in_in_the_browser(shop, people, policy, browser):
         shown, status = project.on_terminal("login", "--env", "prod", env={"BROWSER": browser})
     assert status == 0, shown
     assert "use the page that your browser shows, or open this address in a browser:" in shown
-    assert "login by oidc, stored in " in shown
+    assert "method oidc; the login is stored in " in shown
     assert project.run("get", "PW", "--env", "prod").stdout == VALUE
 
 
@@ -161,21 +161,23 @@ def test_login_without_a_terminal_fails_at_once(shop):
     project = shop({"method": "oidc"})
     done = project.run("login", "--env", "prod")
     assert done.returncode == 6
-    assert "the oidc login to 'vault' needs a person at a terminal, as MFA does" in done.stderr
+    assert "the oidc login to 'vault' needs a person at a terminal" in done.stderr
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (("vualt",), "prod has no source 'vualt'"),
-        (("dotenv",), "'dotenv' of prod has no logins"),
-        ((), "prod uses several stores that have logins: vault, eu"),
-        (("--env", "dev"), "dev uses no store that has logins"),
+        (("dotenv",), "'dotenv' in prod is not a store that you log in to"),
+        ((), "prod uses several stores that you log in to: vault, eu"),
+        (("--env", "dev"), "dev uses no store that you log in to"),
         (("--env", "dev", "--env", "prod"), "a login is for one environment"),
     ],
 )
 @pytest.mark.parametrize("command", ["login", "logout"])
-def test_a_source_that_is_not_clear_is_a_usage_error(shop, command, arguments, message):
+def test_a_login_to_an_ambiguous_or_unknown_source_is_a_usage_error(
+    shop, command, arguments, message
+):
     more = '[sources.eu]\ntype = "vault"\naddress = "http://127.0.0.1:1"\nauth = ["oidc"]\n'
     project = shop(["oidc"], more)
     project.profile("dev.env", "A=1\n")

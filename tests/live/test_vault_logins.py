@@ -152,7 +152,8 @@ def test_a_wrong_password_is_final(people, build, home):
 def test_a_login_by_a_person_fails_at_once_without_a_terminal(build, method):
     error = refused(build({"method": method}, address="http://127.0.0.1:1"), None)
     assert error.message == (
-        f"the {method} login to 'vault' needs a person at a terminal, as MFA does"
+        f"the {method} login to 'vault' needs a person at a terminal, for a password, a browser "
+        "or MFA"
     )
     assert error.code == "mfa-required"
 
@@ -164,12 +165,18 @@ def test_a_read_without_a_login_says_how_to_log_in(build, auth):
     assert caught.value.hint == "run: envkit login --env prod vault"
 
 
-def test_an_expired_login_says_how_to_log_in(build, home):
-    (home / ".vault-token").write_text("s.expired")
-    with pytest.raises(AuthError) as caught:
-        fetch_one(build({"method": "oidc"}), TEXT)
-    assert "has expired" in caught.value.message
-    assert caught.value.hint == "run: envkit login --env prod vault"
+@pytest.mark.parametrize("auth", [{"method": "oidc"}, ["approle", "token", "oidc"]])
+@pytest.mark.parametrize("variable", [None, "VAULT_TOKEN", "BAO_TOKEN"])
+def test_an_expired_login_says_how_to_log_in(build, home, auth, variable):
+    if variable is None:
+        (home / ".vault-token").write_text("s.expired")
+    source = build(auth, **({variable: "s.expired"} if variable else {}))
+    first = f"unset {variable} && " if variable else ""
+    for use in (lambda: fetch_one(source, TEXT), source.probe):
+        with pytest.raises(AuthError) as caught:
+            use()
+        assert "has expired" in caught.value.message
+        assert caught.value.hint == f"run: {first}envkit login --env prod vault"
 
 
 def test_a_source_that_uses_only_a_token_has_no_login(build):
@@ -507,7 +514,7 @@ def test_a_port_in_use_is_named(browse):
     assert f"lsof -i :{port}" in error.hint
 
 
-def test_a_browser_that_is_back_before_envkit_waits_is_not_refused(browse, provider, openbao):
+def test_a_browser_that_returns_before_envkit_waits_is_not_refused(browse, provider, openbao):
     class Quick(Browser):
         def open(self, url):
             super().open(url)
@@ -679,7 +686,7 @@ def test_a_refused_login_is_final(build, openbao, role, home, policy):
         fetch_one(build([approle, "token"]), TEXT)
 
 
-def test_a_choice_of_which_nothing_is_there_says_what_each_lacks(build):
+def test_a_list_of_methods_without_input_says_what_each_method_lacks(build):
     with pytest.raises(AuthError) as caught:
         fetch_one(build(["approle", "kubernetes", "token"]), TEXT)
     assert caught.value.message == (

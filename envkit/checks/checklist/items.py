@@ -36,7 +36,8 @@ def variables(diff: EnvDiff | None, environment: str) -> Item:
     """
     kind = ItemKind.VARIABLES
     if diff is None:
-        return Item(kind, _NONE, "no environment to compare with", hint="add --previous NAME")
+        hint = f"add --previous NAME, the environment that you deploy to before {environment}"
+        return Item(kind, _NONE, "no environment to compare with", hint=hint)
     previous = diff.environments[0]
     failed: list[str] = []
     noted: list[str] = []
@@ -103,7 +104,8 @@ def backup(drill: LastDrill | None, now: float) -> Item:
     kind = ItemKind.BACKUP
     hint = "run: envkit backup drill FILE --identity ID"
     if drill is None:
-        return Item(kind, _NONE, "no drill of a backup has run on this host", hint=hint)
+        first = "run: envkit backup, then: envkit backup drill FILE --identity ID"
+        return Item(kind, _NONE, "no drill of a backup has run on this host", hint=first)
     text = (
         f"a backup of {_day(drill.backup_created_at)} was restored in a drill on {_day(drill.at)}"
     )
@@ -120,16 +122,17 @@ def backup(drill: LastDrill | None, now: float) -> Item:
     return Item(kind, _OK, f"{text}: {count}", (f"sha256 of the backup: {drill.sha256}",))
 
 
-def access(rules: Rules | None, error: str) -> Item:
+def access(rules: Rules | None, error: str = "", fix: str | None = None) -> Item:
     """Return whether the use of an environment by people needs a reason and is reported.
 
     Args:
         rules: of its profile; None if they are not valid.
         error: why they are not valid.
+        fix: how to correct them.
     """
     kind = ItemKind.ACCESS
     if rules is None:
-        return Item(kind, _FAILED, error, hint="correct the table [access]")
+        return Item(kind, _FAILED, error, hint=fix or "correct the table [access]")
     has_reason, is_reported = rules.profile.protected, bool(rules.channels)
     parts = [
         "people give a reason" if has_reason else "no reason is required",
@@ -194,7 +197,7 @@ def notifications(channels: int, errors: Sequence[str] | None) -> Item:
         was = "was" if channels == 1 else "were"
         return Item(kind, _WARNING, f"{count} {was} not tried", hint="add --send-test")
     if errors:
-        hint = "correct the channel, and run it again"
+        hint = "correct the channel, then run the command again"
         return Item(kind, _FAILED, f"{len(errors)} of {count} failed", tuple(errors), hint)
     return Item(kind, _OK, f"{count} accepted a test")
 

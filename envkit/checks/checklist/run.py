@@ -65,7 +65,7 @@ def make_checklists(
 
     Args:
         environments: names or aliases; default: `ENVKIT_ENV`, then every profile.
-        previous: the environment that was deployed before, to compare variables with.
+        previous: the environment that the team deploys to before these, to compare variables with.
         profiles: the folder of profiles; default: `ENVKIT_PROFILES`, then a search upwards.
         everything: all profiles except those that others only extend.
         rules: the differences that the team accepts.
@@ -150,9 +150,9 @@ def _rotated(rotations: Sequence[Rotation], broken: Mapping[str, str], context: 
 
 def _access(profile: Profile) -> Item:
     try:
-        return items.access(read_rules(profile), "")
+        return items.access(read_rules(profile))
     except ProfileError as error:
-        return items.access(None, error.message)
+        return items.access(None, error.message, error.hint)
 
 
 def _audit(environ: Mapping[str, str]) -> Item:

@@ -79,7 +79,7 @@ def check(  # noqa: PLR0917 - typer names them
         typer.Option(
             "--previous",
             metavar="NAME",
-            help="With --checklist: the environment that was deployed before, to compare with.",
+            help="With --checklist: compare with the environment that you deploy to before.",
             autocompletion=environments,
         ),
     ] = None,

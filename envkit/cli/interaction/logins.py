@@ -60,8 +60,8 @@ def _chosen(profile: Profile, name: str | None) -> str:
             return name
         if name in profile.sources:
             raise UsageError(
-                f"'{name}' of {profile.name} has no logins",
-                hint="envkit login is for stores of type vault or aws-secrets-manager",
+                f"'{name}' in {profile.name} is not a store that you log in to",
+                hint="name a source of type vault or aws-secrets-manager",
             )
         raise UsageError(
             f"{profile.name} has no source '{name}'", hint=did_you_mean(name, profile.sources)
@@ -76,11 +76,11 @@ def _chosen(profile: Profile, name: str | None) -> str:
         return wanted[0]
     if not wanted:
         raise UsageError(
-            f"{profile.name} uses no store that has logins",
-            hint="envkit login is for stores of type vault or aws-secrets-manager",
+            f"{profile.name} uses no store that you log in to",
+            hint="name a source of type vault or aws-secrets-manager",
         )
     raise UsageError(
-        f"{profile.name} uses several stores that have logins: {', '.join(wanted)}",
+        f"{profile.name} uses several stores that you log in to: {', '.join(wanted)}",
         hint=f"name one of them: envkit login --env {profile.name} {wanted[0]}",
     )
 

@@ -18,7 +18,7 @@ from time import monotonic, time
 from envkit._internal.files import read_own
 from envkit._internal.paths import state_folder
 from envkit._internal.writing.atomic_write import write_own
-from envkit.errors import DeniedError, SourceError
+from envkit.errors import DeniedError, MfaRequiredError, SourceError
 from envkit.sources import mfa
 from envkit.sources.aws.sts_session import StsSession
 
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 FOLDER = "aws-sessions"
 MAX_BYTES = 65_536
 _QUESTION = "Enter MFA code for "  # as botocore asks
+CODE_DIGITS = 6
 ATTEMPTS = 3  # codes that a person may type for one login
 # what identifies the caller: files of another version, or of another caller, are never read
 _SETTINGS = ("profile", "region", "role_arn", "role_session_name", "external_id", "mfa_serial")
@@ -91,7 +92,7 @@ class MfaLogin:
             return str(given)
         self.asked = True
         if given := mfa.given_code(self._environ):
-            return given
+            return _six_digits(given, doing)
         return self._typed(device.removeprefix(_QUESTION).rstrip(": "), doing)
 
     def with_code(self, send: Callable[..., T], serial: str, doing: str) -> T:
@@ -123,7 +124,8 @@ class MfaLogin:
         person = mfa.person_there()
         if person is None:
             raise mfa.code_needed(needed)
-        return mfa.ask_code(person, f"MFA code ({serial}):", self._deadline, needed)
+        code = mfa.ask_code(person, f"MFA code ({serial}):", self._deadline, needed)
+        return _six_digits(code, doing)
 
     # ---------------------------------------------------------------- stored sessions
 
@@ -184,6 +186,17 @@ class MfaLogin:
         with contextlib.suppress(OSError, SourceError):
             os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
             write_own(f"{path}.json", json.dumps(document).encode())
+
+
+def _six_digits(code: str, doing: str) -> str:
+    """Return a code; refuse one that AWS would call a malformed setting."""
+    if len(code) == CODE_DIGITS and code.isascii() and code.isdigit():
+        return code
+    raise MfaRequiredError(
+        f"{doing}: the MFA code does not have {CODE_DIGITS} digits",
+        hint=f"run the command again with the current code, in {mfa.VARIABLE} or typed on a "
+        "terminal",
+    )
 
 
 class BotocoreCache:

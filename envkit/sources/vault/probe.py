@@ -9,15 +9,16 @@ from envkit.errors import UnavailableError
 from envkit.sources.model import LoginWarning
 from envkit.sources.vault.address import environ_of, place_of
 from envkit.sources.vault.kv import find_engine
-from envkit.sources.vault.logins.refusal import rejected
+from envkit.sources.vault.logins.refusal import rejected, token_rejected
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
     from typing import Any
 
     from envkit.errors import AuthError
     from envkit.sources.model import SourceContext
+    from envkit.sources.vault.auth import Auth
     from envkit.sources.vault.client import VaultClient
     from envkit.sources.vault.kv import Engine, Target
 
@@ -62,8 +63,13 @@ def server(client: VaultClient) -> str:
     return f"{client.server}, version {status.get('version', 'unknown')}"
 
 
-def login(client: VaultClient) -> str:
+def login(client: VaultClient, context: SourceContext, auths: Sequence[Auth]) -> str:
     """Return the identity of the token, its policies and its remaining lifetime.
+
+    Args:
+        client: that is logged in.
+        context: of the source.
+        auths: its methods.
 
     Raises:
         AuthError: the server rejects the token.
@@ -75,7 +81,7 @@ def login(client: VaultClient) -> str:
     # without the `default` policy, a token may not look itself up; any valid token may list mounts
     mounts = client.call(lambda hvac_client: hvac_client.adapter.get("/v1/sys/internal/ui/mounts"))
     if not mounts.ok:
-        raise rejected(client)
+        raise token_rejected(client, context, (one.asks for one in auths))
     return "logged in, with a token that may not look itself up"
 
 

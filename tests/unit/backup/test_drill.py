@@ -72,7 +72,7 @@ def test_a_variable_without_a_valid_value_fails_the_drill(changes, told):
     assert report.error.exit_status == 1
 
 
-def test_what_no_backup_can_have_fails_no_drill():
+def test_secrets_that_no_backup_can_have_do_not_fail_a_drill():
     dynamic = Reference("vault", "database/creds/app", "username")
     report, failures = drilled(
         environment(

@@ -62,7 +62,7 @@ def test_a_person_finds_a_value_by_its_variable_and_its_place():
     }
 
 
-def test_a_value_that_is_no_text_is_stored_as_base64():
+def test_a_value_that_is_not_text_is_stored_as_base64():
     one = saved("vault:a#b")._replace(value=Secret.from_bytes(b"\xff\x00"))
     text = encode(backup_of(EnvironmentBackup("prod", {}, (one,))))
     assert b'"value_base64": "/wA="' in text
@@ -103,6 +103,6 @@ def test_another_document_is_refused_without_quoting_it(document, told):
 
 
 @pytest.mark.parametrize("data", [b"", b"\xff\xfe", b"[" * 100_000, b"{"])
-def test_data_that_is_no_json_is_refused(data):
+def test_data_that_is_not_json_is_refused(data):
     with pytest.raises(BackupDamagedError):
         decode(data)

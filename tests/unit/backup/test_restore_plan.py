@@ -88,7 +88,7 @@ def test_a_pinned_version_cannot_be_restored(reference):
     assert "yourself" in one.obstacle.hint
 
 
-def test_a_field_that_is_no_text_is_not_written_as_one():
+def test_a_field_that_is_not_text_is_not_written_as_text():
     found = {one.reference.field: one for one in wanted([saved("vault:db#*", WHOLE)])}
     assert {name: one.value.reveal() for name, one in found.items()} == {
         "user": "app",

@@ -1,6 +1,7 @@
 """Encryption: who can decrypt a file, and that a damaged one never gives a text."""
 
 import sys
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -94,6 +95,7 @@ def test_no_truncated_or_changed_file_gives_a_text(tmp_path):
         (SECRET_KEY, "recipient 1 is a secret key"),
         (SECRET_KEY.lower(), "recipient 1 is a secret key"),
     ],
+    ids=count(),  # a new key in each process
 )
 def test_a_wrong_recipient_is_refused_and_not_repeated(text, told):
     with pytest.raises(UsageError, match=told) as raised:
@@ -116,6 +118,7 @@ def test_a_backup_needs_a_recipient():
         ("age1w4xh\n", "line 1 of .* is not a secret key"),
         (f"-----BEGIN {OF_SSH}-----\n", "cannot use the SSH key"),
     ],
+    ids=count(),  # a new key in each process
 )
 def test_a_wrong_identity_is_refused_and_not_repeated(tmp_path, text, told):
     path = tmp_path / "key.txt"
@@ -124,6 +127,15 @@ def test_a_wrong_identity_is_refused_and_not_repeated(tmp_path, text, told):
     with pytest.raises(BackupKeyError, match=told) as raised:
         read_identity(str(path))
     assert SECRET_KEY not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "text", [SECRET_KEY, SECRET_KEY.lower(), f" {SECRET_KEY}"], ids=["upper", "lower", "space"]
+)
+def test_a_secret_key_in_place_of_the_identity_file_is_refused_and_not_repeated(text):
+    with pytest.raises(BackupKeyError, match="the identity is a secret key") as raised:
+        read_identity(text)
+    assert text.strip() not in str(raised.value)
 
 
 def test_an_ssh_key_with_a_passphrase_is_refused_with_a_hint(tmp_path):
@@ -144,7 +156,7 @@ def test_an_identity_that_others_can_read_is_used_with_a_warning(tmp_path, mode,
     assert SECRET_KEY not in repr(found)
 
 
-def test_the_extra_is_named_if_the_package_is_missing(monkeypatch):
+def test_a_missing_package_is_an_error_that_names_the_extra_backup(monkeypatch):
     monkeypatch.setitem(sys.modules, "pyrage", None)
     with pytest.raises(ExtraMissingError, match="'pyrage', which is not installed") as raised:
         recipients(["age1"])

@@ -19,7 +19,7 @@ def sentences(project):
     return told
 
 
-def test_a_profile_that_reports_to_nobody_else_needs_no_trust(sentences):
+def test_a_profile_that_reports_only_to_this_machine_needs_no_trust(sentences):
     assert sentences("") == []
     assert sentences('[access]\nreason = true\nhours = "Mon 08:00-19:00 UTC"\n') == []
     assert sentences('[access]\nnotify = { slack = "http://127.0.0.1:8080/x" }\n') == []

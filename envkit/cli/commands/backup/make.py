@@ -34,8 +34,8 @@ class MakeCommand(DefaultCommand):
     """Shows the subcommands of `envkit backup` in its help."""
 
     subcommands = {  # noqa: RUF012 - nothing changes it
-        "verify": "Compare a backup with the stores.",
-        "drill": "Resolve the profiles of a backup from nothing but the backup.",
+        "verify": "Check that a backup is intact, and compare it with the stores.",
+        "drill": "Test that a backup can be restored, in memory, without a store.",
     }
 
 

@@ -24,7 +24,7 @@ Identity = Annotated[
         "--identity",
         "-i",
         metavar="ID",
-        help="File with the secret key: the output of age-keygen, or an SSH key.",
+        help="File with the secret key: from age-keygen, or an ed25519 SSH key.",
     ),
 ]
 

@@ -36,7 +36,7 @@ def verify(
 ) -> int:
     """Check that a backup is intact, and compare it with the stores.
 
-    Values that have changed since are no error: they are in the next backup.
+    A value that has changed since is not an error: the next backup has it.
     """
     with Access("backup verify") as access:
         opened = open_backup(file, identity, access)

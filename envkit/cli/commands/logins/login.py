@@ -15,7 +15,7 @@ from envkit.cli.interaction.person import TerminalPerson
 from envkit.cli.interaction.prompt import is_interactive
 from envkit.cli.options import timeout_seconds
 from envkit.cli.output import printable
-from envkit.cli.parameters import LoginSource, OneEnv, Profiles, Timeout
+from envkit.cli.parameters import LoginSource, LoginTimeout, OneEnv, Profiles
 from envkit.sources.registry import current_guard
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def login(
         bool,
         typer.Option("--no-browser", help="Print the address instead of opening a browser."),
     ] = False,
-    timeout: Timeout = None,
+    timeout: LoginTimeout = None,
     profiles: Profiles = None,
 ) -> int:
     """Log in to a store, in the browser or with a password and MFA."""
@@ -50,7 +50,7 @@ def login(
     finally:
         record_login("login", found.profile, found.name, method, outcome, os.environ)
     print(f"{found.name}: {printable(done.who)}")
-    print(f"login by {done.method}, stored in {printable(done.place)}")
+    print(f"method {done.method}; the login is stored in {printable(done.place)}")
     for note in done.notes:
         print(f"note: {printable(note)}")
     return 0

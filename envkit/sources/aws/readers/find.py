@@ -79,7 +79,7 @@ def _readers(
             mine = _role_of(own) in (one.arn, _short(one.arn))
             found.append(Reader(f"{one.who} ({YOU})" if mine else one.who, rights, by))
     if not any(reader.who.endswith(f"({YOU})") for reader in found):
-        not_visible.append(f"what {own} may do, which are the credentials in use")
+        not_visible.append(f"what the credentials in use may do ({own})")
     found += _principals(resource)
     not_visible += (
         "a Deny of the resource policy with conditions or exceptions, which is not applied here"

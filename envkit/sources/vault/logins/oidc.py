@@ -51,7 +51,7 @@ def log_in_with_browser(
         returned = callback.wait(context.deadline)
         if returned.is_form:
             raise AuthError(
-                "the identity provider came back with a form, which envkit does not support",
+                "the identity provider answered with a form, which envkit does not support",
                 hint="run: vault login -method=oidc (envkit uses its token)",
             )
         if not returned.code:
@@ -90,7 +90,10 @@ def _begin(client: VaultClient, auth: Auth, redirect_uri: str, nonce: str) -> tu
         lambda hvac: hvac.adapter.post(f"/v1/auth/{auth.mount}/oidc/auth_url", json=body)
     )
     if not answer.ok:
-        raise login_refused(client, auth.method, auth.mount, auth.values, answer)
+        error = login_refused(client, auth.method, auth.mount, auth.values, answer)
+        if answer.status == 403:  # as OpenBao answers if there is no such method
+            error.hint = f"{error.hint}, and that 'bao auth list' has '{auth.mount}/'"
+        raise error
     data = answer.body.get("data")
     url = data.get("auth_url") if isinstance(data, dict) else None
     if url == "":

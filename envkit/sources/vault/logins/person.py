@@ -62,7 +62,7 @@ def log_in(context: SourceContext, auths: Sequence[Auth], person: Person | None)
     if environ_of(context, "TOKEN"):
         variable = place_of(context, "", "TOKEN")
         notes.append(f"{variable} is set and takes precedence over the stored token: unset it")
-    return LoggedIn(auth.method, probe.login(client), place, tuple(notes))
+    return LoggedIn(auth.method, probe.login(client, context, auths), place, tuple(notes))
 
 
 def log_out(context: SourceContext) -> str:
@@ -120,7 +120,10 @@ def _typed(client: VaultClient, auth: Auth, context: SourceContext, person: Pers
         username = auth.values.get("username") or person.ask(f"Username for {client.server}:")
         password = person.ask_hidden(f"Password of {username}:") if username else ""
     if not username or not password:
-        raise AuthError("nothing was typed, so envkit did not log in", hint="try again")
+        raise AuthError(
+            "nothing was typed, so envkit did not log in",
+            hint="run the command again, and type the name and the password",
+        )
     return auth._replace(values={**auth.values, "username": username, "password": password})
 
 

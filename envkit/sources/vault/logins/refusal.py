@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from envkit._internal.names import odd_character
 from envkit.errors import AuthError
+from envkit.sources.vault.address import environ_of, place_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -114,15 +115,19 @@ def rejected(client: VaultClient) -> AuthError:
     )
 
 
-def token_rejected(client: VaultClient, context: SourceContext, *, by_person: bool) -> AuthError:
+def token_rejected(client: VaultClient, context: SourceContext, asks: Iterable[bool]) -> AuthError:
     """Return the error for a token that can neither look itself up nor see a mount.
 
     Args:
         client: that has sent it.
         context: of the source.
-        by_person: whether `envkit login` obtains the token.
+        asks: whether each of its methods asks a person; in a list, `token` finds what
+            `envkit login` has stored for another one.
     """
     error = rejected(client)
-    if by_person:
+    if any(asks):
         error.hint = login_command(context)
+        if environ_of(context, "TOKEN"):  # it would hide the token of the login
+            unset = f"unset {place_of(context, '', 'TOKEN')}"
+            error.hint = error.hint.replace("run: ", f"run: {unset} && ", 1)
     return error

@@ -1,7 +1,7 @@
 """Find out who can read secrets of a Vault or OpenBao server, without reading them.
 
-The own token is asked about with `sys/capabilities-self`, which every token may use. Policies and
-those who have them are read if the token may. What it may not read is named.
+The rights of the token in use come from `sys/capabilities-self`, which every token may read.
+Policies and those who have them are read if the token may do so. What it may not read is named.
 """
 
 from __future__ import annotations

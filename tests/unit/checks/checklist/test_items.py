@@ -155,6 +155,12 @@ def test_access_is_guarded_by_a_reason_and_a_report(found, state, hint):
     assert (item.state, item.hint) == (state, hint)
 
 
+def test_access_rules_that_are_not_valid_say_how_to_correct_them():
+    item = items.access(None, "'hours' is not valid", "write hours = ...")
+    assert (item.state, item.summary) == (FAILED, "'hours' is not valid")
+    assert item.hint == "write hours = ..."
+
+
 def verdict(*problems, records=3):
     return Verdict(records, 1, Anchor(records, "ab"), problems, ())
 

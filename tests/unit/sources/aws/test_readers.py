@@ -77,7 +77,7 @@ def test_a_document_is_read_as_text_as_url_encoded_text_and_with_one_statement()
 
 
 @pytest.mark.parametrize("document", ["", "[]", "{", '{"Statement": "x"}', '{"Statement": [1]}'])
-def test_a_document_that_is_no_policy_is_an_error(document):
+def test_a_document_that_is_not_a_policy_is_an_error(document):
     with pytest.raises(ValueError, match=r"."):
         statements(document, "p")
 

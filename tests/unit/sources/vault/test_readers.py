@@ -51,7 +51,7 @@ def test_an_empty_policy_has_no_rules():
         "{",
     ],
 )
-def test_text_that_is_no_policy_is_an_error(text):
+def test_text_that_is_not_a_policy_is_an_error(text):
     with pytest.raises(ValueError, match=r"."):
         parse_policy(text)
 
