@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,11 +13,17 @@ from envkit.audit.session import Access
 from envkit.backup.drill import drill as run_drill
 from envkit.backup.drill_state import metrics as metrics_text
 from envkit.backup.drill_state import save_drill
+from envkit.cli.commands.backup import documents
 from envkit.cli.commands.backup.opening import File, Identity, count, described, open_backup
 from envkit.cli.error_text import print_labelled
-from envkit.cli.output import printable
+from envkit.cli.output import print_json, printable
+from envkit.cli.parameters import TextFormat, TextFormatted
 from envkit.cli.result import write_result
 from envkit.errors import EnvkitError
+
+if TYPE_CHECKING:
+    from envkit.backup.drill import DrillReport
+    from envkit.cli.commands.backup.opening import Opened
 
 EXAMPLE = "envkit backup drill prod.age --identity key.txt"
 
@@ -33,6 +39,7 @@ def drill(
             help="Write the result to FILE, for the textfile collector of Prometheus.",
         ),
     ] = None,
+    format_: TextFormatted = TextFormat.TEXT,
 ) -> int:
     """Test that a backup can be restored, in memory, without a store.
 
@@ -51,13 +58,10 @@ def drill(
         names = list(dict.fromkeys(name for one in backup.secrets() for name in one.names))
         access.observe(backup.names, names)
         report = run_drill(backup, started=started)
-        print(described(opened, report.age_seconds))
-        for one in report.environments:
-            line = f"{one.name}: {count(one.resolved, 'variable')} resolved from the backup"
-            if one.not_covered:
-                line += f"; in no backup: {', '.join(one.not_covered)}"
-            print(printable(line))
-        print(f"took {report.duration_seconds:.1f} s", flush=True)
+        if format_ is TextFormat.JSON:
+            print_json(documents.drilled(opened, report))
+        else:
+            _show(opened, report)
         if metrics is not None:
             write_result(metrics_text(report, backup, at=report.at).encode(), metrics, mode=0o644)
         try:
@@ -69,3 +73,13 @@ def drill(
             raise report.error
         access.record(names, {})
     return 0
+
+
+def _show(opened: Opened, report: DrillReport) -> None:
+    print(described(opened, report.age_seconds))
+    for one in report.environments:
+        line = f"{one.name}: {count(one.resolved, 'variable')} resolved from the backup"
+        if one.not_covered:
+            line += f"; in no backup: {', '.join(one.not_covered)}"
+        print(printable(line))
+    print(f"took {report.duration_seconds:.1f} s", flush=True)
