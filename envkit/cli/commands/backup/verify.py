@@ -24,6 +24,7 @@ _SUMMARY = {
     State.CHANGED: "changed since",
     State.GONE: "gone",
     State.NEW: "not in the backup",
+    State.UNUSED: "no longer used",
     State.UNKNOWN: "not compared",
 }
 _STYLES = {State.CHANGED: "yellow", State.GONE: "red", State.NEW: "yellow", State.UNKNOWN: "red"}
