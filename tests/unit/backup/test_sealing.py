@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
 )
 
+from envkit.backup import sealing
 from envkit.backup.errors import BackupDamagedError, BackupKeyError
 from envkit.backup.sealing import read_file, read_identity, recipients, seal, unseal
 from envkit.errors import ExtraMissingError, UsageError
@@ -114,6 +115,9 @@ def test_a_backup_needs_a_recipient():
         ("# only a comment\n", "has no secret key"),
         (f"#\n{SECRET_KEY}x\n", "line 2 of .* is not a secret key"),
         ("age1w4xh\n", "line 1 of .* is not a secret key"),
+        ("AGE-PLUGIN-YUBIKEY-1Q\n", "line 1 of .* is not a secret key that envkit can use"),
+        ("age-encryption.org/v1\n-> scrypt x\n", "is itself encrypted"),
+        ("-----BEGIN AGE ENCRYPTED FILE-----\n", "is itself encrypted"),
         (f"-----BEGIN {OF_SSH}-----\n", "cannot use the SSH key"),
     ],
 )
@@ -142,6 +146,18 @@ def test_an_identity_that_others_can_read_is_used_with_a_warning(tmp_path, mode,
     assert found.identities
     assert bool(found.warning) == warned
     assert SECRET_KEY not in repr(found)
+
+
+def test_a_file_with_a_passphrase_is_no_backup(tmp_path):
+    data = pyrage.passphrase.encrypt(TEXT, "made up")
+    with pytest.raises(BackupKeyError, match="encrypted with a passphrase"):
+        unseal(data, read_identity(new_keys(tmp_path).identity))
+
+
+def test_a_backup_that_would_be_too_large_to_be_restored_is_not_made(tmp_path, monkeypatch):
+    monkeypatch.setattr(sealing, "MAX_BYTES", 100)
+    with pytest.raises(UsageError, match="larger than 100 bytes"):
+        seal(TEXT, recipients([new_keys(tmp_path).recipient]))
 
 
 def test_the_extra_is_named_if_the_package_is_missing(monkeypatch):

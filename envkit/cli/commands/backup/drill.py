@@ -11,11 +11,18 @@ import typer
 from envkit._internal.os_errors import reason_of
 from envkit.audit.session import Access
 from envkit.backup.drill import drill as run_drill
+from envkit.backup.drill_state import METRICS, save_drill
 from envkit.backup.drill_state import metrics as metrics_text
-from envkit.backup.drill_state import save_drill
 from envkit.cli.commands.backup import documents
-from envkit.cli.commands.backup.opening import File, Identity, count, described, open_backup
-from envkit.cli.error_text import print_labelled
+from envkit.cli.commands.backup.opening import (
+    File,
+    Identity,
+    count,
+    described,
+    open_backup,
+    refuse_other_content,
+)
+from envkit.cli.error_text import print_error, print_labelled
 from envkit.cli.output import print_json, printable
 from envkit.cli.parameters import TextFormat, TextFormatted
 from envkit.cli.result import write_result
@@ -47,12 +54,15 @@ def drill(
     it from cron or CI after each backup.
     """
     started = time.monotonic()
+    if metrics is not None:
+        refuse_other_content(metrics, "--metrics", METRICS.encode())
     with Access("backup drill") as access:
         try:
             opened = open_backup(file, identity, access)
         except EnvkitError:
-            if metrics is not None:
-                write_result(metrics_text(None, None, at=time.time()).encode(), metrics, mode=0o644)
+            unwritten = _write_metrics(metrics_text(None, None, at=time.time()), metrics)
+            if unwritten is not None:
+                print_error(unwritten)
             raise
         backup = opened.backup
         names = list(dict.fromkeys(name for one in backup.secrets() for name in one.names))
@@ -62,17 +72,30 @@ def drill(
             print_json(documents.drilled(opened, report))
         else:
             _show(opened, report)
-        if metrics is not None:
-            write_result(metrics_text(report, backup, at=report.at).encode(), metrics, mode=0o644)
+        unwritten = _write_metrics(metrics_text(report, backup, at=report.at), metrics)
         try:
             save_drill(report, backup, file=file, sha256=opened.sha256, environ=os.environ)
         except (OSError, EnvkitError) as error:
             why = error.message if isinstance(error, EnvkitError) else reason_of(error)
             print_labelled("warning", f"cannot save when this drill ran: {why}")
         if report.error is not None:
+            if unwritten is not None:
+                print_error(unwritten)
             raise report.error
+        if unwritten is not None:
+            raise unwritten
         access.record(names, {})
     return 0
+
+
+def _write_metrics(text: str, path: str | None) -> EnvkitError | None:
+    """Write the metrics; return why they cannot be written."""
+    try:
+        if path is not None:
+            write_result(text.encode(), path, mode=0o644)
+    except EnvkitError as error:
+        return error
+    return None
 
 
 def _show(opened: Opened, report: DrillReport) -> None:

@@ -13,10 +13,10 @@ from envkit.audit.log import OK
 from envkit.audit.session import outcome_of
 from envkit.backup.collect import collect, prepare_backup
 from envkit.backup.format import encode
-from envkit.backup.sealing import recipients, seal
+from envkit.backup.sealing import ARMOR, MAGIC, recipients, seal
 from envkit.cli.command_help import DefaultCommand
 from envkit.cli.commands.backup import documents
-from envkit.cli.commands.backup.opening import count
+from envkit.cli.commands.backup.opening import count, refuse_other_content
 from envkit.cli.complete import environments
 from envkit.cli.interaction.access import open_access
 from envkit.cli.options import timeout_seconds
@@ -83,6 +83,7 @@ def make(
     """
     if output is None:
         raise UsageError("no file given", hint="use --output FILE, or -o - for stdout")
+    refuse_other_content(output, "--output", MAGIC, ARMOR)
     if output == "-" and format_ is TextFormat.JSON:
         raise UsageError(
             "cannot write the backup and JSON to stdout", hint="write the backup to a file"
