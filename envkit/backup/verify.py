@@ -124,7 +124,7 @@ def compare_environment(
         yield Compared(
             now.name,
             old.names,
-            old.where,
+            old.where if new is None else new.where,
             _state(old, new) if reference in asked else State.UNUSED,
             old.version,
             None if new is None else new.version,
