@@ -48,7 +48,7 @@ from envkit.sources.model import Absent, Reading
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from envkit.profile.model import Profile
     from envkit.profile.placeholder import Reference
@@ -91,10 +91,12 @@ class Collected(NamedTuple):
 
     Attributes:
         failures: by environment.
+        asked: by environment, the places that its profile names.
     """
 
     backup: Backup
     failures: tuple[VariableFailure, ...]
+    asked: Mapping[str, Collection[Reference]]
 
     @property
     def error(self) -> BackupIncompleteError | None:
@@ -119,7 +121,6 @@ def prepare_backup(
     profiles: str | None = None,
     timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS,
     environ: Mapping[str, str] | None = None,
-    also: Mapping[str, Mapping[Reference, tuple[str, ...]]] | None = None,
 ) -> PreparedBackup:
     """Load profiles and open the sources of all their secrets; contact no store.
 
@@ -128,7 +129,6 @@ def prepare_backup(
         profiles: the folder of profiles.
         timeout_seconds: for all stores together.
         environ: the process environment; default: `os.environ`.
-        also: more places, with the names that use them, by the name of the profile.
 
     Raises:
         UsageError: no environment is given.
@@ -142,7 +142,7 @@ def prepare_backup(
     loaded = {profile.path: profile for profile in _loaded(environments, folder, environ)}
     parts = []
     for profile in loaded.values():
-        found = places(profile, (also or {}).get(profile.name, {}))
+        found = places(profile)
         prepared = open_places(profile, found.references, environ=environ, deadline=deadline)
         parts.append((found, prepared))
     return PreparedBackup(os.path.realpath(folder), tuple(parts), environ, deadline)
@@ -178,7 +178,8 @@ def collect(prepared: PreparedBackup, *, now: float | None = None) -> Collected:
         prepared.folder,
         tuple(environments),
     )
-    return Collected(backup, tuple(failures))
+    asked = {one.profile.name: found.names.keys() for found, one in parts}
+    return Collected(backup, tuple(failures), asked)
 
 
 def _loaded(environments: Sequence[str], folder: str, environ: Mapping[str, str]) -> list[Profile]:

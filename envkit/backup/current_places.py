@@ -58,7 +58,8 @@ class CurrentPlaces:
         prepared, name = self._part.prepared, place.wanted.reference.source
         source = prepared.sources.get(name)
         shared = source is not None and source.remote
-        return (prepared.store(name) if shared else place.environment), place.where
+        # a place that this profile no longer reads may be one that another profile reads
+        return (prepared.store(name) if shared else place.environment), place.where, place.unused
 
     def planned(self, *, overwrite: bool) -> list[PlannedPlace]:
         """Return the places, with what is done."""

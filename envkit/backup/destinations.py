@@ -15,6 +15,7 @@ from envkit.backup.places import (
     open_places,
     places,
     refused_references,
+    with_rotated_fields,
     without,
 )
 from envkit.backup.replay import profiles_of, replayed
@@ -27,7 +28,7 @@ from envkit.sources.model import WHOLE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from envkit._internal.clock import Deadline
     from envkit.backup.format import EnvironmentBackup
@@ -90,20 +91,25 @@ def prepare_environment(
         )
         for one in environment.failed
     ]
+    known = places(profile)
     if profile.name == environment.name:
-        values = wanted(environment.secrets)
+        values = [
+            one._replace(names=_users(one.reference, known.names) or one.names)
+            for one in wanted(environment.secrets)
+        ]
     else:
         values, more = _elsewhere(environment, profile)
         lacking += more
     matching = [one for one in values if _matches([*one.names, str(one.reference)], only)]
-    known = places(profile).names
-    chosen = [one for one in matching if _is_read(one.reference, known)]
-    references: dict[str, dict[Reference, None]] = {}
-    for one in chosen:
-        for reference in (one.reference, *one.others):
-            references.setdefault(reference.source, {})[reference] = None
-    asked = {source: tuple(refs) for source, refs in references.items()}
-    prepared = open_places(profile, asked, environ=environ, deadline=deadline)
+    secrets = {reference[:2] for reference in known.names}
+    nearby = [one for one in matching if one.reference[:2] in secrets]
+    prepared = open_places(profile, _by_source(nearby), environ=environ, deadline=deadline)
+    opened = {ref: users for ref, users in known.names.items() if ref.source in prepared.sources}
+    rotated = with_rotated_fields(
+        known._replace(names=opened), prepared, environ=environ, deadline=deadline
+    )
+    chosen = [one for one in nearby if _users(one.reference, rotated.names)]
+    asked = _by_source(chosen)
     invalid = refused_references(prepared, asked)
     return EnvironmentRestore(
         prepared.reading(without(asked, invalid)),
@@ -118,11 +124,17 @@ def _matches(texts: Sequence[str], only: Sequence[str]) -> bool:
     return not only or any(fnmatchcase(text, glob) for text in texts for glob in only)
 
 
-def _is_read(reference: Reference, known: Collection[Reference]) -> bool:
-    """Return whether a profile reads a place, or another field of the same secret."""
-    if reference in known or reference._replace(field=WHOLE) in known:
-        return True
-    return bool(reference.path) and any(one[:2] == reference[:2] for one in known)
+def _users(reference: Reference, known: Mapping[Reference, tuple[str, ...]]) -> tuple[str, ...]:
+    """Return the variables of a profile that read a place, or its whole secret."""
+    return known.get(reference) or known.get(reference._replace(field=WHOLE), ())
+
+
+def _by_source(values: Sequence[Wanted]) -> dict[str, tuple[Reference, ...]]:
+    found: dict[str, dict[Reference, None]] = {}
+    for one in values:
+        for reference in (one.reference, *one.others):
+            found.setdefault(reference.source, {})[reference] = None
+    return {source: tuple(references) for source, references in found.items()}
 
 
 def _elsewhere(

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
 FILE = "backup-drills.json"
 VERSION = 1
+METRICS = "# HELP envkit_backup_drill_success"  # how the metrics begin
 _LIMIT_BYTES = 4 * 1024 * 1024
 _LOCK_SECONDS = 5
 _LATEST = 253_402_300_800  # the end of the year 9999, after which there is no date
@@ -146,7 +147,7 @@ def metrics(report: DrillReport | None, backup: Backup | None, *, at: float) -> 
         at: when the drill ended, seconds since the epoch.
     """
     lines = [
-        "# HELP envkit_backup_drill_success Whether the last drill found no error.",
+        f"{METRICS} Whether the last drill found no error.",
         "# TYPE envkit_backup_drill_success gauge",
         f"envkit_backup_drill_success {int(report is not None and not report.failures)}",
         "# HELP envkit_backup_drill_timestamp_seconds When the last drill ended.",

@@ -46,7 +46,7 @@ from envkit.profile.placeholder import Reference
 from envkit.secret import Secret
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from typing import Any
 
 FORMAT = "envkit-backup"
@@ -196,6 +196,8 @@ def decode(data: bytes) -> Backup:
     try:
         document = json.loads(data)
         version = document[FORMAT]
+        if type(version) is not int:  # 1.0 and True are equal to 1
+            version = "unknown"
     except (ValueError, KeyError, TypeError, RecursionError):
         raise BackupDamagedError(
             "the decrypted file is not a backup of envkit",
@@ -203,18 +205,22 @@ def decode(data: bytes) -> Backup:
         ) from None
     if version != VERSION:
         raise BackupDamagedError(
-            f"the backup has version {_shown(version)}; this version of envkit reads {VERSION}",
+            f"the backup has version {version}; this version of envkit reads {VERSION}",
             hint="use a newer version of envkit, or read the file with 'age -d'",
         )
     try:
+        created_at = int(datetime.fromisoformat(document["created"]).timestamp())
+        moment(created_at)
+        environments = tuple(_environment(one) for one in document["environments"])
+        _require_distinct([one.name for one in environments], at_least=1)
         return Backup(
-            int(datetime.fromisoformat(document["created"]).timestamp()),
+            created_at,
             _text(document["envkit"]),
             _text(document["host"]),
             _text(document["folder"]),
-            tuple(_environment(one) for one in document["environments"]),
+            environments,
         )
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError):
         # the exception may quote a value
         raise BackupDamagedError(
             "the decrypted file is not a valid backup",
@@ -256,10 +262,12 @@ def _reference(reference: Reference) -> dict[str, Any]:
 
 
 def _environment(entry: Mapping[str, Any]) -> EnvironmentBackup:
+    secrets = tuple(_saved(one) for one in entry["secrets"])
+    _require_distinct([one.reference for one in secrets])
     return EnvironmentBackup(
-        _text(entry["name"]),
-        {_text(name): _text(text) for name, text in entry["profiles"].items()},
-        tuple(_saved(one) for one in entry["secrets"]),
+        _unicode(entry["name"]),
+        {_unicode(name): _unicode(text) for name, text in entry["profiles"].items()},
+        secrets,
         tuple(
             LeftOut(_names(one), _read_reference(one), _text(one["where"]), _text(one["why"]))
             for one in entry["left_out"]
@@ -308,5 +316,13 @@ def _text(value: object) -> str:
     return value
 
 
-def _shown(version: object) -> str:
-    return str(version) if isinstance(version, int) else "unknown"
+def _unicode(value: object) -> str:
+    """Return a text without unpaired surrogates, which no file or terminal takes."""
+    text = _text(value)
+    text.encode()
+    return text
+
+
+def _require_distinct(keys: Sequence[object], *, at_least: int = 0) -> None:
+    if len(set(keys)) < max(len(keys), at_least):
+        raise ValueError

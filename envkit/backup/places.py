@@ -54,12 +54,11 @@ class Places(NamedTuple):
         return {source: tuple(refs) for source, refs in found.items()}
 
 
-def places(profile: Profile, also: Mapping[Reference, tuple[str, ...]] | None = None) -> Places:
+def places(profile: Profile) -> Places:
     """Return the places that a profile names. Does no I/O.
 
     Args:
         profile: a loaded profile.
-        also: more places, with the names that use them; those of unknown sources are left out.
 
     Raises:
         ProfileError: a rotation is not valid, or variables refer to each other in a cycle.
@@ -74,9 +73,6 @@ def places(profile: Profile, also: Mapping[Reference, tuple[str, ...]] | None = 
             names.setdefault(reference._replace(field=WHOLE), {})[user] = None
     for user, reference in _of_rotations(profile):
         names.setdefault(reference, {user: None})
-    for reference, users in (also or {}).items():
-        if reference.source in profile.sources:
-            names.setdefault(reference, dict.fromkeys(users))
     return Places(planned, {reference: tuple(users) for reference, users in names.items()})
 
 

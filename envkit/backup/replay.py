@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
+from envkit._internal.os_errors import reason_of
 from envkit.backup.errors import BackupDamagedError
 from envkit.backup.places import ENVIRONMENT
 from envkit.errors import EnvkitError, SourceError
@@ -118,8 +119,14 @@ def profiles_of(environment: EnvironmentBackup) -> Iterator[Profile]:
         for name, text in environment.profiles.items():
             if os.path.basename(name) != name or name in ("", ".", ".."):
                 raise BackupDamagedError("a profile of the backup has a path as its name")
-            with open(os.path.join(folder, name), "x", encoding="utf-8") as file:
-                file.write(text)
+            try:
+                with open(os.path.join(folder, name), "x", encoding="utf-8") as file:
+                    file.write(text)
+            except (OSError, ValueError) as error:
+                why = reason_of(error) if isinstance(error, OSError) else "its name is not valid"
+                raise BackupDamagedError(
+                    f"cannot write a profile of the backup to {os.path.dirname(root)}: {why}"
+                ) from None
         try:
             yield load(environment.name, folder)
         except EnvkitError as error:  # the folder is gone when a person reads the message

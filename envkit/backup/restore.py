@@ -177,7 +177,11 @@ def prepare_restore(
     folder = profiles_folder(profiles, environ)
     parts = [
         prepare_environment(
-            one, load(to or one.name, folder), only, environ=environ, deadline=deadline
+            one,
+            load(one.name if to is None else to, folder),
+            only,
+            environ=environ,
+            deadline=deadline,
         )
         for one in chosen
     ]

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import os
 import stat
+from shlex import quote
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from envkit._internal.os_errors import reason_of
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 MAGIC = b"age-encryption.org/v1\n"
 ARMOR = b"-----BEGIN AGE ENCRYPTED FILE-----"
+_WITH_PASSPHRASE = MAGIC + b"-> scrypt "
 MAX_BYTES = 256 * 1024 * 1024
 _MAX_IDENTITY_BYTES = 64 * 1024
 _SECRET_KEY = "AGE-SECRET-KEY-"  # noqa: S105 - how every secret key begins
@@ -74,7 +76,7 @@ def recipients(texts: Sequence[str]) -> list[Any]:
         except pyrage.RecipientError:
             pass
         raise UsageError(
-            f"recipient {number} is not a public key of age, nor an ed25519 key of SSH",
+            f"recipient {number} is not a public key that envkit can use",
             hint="write --to age1..., or --to 'ssh-ed25519 AAAA...'",
         )
     if not found:
@@ -83,13 +85,22 @@ def recipients(texts: Sequence[str]) -> list[Any]:
 
 
 def seal(text: bytes, to: Sequence[Any]) -> bytes:
-    """Encrypt a text so that each of the recipients can decrypt it."""
+    """Encrypt a text so that each of the recipients can decrypt it.
+
+    Raises:
+        UsageError: the file would be too large to be restored.
+    """
     sealed: bytes = _pyrage().encrypt(text, list(to))
+    if len(sealed) > MAX_BYTES:
+        raise UsageError(
+            f"the backup would be larger than {MAX_BYTES:,} bytes, and envkit could not read it",
+            hint="make a backup of each environment",
+        )
     return sealed
 
 
 def read_identity(path: str) -> Identity:
-    """Read an identity file: the output of age-keygen, or a private key of SSH.
+    """Read an identity file: the output of age-keygen, or a private key of SSH; `-` is stdin.
 
     Raises:
         BackupKeyError: the file cannot be read, or has no key that can be used.
@@ -102,28 +113,35 @@ def read_identity(path: str) -> Identity:
             hint="write the key to a file with mode 0600, and use --identity FILE",
         )
     try:
-        with open(path, "rb") as file:
+        with open("/dev/stdin" if path == "-" else path, "rb") as file:
             state = os.fstat(file.fileno())
             data = file.read(_MAX_IDENTITY_BYTES + 1)
     except OSError as error:
         raise BackupKeyError(
             f"cannot read the identity {path}: {reason_of(error)}", hint=_NAME_A_KEY
         ) from None
+    if data.startswith((MAGIC, ARMOR)):
+        raise BackupKeyError(
+            f"the identity {path} is itself encrypted",
+            hint=f"decrypt it while it is used: --identity <(age -d {quote(path)})",
+        )
     if data.startswith(b"-----BEGIN"):
         try:
             identities = (pyrage.ssh.Identity.from_buffer(data),)
         except pyrage.IdentityError:
             raise BackupKeyError(
                 f"cannot use the SSH key in {path}: it has a passphrase, or is not an ed25519 key",
-                hint=f"make a copy without a passphrase: cp {path} KEY && ssh-keygen -p -N '' -f "
-                "KEY",
+                hint=f"make a copy without a passphrase: cp {quote(path)} KEY && "
+                "ssh-keygen -p -N '' -f KEY",
             ) from None
     else:
         identities = _age_keys(pyrage, data, path)
     loose = stat.S_ISREG(state.st_mode) and stat.S_IMODE(state.st_mode) & 0o077
     return Identity(
         identities,
-        f"other users can read the secret key in {path}; run: chmod 600 {path}" if loose else "",
+        f"other users can read the secret key in {path}; run: chmod 600 {quote(path)}"
+        if loose
+        else "",
     )
 
 
@@ -138,6 +156,11 @@ def unseal(data: bytes, identity: Identity) -> bytes:
     if not data.startswith((MAGIC, ARMOR)):
         raise BackupDamagedError(
             "the file is not in the age format, or its beginning is damaged",
+            hint=_NAME_A_BACKUP,
+        )
+    if data.startswith(_WITH_PASSPHRASE):
+        raise BackupKeyError(
+            "the file is encrypted with a passphrase, and so is not a backup of envkit",
             hint=_NAME_A_BACKUP,
         )
     try:
@@ -181,7 +204,7 @@ def _age_keys(pyrage: Any, data: bytes, path: str) -> tuple[Any, ...]:
             found.append(pyrage.x25519.Identity.from_str(written))
         except pyrage.IdentityError:
             raise BackupKeyError(
-                f"line {number} of {path} is not a secret key of age",
+                f"line {number} of {path} is not a secret key that envkit can use",
                 hint=_NAME_A_KEY,
             ) from None
     if not found:

@@ -3,8 +3,8 @@
     prepared = prepare_verify(backup, profiles=None, environ=os.environ)
     compared = compare(backup, prepared)
 
-The profiles of the working tree say where to look. A secret that they name and the backup lacks is
-reported too.
+The profiles of the working tree say where to look, and a backup does not: its sender is unknown. A
+secret that they name and the backup lacks is reported too.
 """
 
 from __future__ import annotations
@@ -16,15 +16,14 @@ from envkit._internal.clock import DEFAULT_TIMEOUT_SECONDS
 from envkit.backup.collect import PreparedBackup, collect, prepare_backup
 from envkit.backup.errors import VerifyIncompleteError
 from envkit.backup.format import EnvironmentBackup
-from envkit.errors import AbsentError, ProfileError, VariableFailure
+from envkit.errors import AbsentError, VariableFailure
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
     from envkit.backup.format import Backup, SavedSecret
-
-_NO_SOURCE = ProfileError("the profile no longer has its source")
+    from envkit.profile.placeholder import Reference
 
 
 class State(StrEnum):
@@ -34,6 +33,7 @@ class State(StrEnum):
     CHANGED = "changed"  # the store has another value
     GONE = "gone"  # the store no longer has it
     NEW = "new"  # the backup does not have it
+    UNUSED = "unused"  # the profile no longer reads the place, and envkit has not looked there
     UNKNOWN = "unknown"  # the store could not be read
 
 
@@ -86,10 +86,6 @@ def prepare_verify(
         profiles=profiles,
         timeout_seconds=timeout_seconds,
         environ=environ,
-        also={
-            one.name: {saved.reference: saved.names for saved in one.secrets}
-            for one in backup.environments
-        },
     )
 
 
@@ -101,26 +97,23 @@ def compare(backup: Backup, prepared: PreparedBackup) -> Comparison:
         compared
         for one in now.backup.environments
         for compared in compare_environment(
-            before.get(one.name, EnvironmentBackup(one.name, {}, ())), one
+            before.get(one.name, EnvironmentBackup(one.name, {}, ())), one, now.asked[one.name]
         )
     ]
     # what is missing now is "gone", or was never there
     failures = [one for one in now.failures if not isinstance(one.error, AbsentError)]
-    unread = {failure.location for failure in failures}
-    failures += [
-        VariableFailure(", ".join(place.names), place.where, _NO_SOURCE)
-        for place in found
-        if place.state == State.UNKNOWN and place.where not in unread
-    ]
     return Comparison(tuple(backup.names), tuple(found), tuple(failures))
 
 
-def compare_environment(before: EnvironmentBackup, now: EnvironmentBackup) -> Iterator[Compared]:
+def compare_environment(
+    before: EnvironmentBackup, now: EnvironmentBackup, asked: Collection[Reference]
+) -> Iterator[Compared]:
     """Compare two backups of one environment. Pure.
 
     Args:
         before: the backup.
         now: what the stores have.
+        asked: the places that the profile names now.
     """
     ours = {one.reference: one for one in before.secrets}
     theirs = {one.reference: one for one in now.secrets}
@@ -131,8 +124,8 @@ def compare_environment(before: EnvironmentBackup, now: EnvironmentBackup) -> It
         yield Compared(
             now.name,
             old.names,
-            old.where,
-            _state(old, new),
+            old.where if new is None else new.where,
+            _state(old, new) if reference in asked else State.UNUSED,
             old.version,
             None if new is None else new.version,
         )

@@ -33,6 +33,13 @@ class Format(StrEnum):
     JSON = "json"
 
 
+class TextFormat(StrEnum):
+    """The output formats of commands that print more than a table."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
 Env = Annotated[list[str] | None, _declared(options.ENV)]
 OneEnv = Annotated[
     list[str] | None,
@@ -106,6 +113,16 @@ Formatted = Annotated[
         "-f",
         metavar="FORMAT",
         help="table or json. [default: table]",
+        show_default=False,
+    ),
+]
+TextFormatted = Annotated[
+    TextFormat,
+    typer.Option(
+        "--format",
+        "-f",
+        metavar="FORMAT",
+        help="text or json. [default: text]",
         show_default=False,
     ),
 ]

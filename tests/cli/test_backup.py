@@ -56,10 +56,16 @@ def test_backup_and_restore_transcripts_match(shop, session):
 @pytest.mark.usefixtures("trusted")
 @pytest.mark.parametrize(
     "reference",
-    ["dotenv:../outside/.env#LD_PRELOAD", "dotenv:#LD_PRELOAD", "dotenv:.env.staging#PAYMENT_KEY"],
+    [
+        "dotenv:../outside/.env#LD_PRELOAD",
+        "dotenv:#LD_PRELOAD",
+        "dotenv:.env.staging#PAYMENT_KEY",
+        "dotenv:.env.prod#LD_PRELOAD",  # beside a name that the profile reads
+    ],
 )
 def test_a_backup_cannot_choose_where_its_values_go(shop, reference):
     """Anyone who knows a recipient can write a file for it."""
+    shop.profile("prod.toml", f'{ONLY_FILES}{PROD}NAMED = "{{{{ dotenv:.env.prod#PORT }}}}"\n')
     (shop.root.parent / "outside").mkdir()
     forged = EnvironmentBackup("prod", {}, (saved(reference, "evil.so"),))
     data = seal(encode(backup_of(forged)), recipients([shop.environ["TO"]]))
@@ -69,6 +75,29 @@ def test_a_backup_cannot_choose_where_its_values_go(shop, reference):
     assert (done.returncode, "nothing to restore" in done.stdout) == (0, True), done.stderr
     assert {path for path in shop.root.parent.rglob("*.env*") if path.is_file()} <= before
     assert "evil" not in (shop.root / ".env.prod").read_text()
+
+
+@pytest.mark.parametrize("reference", ["dotenv:../outside/.env#A", "vault:a#b"])
+def test_verify_does_not_look_at_places_that_only_the_backup_names(shop, reference):
+    forged = EnvironmentBackup("prod", {}, (saved(reference, "evil"),))
+    data = seal(encode(backup_of(forged)), recipients([shop.environ["TO"]]))
+    (shop.root / "forged.age").write_bytes(data)
+    done = shop.run("backup", "verify", "forged.age", "--identity", "key.txt")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.endswith("3 not in the backup, 1 no longer used\n")
+
+
+def test_only_compares_with_the_variables_of_the_profile(shop):
+    """A backup could give a place the name of another variable."""
+    named = saved("dotenv:#DB_PASSWORD", "evil", "STRIPE_KEY")
+    data = seal(
+        encode(backup_of(EnvironmentBackup("prod", {}, (named,)))),
+        recipients([shop.environ["TO"]]),
+    )
+    (shop.root / "forged.age").write_bytes(data)
+    own = ("restore", "forged.age", "-i", "key.txt", "--overwrite", "--plan")
+    assert shop.run(*own, "--only", "STRIPE_KEY").returncode == 2
+    assert " DB_PASSWORD " in shop.run(*own).stdout
 
 
 def test_a_backup_cannot_control_the_terminal(shop):

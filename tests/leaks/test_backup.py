@@ -31,7 +31,8 @@ def shop(project, places):
     secret_key = Path(keys.identity).read_text(encoding="utf-8").strip()
     places.hidden = [CANARY, NEWER, secret_key]
     places.recipient = keys.recipient
-    places.run("backup", "--env", "prod", "-o", "prod.age", "--to", keys.recipient)
+    to = ("--to", keys.recipient, "--format", "json")
+    places.run("backup", "--env", "prod", "-o", "prod.age", *to)
     return places
 
 
@@ -51,9 +52,10 @@ def test_a_backup_leaks_no_value(shop):
     ("arguments", "status"),
     [
         (("backup", "verify", *OPEN), 0),
+        (("backup", "verify", *OPEN, "--format", "json"), 0),
         (("backup", "drill", *OPEN, "--metrics", "drill.prom"), 0),
         (("restore", *OPEN, "--plan"), 1),
-        (("restore", *OPEN, "--overwrite", "--plan"), 1),
+        (("restore", *OPEN, "--overwrite", "--plan", "--format", "json"), 1),
         (("restore", *OPEN, "--yes"), 0),
         (("restore", *OPEN, "--overwrite", "--yes"), 0),
         (("restore", *OPEN), 2),  # no terminal to ask on

@@ -181,6 +181,19 @@ def test_a_backup_is_restored_to_another_environment(shop):
     assert shop.values() == VALUES
 
 
+def test_a_place_that_another_environment_no_longer_reads_is_restored(vault_shop):
+    shop = vault_shop
+    text = (shop.project.profiles / "prod.toml").read_text()
+    shop.project.profile("staging.toml", text)
+    to = ("--to", shop.keys.recipient)
+    shop.run("backup", "--env", "staging", "--env", "prod", "-o", str(shop.file), *to)
+    shop.project.profile("staging.toml", text[: text.index("STRIPE_KEY")])
+    shop.lose("stripe")
+    assert " no longer used" in shop.of_backup("backup", "verify").stdout
+    shop.restore()
+    assert shop.values() == VALUES
+
+
 def test_no_store_is_asked_for_a_protected_profile_without_a_reason(shop):
     shop.backup()
     profile = shop.project.profiles / "prod.toml"

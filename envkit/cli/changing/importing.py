@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
@@ -19,6 +18,7 @@ from envkit.cli.changing.applying import (
 )
 from envkit.cli.interaction.prompt import confirm
 from envkit.cli.output import print_json, print_table, printable
+from envkit.cli.parameters import TextFormat
 from envkit.importing.model import Why
 from envkit.importing.run import read_import, verify
 
@@ -36,29 +36,12 @@ _TITLES = {
 }
 
 
-class Format(StrEnum):
-    """The output formats of an import."""
-
-    TEXT = "text"
-    JSON = "json"
-
-
 Plan = Annotated[
     bool,
     typer.Option("--plan", help="Show the changes without making them. Exit with 1 if any."),
 ]
 Replace = Annotated[
     bool, typer.Option("--replace", help="Replace values of the environment that differ.")
-]
-Formatted = Annotated[
-    Format,
-    typer.Option(
-        "--format",
-        "-f",
-        metavar="FORMAT",
-        help="text or json. [default: text]",
-        show_default=False,
-    ),
 ]
 
 
@@ -82,7 +65,7 @@ def carry_out(
     *,
     plan: bool,
     yes: bool,
-    format_: Format,
+    format_: TextFormat,
     encryption: Encryption | None = None,
 ) -> Carried:
     """Show the plan, ask, make the changes and read them back.
@@ -101,7 +84,9 @@ def carry_out(
     """
     if not plan:
         access.allow([prepared.profile], prepared.names, [prepared.here, prepared.target])
-    run = _Run(prepared, read_import(prepared), access, encryption, aloud=format_ is Format.TEXT)
+    run = _Run(
+        prepared, read_import(prepared), access, encryption, aloud=format_ is TextFormat.TEXT
+    )
     try:
         if run.aloud:
             _show(run.planned, run.tasks)

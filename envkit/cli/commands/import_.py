@@ -12,12 +12,21 @@ import typer
 from envkit._internal.git import find_repository
 from envkit._internal.paths import display_path
 from envkit.cli.changing.encryption import Encryption
-from envkit.cli.changing.importing import Format, Formatted, Plan, Replace, carry_out
+from envkit.cli.changing.importing import Plan, Replace, carry_out
 from envkit.cli.error_text import print_labelled
 from envkit.cli.interaction.access import open_access
 from envkit.cli.options import timeout_seconds
 from envkit.cli.output import printable
-from envkit.cli.parameters import BreakGlass, OneEnv, Profiles, Reason, Timeout, Yes
+from envkit.cli.parameters import (
+    BreakGlass,
+    OneEnv,
+    Profiles,
+    Reason,
+    TextFormat,
+    TextFormatted,
+    Timeout,
+    Yes,
+)
 from envkit.cli.rotated import rotations_of
 from envkit.dotenv.file import LIMIT_BYTES
 from envkit.env_files.contents import read
@@ -76,7 +85,7 @@ def import_(  # noqa: PLR0917 - typer names them
     ] = False,
     plan: Plan = False,
     yes: Yes = False,
-    format_: Formatted = Format.TEXT,
+    format_: TextFormatted = TextFormat.TEXT,
     reason: Reason = None,
     break_glass: BreakGlass = False,
     timeout: Timeout = None,

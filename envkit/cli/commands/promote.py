@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -22,7 +21,17 @@ from envkit.cli.interaction.access import open_access
 from envkit.cli.interaction.prompt import confirm
 from envkit.cli.options import timeout_seconds
 from envkit.cli.output import print_json, print_table, printable
-from envkit.cli.parameters import BreakGlass, Except, Only, Profiles, Reason, Timeout, Yes
+from envkit.cli.parameters import (
+    BreakGlass,
+    Except,
+    Only,
+    Profiles,
+    Reason,
+    TextFormat,
+    TextFormatted,
+    Timeout,
+    Yes,
+)
 from envkit.cli.rotated import rotations_of
 from envkit.promotion.model import LeftKind
 from envkit.promotion.run import prepare_promotion, read
@@ -38,13 +47,6 @@ _LEFT = {
     LeftKind.TO_NAME: "Copied only if you name them:",
     LeftKind.BY_HAND: "Cannot be copied:",
 }
-
-
-class Format(StrEnum):
-    """The output formats of `envkit promote`."""
-
-    TEXT = "text"
-    JSON = "json"
 
 
 def promote(  # noqa: PLR0917 - typer names them
@@ -86,16 +88,7 @@ def promote(  # noqa: PLR0917 - typer names them
         ),
     ] = False,
     yes: Yes = False,
-    format_: Annotated[
-        Format,
-        typer.Option(
-            "--format",
-            "-f",
-            metavar="FORMAT",
-            help="text or json. [default: text]",
-            show_default=False,
-        ),
-    ] = Format.TEXT,
+    format_: TextFormatted = TextFormat.TEXT,
     reason: Reason = None,
     break_glass: BreakGlass = False,
     timeout: Timeout = None,
@@ -120,18 +113,18 @@ def promote(  # noqa: PLR0917 - typer names them
         promotion = read(prepared)
         progress = Progress(promotion)
         try:
-            if format_ is Format.TEXT:
+            if format_ is TextFormat.TEXT:
                 _show(promotion)
             if plan:
                 return answer(promotion)
             if not _agreed(promotion, yes=yes):
                 access.unchanged(prepared.selected)
-                if promotion.steps and format_ is Format.TEXT:
+                if promotion.steps and format_ is TextFormat.TEXT:
                     print("nothing was changed")
                 return 0
-            progress.apply(access, aloud=format_ is Format.TEXT)
+            progress.apply(access, aloud=format_ is TextFormat.TEXT)
         finally:
-            if format_ is Format.JSON:
+            if format_ is TextFormat.JSON:
                 print_json(_document(promotion, progress))
     return 0
 

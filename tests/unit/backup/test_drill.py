@@ -59,6 +59,8 @@ def test_every_variable_gets_its_value_from_the_backup_alone(monkeypatch):
         ({"profiles": {"prod.toml": PROD}}, "profile (in the backup)"),
         ({"profiles": {}}, "profile (in the backup)"),
         ({"profiles": {"../prod.toml": PROD}}, "has a path as its name"),
+        ({"profiles": {"prod\0.toml": PROD}}, "cannot write a profile of the backup"),
+        ({"profiles": {f"{'a' * 300}.toml": PROD}}, "cannot write a profile of the backup"),
         (
             {"failed": (Failed(("[rotation.db]",), "vault:admin#url", "access-denied", "denied"),)},
             "[rotation.db] (vault:admin#url)",

@@ -4,6 +4,7 @@ import sys
 from itertools import count
 from pathlib import Path
 
+import pyrage
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import (
@@ -13,6 +14,7 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
 )
 
+from envkit.backup import sealing
 from envkit.backup.errors import BackupDamagedError, BackupKeyError
 from envkit.backup.sealing import read_file, read_identity, recipients, seal, unseal
 from envkit.errors import ExtraMissingError, UsageError
@@ -116,6 +118,9 @@ def test_a_backup_needs_a_recipient():
         ("# only a comment\n", "has no secret key"),
         (f"#\n{SECRET_KEY}x\n", "line 2 of .* is not a secret key"),
         ("age1w4xh\n", "line 1 of .* is not a secret key"),
+        ("AGE-PLUGIN-YUBIKEY-1Q\n", "line 1 of .* is not a secret key that envkit can use"),
+        ("age-encryption.org/v1\n-> scrypt x\n", "is itself encrypted"),
+        ("-----BEGIN AGE ENCRYPTED FILE-----\n", "is itself encrypted"),
         (f"-----BEGIN {OF_SSH}-----\n", "cannot use the SSH key"),
     ],
     ids=count(),  # a new key in each process
@@ -154,6 +159,18 @@ def test_an_identity_that_others_can_read_is_used_with_a_warning(tmp_path, mode,
     assert found.identities
     assert bool(found.warning) == warned
     assert SECRET_KEY not in repr(found)
+
+
+def test_a_file_with_a_passphrase_is_no_backup(tmp_path):
+    data = pyrage.passphrase.encrypt(TEXT, "made up")
+    with pytest.raises(BackupKeyError, match="encrypted with a passphrase"):
+        unseal(data, read_identity(new_keys(tmp_path).identity))
+
+
+def test_a_backup_that_would_be_too_large_to_be_restored_is_not_made(tmp_path, monkeypatch):
+    monkeypatch.setattr(sealing, "MAX_BYTES", 100)
+    with pytest.raises(UsageError, match="larger than 100 bytes"):
+        seal(TEXT, recipients([new_keys(tmp_path).recipient]))
 
 
 def test_a_missing_package_is_an_error_that_names_the_extra_backup(monkeypatch):

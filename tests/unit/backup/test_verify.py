@@ -4,6 +4,7 @@ import pytest
 
 from envkit.backup.format import EnvironmentBackup
 from envkit.backup.verify import State, compare_environment
+from envkit.profile.placeholder import parse_reference
 from support.backups import saved
 
 PLACE = "vault:db#password"
@@ -11,7 +12,9 @@ PLACE = "vault:db#password"
 
 def compared(before, now):
     found = compare_environment(
-        EnvironmentBackup("prod", {}, tuple(before)), EnvironmentBackup("prod", {}, tuple(now))
+        EnvironmentBackup("prod", {}, tuple(before)),
+        EnvironmentBackup("prod", {}, tuple(now)),
+        {parse_reference(PLACE)},
     )
     return [one.state for one in found]
 
@@ -27,6 +30,7 @@ def compared(before, now):
         ([saved(PLACE, "x")], [saved(PLACE, "y", version="7")], [State.CHANGED]),
         ([saved(PLACE, "x")], [saved(PLACE, None)], [State.GONE]),
         ([saved(PLACE, "x")], [], [State.UNKNOWN]),
+        ([saved("vault:other#password", "x")], [], [State.UNUSED]),
         ([saved(PLACE, None)], [saved(PLACE, "x")], [State.NEW]),
         ([saved(PLACE, None)], [saved(PLACE, None)], []),
         ([saved(PLACE, None)], [], []),

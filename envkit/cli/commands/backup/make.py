@@ -13,14 +13,22 @@ from envkit.audit.log import OK
 from envkit.audit.session import outcome_of
 from envkit.backup.collect import collect, prepare_backup
 from envkit.backup.format import encode
-from envkit.backup.sealing import recipients, seal
+from envkit.backup.sealing import ARMOR, MAGIC, recipients, seal
 from envkit.cli.command_help import DefaultCommand
-from envkit.cli.commands.backup.opening import count
+from envkit.cli.commands.backup import documents
+from envkit.cli.commands.backup.opening import count, refuse_other_content
 from envkit.cli.complete import environments
 from envkit.cli.interaction.access import open_access
 from envkit.cli.options import timeout_seconds
-from envkit.cli.output import printable
-from envkit.cli.parameters import BreakGlass, Profiles, Reason, Timeout
+from envkit.cli.output import print_json, printable
+from envkit.cli.parameters import (
+    BreakGlass,
+    Profiles,
+    Reason,
+    TextFormat,
+    TextFormatted,
+    Timeout,
+)
 from envkit.cli.result import write_result
 from envkit.errors import UsageError
 
@@ -62,6 +70,7 @@ def make(
             help="Public key that can decrypt the file: age1... or 'ssh-ed25519 ...'. Repeatable.",
         ),
     ] = None,
+    format_: TextFormatted = TextFormat.TEXT,
     reason: Reason = None,
     break_glass: BreakGlass = False,
     timeout: Timeout = None,
@@ -74,6 +83,11 @@ def make(
     """
     if output is None:
         raise UsageError("no file given", hint="use --output FILE, or -o - for stdout")
+    refuse_other_content(output, "--output", MAGIC, ARMOR)
+    if output == "-" and format_ is TextFormat.JSON:
+        raise UsageError(
+            "cannot write the backup and JSON to stdout", hint="write the backup to a file"
+        )
     with open_access("backup", reason, break_glass=break_glass) as access:
         prepared = prepare_backup(
             env or (), profiles=profiles, timeout_seconds=timeout_seconds(timeout)
@@ -89,7 +103,10 @@ def make(
         kept = collected.error is not None and os.path.isfile(output)
         if not kept:
             write_result(data, output, mode=0o600)
-        _tell(collected, output, digest, kept=kept)
+        if format_ is TextFormat.JSON:
+            print_json(documents.made(collected, output, digest, written=not kept))
+        else:
+            _tell(collected, output, digest, kept=kept)
         if collected.error is not None:
             raise collected.error
     return 0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from contextlib import suppress
 from hashlib import sha256
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
@@ -11,6 +13,7 @@ from envkit.backup.format import decode, moment
 from envkit.backup.sealing import read_file, read_identity, unseal
 from envkit.cli.error_text import print_labelled
 from envkit.cli.output import printable
+from envkit.errors import UsageError
 from envkit.resolution.last_known_good.use import age_text
 
 if TYPE_CHECKING:
@@ -24,7 +27,7 @@ Identity = Annotated[
         "--identity",
         "-i",
         metavar="ID",
-        help="File with the secret key: from age-keygen, or an ed25519 SSH key.",
+        help="File with the secret key, from age-keygen or an ed25519 SSH key. Use - for stdin.",
     ),
 ]
 
@@ -45,8 +48,6 @@ def open_backup(file: str, identity: str | None, access: Access) -> Opened:
         BackupKeyError: the identity is not that of a recipient.
     """
     if identity is None:
-        from envkit.errors import UsageError
-
         raise UsageError("no identity given", hint="use --identity FILE, with the secret key")
     keys = read_identity(identity)
     data = read_file(file)
@@ -62,6 +63,33 @@ def open_backup(file: str, identity: str | None, access: Access) -> Opened:
         names = ", ".join(dict.fromkeys(lacking))
         print_labelled("warning", f"the backup is incomplete: it lacks {names}")
     return Opened(backup, digest)
+
+
+def refuse_other_content(path: str, option: str, *beginnings: bytes) -> None:
+    """Refuse to replace a file that another program wrote, such as a key or a `.env` file.
+
+    Args:
+        path: the file to replace.
+        option: which names it.
+        beginnings: of what envkit writes there.
+
+    Raises:
+        UsageError: the file is there, and begins with something else.
+    """
+    if not path:
+        raise UsageError(
+            f"{option} is empty: your shell expanded a variable that is not set",
+            hint="name a file",
+        )
+    with suppress(OSError):
+        if os.path.isfile(path) and os.path.getsize(path):
+            with open(path, "rb") as file:
+                found = file.read(max(map(len, beginnings)))
+            if not found.startswith(beginnings):
+                raise UsageError(
+                    f"{path} was not written by this command, and is not replaced",
+                    hint=f"name another file with {option}",
+                )
 
 
 def count(number: int, what: str) -> str:

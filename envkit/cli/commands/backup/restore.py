@@ -11,6 +11,7 @@ import typer
 from envkit.audit.session import outcome_of
 from envkit.backup.restore import prepare_restore, read
 from envkit.backup.restore_plan import Action
+from envkit.cli.commands.backup import documents
 from envkit.cli.commands.backup.opening import File, Identity, count, described, open_backup
 from envkit.cli.commands.set import in_version
 from envkit.cli.complete import environments, variables
@@ -18,8 +19,16 @@ from envkit.cli.error_text import print_labelled
 from envkit.cli.interaction.access import open_access
 from envkit.cli.interaction.prompt import confirm
 from envkit.cli.options import timeout_seconds
-from envkit.cli.output import Cell, print_table, printable, short_version
-from envkit.cli.parameters import BreakGlass, Profiles, Reason, Timeout
+from envkit.cli.output import Cell, print_json, print_table, printable, short_version
+from envkit.cli.parameters import (
+    BreakGlass,
+    Profiles,
+    Reason,
+    TextFormat,
+    TextFormatted,
+    Timeout,
+    Yes,
+)
 from envkit.cli.written import print_warnings
 from envkit.errors import EnvkitError
 
@@ -83,7 +92,8 @@ def restore(  # noqa: PLR0917 - typer names them
             "--overwrite", help="Replace values in the stores that are not those of the backup."
         ),
     ] = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")] = False,
+    yes: Yes = False,
+    format_: TextFormatted = TextFormat.TEXT,
     reason: Reason = None,
     break_glass: BreakGlass = False,
     timeout: Timeout = None,
@@ -96,7 +106,9 @@ def restore(  # noqa: PLR0917 - typer names them
     """
     with open_access("restore", reason, break_glass=break_glass) as access:
         opened = open_backup(file, identity, access)
-        print(described(opened, max(0.0, time.time() - opened.backup.created_at)), flush=True)
+        aloud = format_ is TextFormat.TEXT
+        if aloud:
+            print(described(opened, max(0.0, time.time() - opened.backup.created_at)), flush=True)
         prepared = prepare_restore(
             opened.backup,
             environments=env or (),
@@ -110,20 +122,23 @@ def restore(  # noqa: PLR0917 - typer names them
         else:
             sources = [part.prepared for part in prepared.parts]
             access.allow(prepared.profiles, prepared.names, sources)
-        restoration = read(prepared, overwrite=overwrite)
-        _show(restoration)
-        wanted = bool(restoration.changes)
-        if plan or not wanted or not _agreed(restoration, yes=yes):
-            access.unchanged(prepared.names)
-            if wanted and not plan:
-                print("nothing was changed")
-            if (error := restoration.error()) is not None:
-                raise error
-            return int(plan and wanted)
-        failures = _run(restoration, access)
-        if (error := restoration.error(failures)) is not None:
+        run = _Run(read(prepared, overwrite=overwrite), access, aloud=aloud)
+        _show(run)
+        wanted = bool(run.restoration.changes)
+        try:
+            if plan or not wanted or not _agreed(run.restoration, yes=yes):
+                access.unchanged(prepared.names)
+                if wanted and not plan and aloud:
+                    print("nothing was changed")
+            else:
+                run.apply()
+        finally:
+            if not aloud:
+                document = documents.restored(opened, run.restoration, run.written, run.failures)
+                print_json(document)
+        if (error := run.restoration.error(run.failures)) is not None:
             raise error
-    return 0
+    return int(plan and wanted)
 
 
 def _agreed(restoration: Restoration, *, yes: bool) -> bool:
@@ -134,28 +149,51 @@ def _agreed(restoration: Restoration, *, yes: bool) -> bool:
     )
 
 
-def _run(restoration: Restoration, access: Access) -> list[VariableFailure]:
-    """Write one secret or file after the other; return why some were not written."""
-    restoration.deadline.restart()
-    failures = []
-    for step in restoration.steps:
-        names = list(dict.fromkeys(name for one in step.places for name in one.place.wanted.names))
-        access.expect(names)
-        try:
-            version = step.run()
-        except EnvkitError as error:
-            access.record(names, {}, outcome_of(error))
-            failures += [one.failure(error) for one in step.places]
-            continue
-        access.changed(names, version)
-        for one in step.places:
-            shown = printable(f"{', '.join(one.place.wanted.names)} in {one.place.where}")
-            print(f"{_DONE[one.action]} {shown}{in_version(version)}", flush=True)
-        print_warnings(one.place.slot for one in step.places if one.place.slot is not None)
-    return failures
+class _Run:
+    """A restore, and what it has written.
+
+    Attributes:
+        written: by the `id` of a place in the plan, the new version of its secret.
+        failures: why some places were not written.
+    """
+
+    def __init__(self, restoration: Restoration, access: Access, *, aloud: bool) -> None:
+        self.restoration = restoration
+        self.aloud = aloud
+        self.written: dict[int, str | None] = {}
+        self.failures: list[VariableFailure] = []
+        self._access = access
+
+    def apply(self) -> None:
+        """Write one secret or file after the other."""
+        self.restoration.deadline.restart()
+        for step in self.restoration.steps:
+            wanted = [one.place.wanted for one in step.places]
+            names = list(dict.fromkeys(name for one in wanted for name in one.names))
+            self._access.expect(names)
+            try:
+                version = step.run()
+            except EnvkitError as error:
+                self._access.record(names, {}, outcome_of(error))
+                self.failures += [one.failure(error) for one in step.places]
+                continue
+            self.written |= {id(one): version for one in step.places}
+            self._access.changed(names, version)
+            for one in step.places if self.aloud else ():
+                shown = printable(f"{', '.join(one.place.wanted.names)} in {one.place.where}")
+                print(f"{_DONE[one.action]} {shown}{in_version(version)}", flush=True)
+            print_warnings(one.place.slot for one in step.places if one.place.slot is not None)
 
 
-def _show(restoration: Restoration) -> None:
+def _show(run: _Run) -> None:
+    restoration = run.restoration
+    if run.aloud:
+        _show_plan(restoration)
+    for doubt in restoration.doubts:
+        print_labelled("warning", f"this may be the wrong store: {doubt}")
+
+
+def _show_plan(restoration: Restoration) -> None:
     shown = [one for one in restoration.plan if one.action != Action.SAME]
     print_table(_HEADERS, [_row(one) for one in shown])
     counts = {action: sum(one.action == action for one in restoration.plan) for action in Action}
@@ -169,8 +207,6 @@ def _show(restoration: Restoration) -> None:
     if not restoration.changes:
         print("nothing to restore")
     sys.stdout.flush()
-    for doubt in restoration.doubts:
-        print_labelled("warning", f"this may be the wrong store: {doubt}")
 
 
 def _them(number: int) -> str:

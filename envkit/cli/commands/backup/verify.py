@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 
 from envkit.audit.session import Access
 from envkit.backup.verify import State, compare, prepare_verify
+from envkit.cli.commands.backup import documents
 from envkit.cli.commands.backup.opening import File, Identity, described, open_backup
 from envkit.cli.options import timeout_seconds
-from envkit.cli.output import Cell, print_table, short_version
-from envkit.cli.parameters import Profiles, Timeout
+from envkit.cli.output import Cell, print_json, print_table, short_version
+from envkit.cli.parameters import Profiles, TextFormat, TextFormatted, Timeout
 
 if TYPE_CHECKING:
-    from envkit.backup.verify import Compared
+    from envkit.backup.verify import Compared, Comparison
 
 EXAMPLE = "envkit backup verify prod.age --identity key.txt"
 
@@ -23,6 +24,7 @@ _SUMMARY = {
     State.CHANGED: "changed since",
     State.GONE: "gone",
     State.NEW: "not in the backup",
+    State.UNUSED: "no longer used",
     State.UNKNOWN: "not compared",
 }
 _STYLES = {State.CHANGED: "yellow", State.GONE: "red", State.NEW: "yellow", State.UNKNOWN: "red"}
@@ -31,6 +33,7 @@ _STYLES = {State.CHANGED: "yellow", State.GONE: "red", State.NEW: "yellow", Stat
 def verify(
     file: File,
     identity: Identity = None,
+    format_: TextFormatted = TextFormat.TEXT,
     timeout: Timeout = None,
     profiles: Profiles = None,
 ) -> int:
@@ -40,20 +43,28 @@ def verify(
     """
     with Access("backup verify") as access:
         opened = open_backup(file, identity, access)
-        age_seconds = max(0.0, time.time() - opened.backup.created_at)
-        print(f"intact: {described(opened, age_seconds)}", flush=True)
+        if format_ is TextFormat.TEXT:
+            age_seconds = max(0.0, time.time() - opened.backup.created_at)
+            print(f"intact: {described(opened, age_seconds)}", flush=True)
         prepared = prepare_verify(
             opened.backup, profiles=profiles, timeout_seconds=timeout_seconds(timeout)
         )
         access.observe([profile.name for profile in prepared.profiles], prepared.names)
         compared = compare(opened.backup, prepared)
         access.record(prepared.names, {})
-        print_table(_HEADERS, [_row(one) for one in compared.places if one.state != State.SAME])
-        counts = {state: sum(one.state == state for one in compared.places) for state in _SUMMARY}
-        print(", ".join(f"{n} {_SUMMARY[state]}" for state, n in counts.items() if n), flush=True)
+        if format_ is TextFormat.JSON:
+            print_json(documents.verified(opened, compared))
+        else:
+            _show(compared)
         if compared.error is not None:
             raise compared.error
     return 0
+
+
+def _show(compared: Comparison) -> None:
+    print_table(_HEADERS, [_row(one) for one in compared.places if one.state != State.SAME])
+    counts = {state: sum(one.state == state for one in compared.places) for state in _SUMMARY}
+    print(", ".join(f"{n} {_SUMMARY[state]}" for state, n in counts.items() if n), flush=True)
 
 
 def _row(one: Compared) -> list[str | Cell]:

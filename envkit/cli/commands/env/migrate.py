@@ -7,10 +7,19 @@ from typing import Annotated
 
 import typer
 
-from envkit.cli.changing.importing import Format, Formatted, Plan, Replace, carry_out
+from envkit.cli.changing.importing import Plan, Replace, carry_out
 from envkit.cli.interaction.access import open_access
 from envkit.cli.options import timeout_seconds
-from envkit.cli.parameters import BreakGlass, OneEnv, Profiles, Reason, Timeout, Yes
+from envkit.cli.parameters import (
+    BreakGlass,
+    OneEnv,
+    Profiles,
+    Reason,
+    TextFormat,
+    TextFormatted,
+    Timeout,
+    Yes,
+)
 from envkit.cli.rotated import rotations_of
 from envkit.errors import UsageError
 from envkit.importing.model import Destination
@@ -35,7 +44,7 @@ def migrate(
     replace: Replace = False,
     plan: Plan = False,
     yes: Yes = False,
-    format_: Formatted = Format.TEXT,
+    format_: TextFormatted = TextFormat.TEXT,
     reason: Reason = None,
     break_glass: BreakGlass = False,
     timeout: Timeout = None,
@@ -62,6 +71,6 @@ def migrate(
             timeout_seconds=timeout_seconds(timeout),
         )
         done = carry_out(prepared, access, plan=plan, yes=yes, format_=format_)
-    if done.verified and done.planned.changes.plan.changes and format_ is Format.TEXT:
+    if done.verified and done.planned.changes.plan.changes and format_ is TextFormat.TEXT:
         print("the .env files still have the values: delete them when no other program reads them")
     return done.status

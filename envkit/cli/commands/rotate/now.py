@@ -25,8 +25,6 @@ from envkit.cli.commands.rotate.asking import (
 from envkit.cli.commands.rotate.orphaned import finish_all, named
 from envkit.cli.commands.rotate.selection import (
     Environments,
-    Format,
-    Formatted,
     collected_from,
     orphans_of,
     require_some,
@@ -38,7 +36,15 @@ from envkit.cli.interaction.progress import Bar
 from envkit.cli.interaction.trusting import split_by_trust
 from envkit.cli.options import timeout_seconds
 from envkit.cli.output import print_json
-from envkit.cli.parameters import BreakGlass, Profiles, Reason, Timeout, Yes
+from envkit.cli.parameters import (
+    BreakGlass,
+    Profiles,
+    Reason,
+    TextFormat,
+    TextFormatted,
+    Timeout,
+    Yes,
+)
 from envkit.errors import AuditError, ProfileError, ReasonMissingError, UntrustedError, UsageError
 from envkit.rotation.catalog import pick
 from envkit.rotation.jobs import run_all, run_rotation
@@ -120,7 +126,7 @@ def now(  # noqa: PLR0917 - typer names them
         ),
     ] = False,
     yes: Yes = False,
-    format_: Formatted = Format.TEXT,
+    format_: TextFormatted = TextFormat.TEXT,
     reason: Reason = None,
     break_glass: BreakGlass = False,
     timeout: Timeout = None,
@@ -177,7 +183,7 @@ def now(  # noqa: PLR0917 - typer names them
             describe = partial(statuses.planned, asked=requested == Request.ROTATE)
             return show_statuses(
                 found,
-                as_json=format_ is Format.JSON,
+                as_json=format_ is TextFormat.JSON,
                 describe=describe,
                 not_looked_at=() if names else orphans.not_looked_at,
             )
@@ -206,9 +212,9 @@ def now(  # noqa: PLR0917 - typer names them
     return _show(report, run.warnings, format_)
 
 
-def _show(report: results.Report, warnings: Iterable[EnvkitError], format_: Format) -> int:
+def _show(report: results.Report, warnings: Iterable[EnvkitError], format_: TextFormat) -> int:
     """Print the outcomes and return the exit status."""
-    if format_ is Format.JSON:
+    if format_ is TextFormat.JSON:
         print_json(results.document(report))
     else:
         results.show(report)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -31,25 +30,6 @@ Environments = Annotated[
         metavar="NAME",
         help="Use only rotations of this environment. Repeatable. [default: all]",
         autocompletion=environments,
-    ),
-]
-
-
-class Format(StrEnum):
-    """The output formats of rotations."""
-
-    TEXT = "text"
-    JSON = "json"
-
-
-Formatted = Annotated[
-    Format,
-    typer.Option(
-        "--format",
-        "-f",
-        metavar="FORMAT",
-        help="text or json. [default: text]",
-        show_default=False,
     ),
 ]
 

@@ -10,11 +10,15 @@ from typing import Annotated
 import typer
 
 from envkit._internal.clock import Deadline
-from envkit.cli.commands.rotate.selection import Environments, Format, Formatted, collected_from
+from envkit.cli.commands.rotate.selection import Environments, collected_from
 from envkit.cli.formats.rotation import simulated
 from envkit.cli.options import timeout_seconds
 from envkit.cli.output import print_json
-from envkit.cli.parameters import Profiles
+from envkit.cli.parameters import (
+    Profiles,
+    TextFormat,
+    TextFormatted,
+)
 
 EXAMPLE = "envkit rotate simulate --days 365"
 
@@ -32,7 +36,7 @@ def simulate(
         ),
     ] = 365,
     env: Environments = None,
-    format_: Formatted = Format.TEXT,
+    format_: TextFormatted = TextFormat.TEXT,
     profiles: Profiles = None,
 ) -> int:
     """Show when rotations would run, and what they would cost. Does not contact stores."""
@@ -48,7 +52,7 @@ def simulate(
         days=days,
         prices=read_prices(),
     )
-    if format_ is Format.JSON:
+    if format_ is TextFormat.JSON:
         print_json(simulated.document(found))
     else:
         simulated.show(found)
