@@ -69,6 +69,8 @@ class Auth(NamedTuple):
     @property
     def asks(self) -> bool:
         """Whether a person must log in: in the browser, or with a password."""
+        if self.lacks:
+            return False  # such as the password of a service
         if self.method in ("userpass", "ldap"):
             return "password" not in self.values
         return self.method == "oidc" and not self.values.keys() & {"jwt", "jwt_file"}

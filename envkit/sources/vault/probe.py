@@ -9,7 +9,7 @@ from envkit.errors import UnavailableError
 from envkit.sources.model import LoginWarning
 from envkit.sources.vault.address import environ_of, place_of
 from envkit.sources.vault.kv import find_engine
-from envkit.sources.vault.logins.refusal import rejected
+from envkit.sources.vault.logins.refusal import rejected, token_rejected
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from envkit.errors import AuthError
     from envkit.sources.model import SourceContext
+    from envkit.sources.vault.auth import Auth
     from envkit.sources.vault.client import VaultClient
     from envkit.sources.vault.kv import Engine, Target
 
@@ -62,8 +63,13 @@ def server(client: VaultClient) -> str:
     return f"{client.server}, version {status.get('version', 'unknown')}"
 
 
-def login(client: VaultClient) -> str:
+def login(client: VaultClient, context: SourceContext, auths: Iterable[Auth]) -> str:
     """Return the identity of the token, its policies and its remaining lifetime.
+
+    Args:
+        client: that has the token.
+        context: of the source.
+        auths: the methods of the source, for the hint of an error.
 
     Raises:
         AuthError: the server rejects the token.
@@ -75,7 +81,7 @@ def login(client: VaultClient) -> str:
     # without the `default` policy, a token may not look itself up; any valid token may list mounts
     mounts = client.call(lambda hvac_client: hvac_client.adapter.get("/v1/sys/internal/ui/mounts"))
     if not mounts.ok:
-        raise rejected(client)
+        raise token_rejected(client, context, auths)
     return "logged in, with a token that may not look itself up"
 
 

@@ -54,7 +54,10 @@ def validated(client: VaultClient, requirement: object, context: SourceContext) 
     needed = f"{client.server} requires MFA ({', '.join(one.label for one in chosen)})"
     coded = [one for one in chosen if one.takes_code]
     if person is None and (len(coded) > bool(code) or len(coded) < len(chosen)):
-        raise mfa.code_needed(needed)
+        if all(any(method.takes_code for method in one) for one in enforcements):
+            raise mfa.code_needed(needed)
+        pushed = ", ".join(one.label for one in chosen if not one.takes_code)
+        raise mfa.person_needed(f"the approval by {pushed} for {client.server}")
     codes = {one.id: "" for one in chosen}
     if code and coded:
         codes[coded[0].id] = code

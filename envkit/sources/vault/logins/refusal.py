@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from envkit.sources.model import SourceContext
+    from envkit.sources.vault.auth import Auth
     from envkit.sources.vault.client import Answer, VaultClient
 
 REASON_LENGTH = 200  # of a server's reason; longer texts are not a sentence
@@ -48,6 +49,8 @@ def login_refused(
     keys = sorted(values)
     named = f"{', '.join(keys)} of auth" if keys else "auth"
     hint = f"check {named} in {client.section}"
+    if "password" in values:  # a person may have typed both
+        hint = f"check the user name and the password, and auth in {client.section}"
     credentials = [jwt, *(value for key, value in values.items() if key not in _PUBLIC)]
     if reason := reason_of(answer, credentials):
         message += f": {reason}"
@@ -55,6 +58,8 @@ def login_refused(
         odd = odd_character(values[key])
         if odd and key not in ("password", "jwt_file"):
             message += f"; {key} contains {odd}"
+            if key == "username":  # in a directory, it may be right
+                break
             hint = f"remove {odd} from {key} of auth in {client.section}"
             break
     else:
@@ -114,15 +119,15 @@ def rejected(client: VaultClient) -> AuthError:
     )
 
 
-def token_rejected(client: VaultClient, context: SourceContext, *, by_person: bool) -> AuthError:
+def token_rejected(client: VaultClient, context: SourceContext, auths: Iterable[Auth]) -> AuthError:
     """Return the error for a token that can neither look itself up nor see a mount.
 
     Args:
         client: that has sent it.
         context: of the source.
-        by_person: whether `envkit login` obtains the token.
+        auths: its methods; `envkit login` obtains another token if one of them asks.
     """
     error = rejected(client)
-    if by_person:
+    if any(auth.asks for auth in auths):
         error.hint = login_command(context)
     return error
