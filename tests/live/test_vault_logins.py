@@ -6,6 +6,7 @@ import os
 import socket
 import stat
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -340,6 +341,27 @@ def test_the_code_may_come_from_the_environment(guarded, build, at_terminal):
     at_terminal()
     source = build({**auth, "password": PASSWORD}, ENVKIT_MFA_CODE=phone.code())
     assert value_at(source, TEXT) == CANARY
+
+
+def test_one_code_is_enough_for_all_sources_of_a_command_until_the_token_ends(
+    guarded, build, openbao, at_terminal
+):
+    auth, phone = guarded
+    at_terminal()
+
+    def source():
+        return build({**auth, "password": PASSWORD}, ENVKIT_MFA_CODE=phone.code())
+
+    with ThreadPoolExecutor(3) as pool:
+        reads = [pool.submit(value_at, source(), TEXT) for _ in range(3)]
+    assert [one.result() for one in reads] == [CANARY] * 3
+    last = source()
+    assert value_at(last, TEXT) == CANARY
+    openbao.ask("POST", "auth/token/revoke", {"token": last.login_state()["token"]})
+    with pytest.raises(MfaRequiredError):
+        fetch_one(source(), TEXT)
+    with pytest.raises(MfaRequiredError):
+        fetch_one(build({**auth, "password": PASSWORD}), TEXT)
 
 
 def test_a_wrong_code_in_the_environment_is_asked_for_at_a_terminal(guarded, build, at_terminal):
