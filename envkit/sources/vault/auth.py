@@ -193,7 +193,8 @@ def accept(
     if granted.get("mfa_requirement") and not token:
         from envkit.sources.vault.logins.mfa import validated
 
-        granted = validated(client, granted["mfa_requirement"], context, auth)
+        login = auth and (auth.method, sorted(auth.values.items()))
+        granted = validated(client, granted["mfa_requirement"], context, login)
         token = granted.get("client_token")
     if not isinstance(token, str) or not token:
         raise client.unexpected("no token")

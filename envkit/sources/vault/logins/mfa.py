@@ -11,13 +11,13 @@ Reference: https://openbao.org/docs/auth/login-mfa/
 
 from __future__ import annotations
 
+from hashlib import sha256
 from typing import NamedTuple
 
 from envkit._internal.parallel import ForkSafeLock
 from envkit.errors import AuthError, MfaRequiredError, UnavailableError
 from envkit.sources import mfa
 from envkit.sources.vault.address import server_of
-from envkit.sources.vault.logins.identity import login_key
 from envkit.sources.vault.logins.refusal import reason_of, sentence
 
 TYPE_CHECKING = False
@@ -27,12 +27,11 @@ if TYPE_CHECKING:
 
     from envkit._internal.person import Person
     from envkit.sources.model import SourceContext
-    from envkit.sources.vault.auth import Auth
     from envkit.sources.vault.client import Answer, VaultClient
 
 _URL = "/v1/sys/mfa/validate"
 _one_login = ForkSafeLock()
-_tokens: dict[object, str] = {}  # by server and login
+_tokens: dict[bytes, str] = {}  # by a hash of the server and the login
 
 
 class Method(NamedTuple):
@@ -44,7 +43,7 @@ class Method(NamedTuple):
 
 
 def validated(
-    client: VaultClient, requirement: object, context: SourceContext, auth: Auth | None = None
+    client: VaultClient, requirement: object, context: SourceContext, login: object = None
 ) -> Mapping[str, Any]:
     """Satisfy the MFA requirement of a login, and return what the server grants.
 
@@ -52,7 +51,7 @@ def validated(
         client: that has sent the login.
         requirement: from its answer.
         context: of the source; its deadline is restarted after a person was asked.
-        auth: how it logged in; None for a login that must be a new one.
+        login: the method and its values; None for a login that must be a new one.
 
     Raises:
         MfaRequiredError: there is no code and no terminal, or the code is not accepted.
@@ -60,15 +59,15 @@ def validated(
         SourceError: the request failed.
     """
     with _one_login:
-        key = None if auth is None else (server_of(context), login_key(auth, context))
-        known = _tokens.get(key)
+        key = sha256(repr((server_of(context), login)).encode()).digest()
+        known = None if login is None else _tokens.get(key)
         granted = _still_granted(client, known) if known else None
         if granted is None:
             body = _satisfied(client, requirement, context).body.get("auth")
             if not isinstance(body, dict):
                 raise client.unexpected("no 'auth'")
             granted = body
-            if key is not None:
+            if login is not None:
                 _tokens[key] = str(granted.get("client_token") or "")
         return granted
 

@@ -30,7 +30,7 @@ _REVOKE_SECONDS = 5.0
 def log_in(context: SourceContext, auths: Sequence[Auth], person: Person | None) -> LoggedIn:
     """Log in, and store the token where the Vault CLI looks for it.
 
-    If that fails or is interrupted, the token is revoked: nobody would use or end it.
+    If that fails or is interrupted, the token is revoked.
 
     Args:
         context: of the source.

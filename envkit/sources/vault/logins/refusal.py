@@ -8,10 +8,19 @@ from envkit.errors import AuthError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from typing import Protocol
 
     from envkit.sources.model import SourceContext
-    from envkit.sources.vault.auth import Auth
     from envkit.sources.vault.client import Answer, VaultClient
+
+    class Asking(Protocol):
+        """A method of `auth`, which imports this module."""
+
+        @property
+        def asks(self) -> bool:
+            """Whether a person must log in."""
+            ...
+
 
 REASON_LENGTH = 200  # of a server's reason; longer texts are not a sentence
 _WINDOW = 6  # characters of a credential that a shown reason may not contain
@@ -119,7 +128,9 @@ def rejected(client: VaultClient) -> AuthError:
     )
 
 
-def token_rejected(client: VaultClient, context: SourceContext, auths: Iterable[Auth]) -> AuthError:
+def token_rejected(
+    client: VaultClient, context: SourceContext, auths: Iterable[Asking]
+) -> AuthError:
     """Return the error for a token that can neither look itself up nor see a mount.
 
     Args:
