@@ -368,7 +368,9 @@ def _alternative(value: Any, value_of: Callable[[Placeholder], str | None]) -> A
     try:
         return _substituted(value, value_of)
     except AbsentError as error:
-        return {"method": value.get("method") if isinstance(value, dict) else "", "lacks": error}
+        if not isinstance(value, dict):
+            raise
+        return {**value, "lacks": error}
 
 
 def _substituted(value: Any, value_of: Callable[[Placeholder], str | None]) -> Any:

@@ -5,7 +5,9 @@ import json
 import os
 import re
 import stat
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -162,7 +164,68 @@ def test_a_person_can_correct_a_code_that_aws_refuses(aws, at_terminal):
     aws.proxy.fault(xml_error("AccessDenied"))
     at_terminal("000000", "000001", "000002")
     source = aws.source(mfa_serial=f"{SERIAL}-2", role_arn=ROLE_HERE)
-    assert failure(source, ref("db"), DeniedError).exit_status == 6
+    assert failure(source, ref("db"), MfaRequiredError).exit_status == 6
+
+
+NO_CODES = ["12345", "1234567", "12345a", "\uff11" * 6, "\udcff23456"]
+
+
+@pytest.mark.parametrize("source", ["settings", "config"])
+def test_what_is_not_a_code_is_not_sent_to_aws(aws, at_terminal, monkeypatch, source):
+    settings = corp() if source == "config" else {"mfa_serial": SERIAL}
+    for text in NO_CODES:
+        person = at_terminal(text, "123456")
+        assert isinstance(ask(aws.source(**settings), ref("db")), Absent)
+        assert person.told == ["a code has six digits"]
+        [stored] = sessions()
+        stored.unlink()
+    sent = len(aws.proxy.requests)
+    set_guard(None)
+    for text in NO_CODES:
+        monkeypatch.setenv("ENVKIT_MFA_CODE", text)
+        error = failure(aws.source(**settings), ref("db"), MfaRequiredError)
+        assert "ENVKIT_MFA_CODE is not a code of six digits" in error.message
+        assert text not in error.message
+    assert len(aws.proxy.requests) == sent
+
+
+@pytest.mark.parametrize("source", ["settings", "config"])
+def test_a_denied_login_with_a_code_names_mfa(aws, monkeypatch, source):
+    settings = corp() if source == "config" else {"mfa_serial": SERIAL, "role_arn": ROLE}
+    monkeypatch.setenv("ENVKIT_MFA_CODE", "000000")
+    aws.proxy.fault(xml_error("AccessDenied"))
+    error = failure(aws.source(**settings), ref("db"), MfaRequiredError)
+    assert "the MFA code may be wrong, late, or used before" in error.message
+    assert error.hint.endswith("allow sts:AssumeRole in the caller's IAM policy")
+    assert "000000" not in error.message
+
+
+def test_sources_that_log_in_at_the_same_time_ask_once(aws, at_terminal):
+    aws.put("db", CANARY)
+    both = threading.Barrier(2)
+
+    def read():
+        both.wait()
+        return value(aws.source(mfa_serial=SERIAL), ref("db"))
+
+    person = at_terminal("123456")
+    with ThreadPoolExecutor(2) as pool:
+        found = [pool.submit(read) for _ in range(2)]
+    assert [one.result() for one in found] == [CANARY] * 2
+    assert len(person.asked) == 1
+
+
+def corp():
+    """Return the settings for a profile of `~/.aws/config` with a role that needs MFA."""
+    configure(
+        f"[profile corp]\nrole_arn = {ROLE}\nmfa_serial = {SERIAL}\nsource_profile = keys\n"
+        "[profile keys]\naws_access_key_id = a\naws_secret_access_key = b\n"
+    )
+    return {"profile": "corp"}
+
+
+def configure(text):
+    Path(os.environ["AWS_CONFIG_FILE"]).write_text(text)
 
 
 def damage_expired(path):
@@ -192,12 +255,57 @@ def test_a_session_that_cannot_be_trusted_or_has_ended_is_not_used(aws, at_termi
     assert len(person.asked) == 2
 
 
-def test_a_session_that_aws_no_longer_accepts_is_forgotten(aws, at_terminal):
+def damaged_answers(stored):
+    credentials = json.loads(stored)["Credentials"]
+    yield from ("[1]", '"x"', '{"Credentials": {}}')
+    for end in ("never", "2099-01-01T00:00:00", None):
+        yield json.dumps({"Credentials": {**credentials, "Expiration": end}})
+
+
+def test_a_damaged_session_of_botocore_is_not_used(aws, at_terminal):
+    settings, person = corp(), at_terminal(*["123456"] * 9)
+    ask(aws.source(**settings), ref("db"))
+    [path] = sessions()
+    for number, text in enumerate(damaged_answers(path.read_text()), 2):
+        path.write_text(text)
+        assert isinstance(ask(aws.source(**settings), ref("db")), Absent), text
+        assert len(person.asked) == number
+
+
+@pytest.mark.parametrize("source", ["settings", "config"])
+def test_a_session_that_aws_no_longer_accepts_is_forgotten(aws, at_terminal, source):
+    settings = corp() if source == "config" else {"mfa_serial": SERIAL}
     at_terminal("123456")
-    ask(aws.source(mfa_serial=SERIAL), ref("db"))
+    ask(aws.source(**settings), ref("db"))
     aws.fail("GetSecretValue", "ExpiredTokenException")
-    failure(aws.source(mfa_serial=SERIAL), ref("db"), AuthError)
+    error = failure(aws.source(**settings), ref("db"), AuthError)
+    assert "a new code in ENVKIT_MFA_CODE" in error.hint
     assert sessions() == []
+
+
+def test_a_key_that_aws_does_not_know_yet_does_not_end_the_session(aws, at_terminal):
+    at_terminal("123456")
+    source = aws.source(mfa_serial=SERIAL)
+    ask(source, ref("db"))
+    aws.proxy.fault(xml_error("InvalidClientTokenId"), times=1)
+    with pytest.raises(AuthError):
+        source._manager.ask("sts", "get_caller_identity", "cannot try it", key=("new", "secret"))
+    assert len(sessions()) == 1
+
+
+def test_a_session_that_cannot_be_stored_or_removed_is_an_error(aws, at_terminal, monkeypatch):
+    person = at_terminal("123456", "234567")
+    with monkeypatch.context() as narrow:
+        narrow.setenv("XDG_STATE_HOME", "/proc/none")
+        with pytest.raises(AuthError, match="cannot store the session in '/proc/none"):
+            aws.source(mfa_serial=SERIAL).log_in(person)
+    aws.source(mfa_serial=SERIAL).log_in(person)
+    [path] = sessions()
+    path.unlink()
+    path.mkdir()
+    with pytest.raises(AuthError, match="cannot remove") as caught:
+        aws.source(mfa_serial=SERIAL).log_out()
+    assert str(path) in caught.value.message
 
 
 def test_another_caller_or_role_does_not_use_the_session(aws, at_terminal, monkeypatch):
@@ -241,10 +349,6 @@ def test_login_to_aws_without_mfa_says_to_use_the_aws_cli(aws):
     assert "aws sso login" in caught.value.hint
 
 
-def configure(text):
-    Path(os.environ["AWS_CONFIG_FILE"]).write_text(text)
-
-
 def test_the_aws_source_uses_a_profile(aws, monkeypatch):
     monkeypatch.delenv("AWS_REGION")
     configure(
@@ -257,25 +361,18 @@ def test_the_aws_source_uses_a_profile(aws, monkeypatch):
 
 
 def test_a_role_of_a_profile_with_mfa_does_not_prompt(aws):
-    configure(
-        f"[profile corp]\nrole_arn = {ROLE}\nmfa_serial = {SERIAL}\nsource_profile = keys\n"
-        "[profile keys]\naws_access_key_id = a\naws_secret_access_key = b\n"
-    )
-    error = failure(aws.source(profile="corp"), ref("db"), AuthError)
+    error = failure(aws.source(**corp()), ref("db"), AuthError)
     assert "MFA" in error.message
-    outcome = ask(aws.source(profile="corp", mfa_token="012345"), ref("db"))
+    outcome = ask(aws.source(**corp(), mfa_token="012345"), ref("db"))
     assert isinstance(outcome, Absent)
     assert parameters(aws.requests_for("AssumeRole")[0])["TokenCode"] == "012345"
 
 
 def test_a_role_of_a_profile_with_mfa_asks_once_until_its_session_ends(aws, at_terminal):
-    configure(
-        f"[profile corp]\nrole_arn = {ROLE}\nmfa_serial = {SERIAL}\nsource_profile = keys\n"
-        "[profile keys]\naws_access_key_id = a\naws_secret_access_key = b\n"
-    )
+    settings = corp()
     person = at_terminal("123456")
     for _ in range(2):
-        assert isinstance(ask(aws.source(profile="corp"), ref("db")), Absent)
+        assert isinstance(ask(aws.source(**settings), ref("db")), Absent)
     assert person.asked == [f"MFA code ({SERIAL}):"]
     assert len(aws.requests_for("AssumeRole")) == 1
     [stored] = sessions()

@@ -6,6 +6,7 @@ import os
 import socket
 import stat
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -23,6 +24,7 @@ from envkit.sources.model import SourceContext
 from envkit.sources.registry import set_guard
 from envkit.sources.vault.auth import parse_auth
 from envkit.sources.vault.client import VaultClient
+from envkit.sources.vault.logins.callback import Callback
 from envkit.sources.vault.logins.oidc import log_in_with_browser
 from envkit.sources.vault.source import VaultSource
 from envkit.trust.guard import Guard
@@ -141,6 +143,12 @@ def test_a_login_without_an_answer_ends_there(build, answers):
     assert error.message == "nothing was typed, so envkit did not log in"
 
 
+@pytest.mark.parametrize("answers", [("\udcff", PASSWORD), ("dora", "\udcff")])
+def test_what_is_typed_in_another_encoding_is_not_sent(build, answers):
+    source = build({"method": "userpass"}, address="http://127.0.0.1:1")
+    assert "is not UTF-8" in refused(source, Typist(*answers)).message
+
+
 def test_a_wrong_password_is_final(people, build, home):
     auth = people.userpass("emil", PASSWORD)
     error = refused(build([auth, "token"]), Typist("another-one"), AuthError, "another-one")
@@ -179,6 +187,16 @@ def test_an_expired_login_says_how_to_log_in(build, home, auth, variable):
         assert caught.value.hint == f"run: {first}envkit login --env prod vault"
 
 
+def test_a_login_that_ends_in_mid_command_says_how_to_log_in(build, home, openbao, policy):
+    (home / ".vault-token").write_text(openbao.token(policy))
+    source = build(["token", "oidc"])
+    assert value_at(source, TEXT) == CANARY
+    openbao.ask("POST", "auth/token/revoke", {"token": token_of(home)})
+    with pytest.raises(AuthError) as caught:
+        fetch_one(source, TEXT)
+    assert caught.value.hint == "run: envkit login --env prod vault"
+
+
 def test_a_source_that_uses_only_a_token_has_no_login(build):
     with pytest.raises(UsageError, match="no method to log in with"):
         build(None).log_in(Typist())
@@ -215,6 +233,24 @@ def test_a_token_that_cannot_be_stored_is_revoked(people, build, home, openbao):
     refused(build(auth), Typist(PASSWORD), LinkRefusedError)
     assert (home / "elsewhere").read_text() == "theirs"
     assert accessors(openbao) == before
+
+
+@pytest.mark.parametrize("failing", ["lookup-self", "revoke-self"])
+def test_a_login_that_fails_at_its_end_leaves_no_file_and_says_why(
+    people, build, home, openbao, failing
+):
+    auth = people.userpass("gert", PASSWORD)
+    before = accessors(openbao)
+    with FaultProxy(openbao.address) as proxy:
+        proxy.fault(respond(418, "{}"), when=lambda request: request.path.endswith(failing))
+        if failing == "revoke-self":
+            (home / ".vault-token").mkdir()
+        error = refused(build(auth, address=proxy.url), Typist(PASSWORD), SourceError)
+    if failing == "revoke-self":
+        assert "cannot store the token" in error.message
+    else:
+        assert accessors(openbao) == before
+        assert not (home / ".vault-token").exists()
 
 
 def accessors(openbao):
@@ -310,6 +346,27 @@ def test_the_code_may_come_from_the_environment(guarded, build, at_terminal):
     at_terminal()
     source = build({**auth, "password": PASSWORD}, ENVKIT_MFA_CODE=phone.code())
     assert value_at(source, TEXT) == CANARY
+
+
+def test_one_code_is_enough_for_all_sources_of_a_command_until_the_token_ends(
+    guarded, build, openbao, at_terminal
+):
+    auth, phone = guarded
+    at_terminal()
+
+    def source():
+        return build({**auth, "password": PASSWORD}, ENVKIT_MFA_CODE=phone.code())
+
+    with ThreadPoolExecutor(3) as pool:
+        reads = [pool.submit(value_at, source(), TEXT) for _ in range(3)]
+    assert [one.result() for one in reads] == [CANARY] * 3
+    last = source()
+    assert value_at(last, TEXT) == CANARY
+    openbao.ask("POST", "auth/token/revoke", {"token": last.login_state()["token"]})
+    with pytest.raises(MfaRequiredError):
+        fetch_one(source(), TEXT)
+    with pytest.raises(MfaRequiredError):
+        fetch_one(build({**auth, "password": PASSWORD}), TEXT)
 
 
 def test_a_wrong_code_in_the_environment_is_asked_for_at_a_terminal(guarded, build, at_terminal):
@@ -420,9 +477,11 @@ def test_a_push_without_a_terminal_is_not_sent(build, openbao, at_terminal):
     with FaultProxy(openbao.address) as proxy:
         proxy.fault(login_needs(PUSH), times=1)
         auth = {"method": "userpass", "username": "nina", "password": PASSWORD}
-        with pytest.raises(MfaRequiredError):
+        with pytest.raises(MfaRequiredError) as caught:
             fetch_one(build(auth, address=proxy.url), TEXT)
         assert proxy.count(is_validation) == 0
+    assert "the approval by duo for vault at" in caught.value.message
+    assert "ENVKIT_MFA_CODE" not in caught.value.hint, "a push has no code"
 
 
 @pytest.mark.parametrize(
@@ -560,6 +619,37 @@ def test_another_state_or_host_or_page_does_not_end_the_wait(browse, provider, o
     assert [status for status, _ in browser.pages] == [404, 400, 400, 400, 200]
 
 
+CALLBACK = "/oidc/callback?state=right&code=theirs"
+
+
+@pytest.mark.parametrize(
+    "request_line",
+    [
+        *(
+            f"{method} {CALLBACK} HTTP/1.1"
+            for method in ("HEAD", "PUT", "OPTIONS", "<b>theirs</b>")
+        ),
+        *(f"GET {CALLBACK} {end}" for end in ("HTTP/9.9", "theirs HTTP/1.1", "HTTP/theirs")),
+        *("theirs", "GET //[theirs HTTP/1.1", f"GET /{'a' * 70_000} HTTP/1.1"),
+    ],
+)
+def test_a_hostile_request_is_refused_and_not_quoted(request_line):
+    with Callback(0) as callback:
+        callback.expect("right")
+        host = f"localhost:{callback.port}"
+        with socket.create_connection(("127.0.0.1", callback.port)) as connection:
+            with contextlib.suppress(OSError):
+                connection.sendall(f"{request_line}\r\nHost: {host}\r\n\r\n".encode())
+            page = b""
+            with contextlib.suppress(ConnectionResetError):  # it does not read all of the request
+                while chunk := connection.recv(4096):
+                    page += chunk
+        assert b"theirs" not in page
+        assert b"Logged in" not in page
+        with pytest.raises(AuthError):
+            callback.wait(Deadline(0))
+
+
 def test_a_connection_without_a_request_does_not_block_the_login(browse, provider, openbao):
     class Eager(Browser):
         def get(self, url, data=None, **headers):
@@ -628,7 +718,11 @@ def test_a_role_whose_browser_returns_to_the_server_is_refused(browse, openbao, 
 
 
 @pytest.mark.parametrize(
-    "url", ["javascript:alert(1)?state=s", "file:///etc/passwd?state=s", "https://idp/", 7, None]
+    "url",
+    [
+        *("javascript:alert(1)?state=s", "file:///etc/passwd?state=s", "https://idp/"),
+        *("https://[?state=s", "https://idp/?state=", 7, None),
+    ],
 )
 def test_an_odd_login_page_is_not_opened(browse, openbao, url):
     with FaultProxy(openbao.address) as proxy:

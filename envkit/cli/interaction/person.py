@@ -32,6 +32,8 @@ class TerminalPerson:
         """Return the line that the person types."""
         print(printable(question), end=" ", file=sys.stderr, flush=True)
         typed = os.read(sys.stdin.fileno(), MAX_LINE_BYTES + 1)
+        if not typed.endswith(b"\n"):
+            print(file=sys.stderr)
         return typed.decode("utf-8", "surrogateescape").strip()
 
     def ask_hidden(self, question: str) -> str:
@@ -39,7 +41,11 @@ class TerminalPerson:
         try:
             return hidden_line(f"{printable(question)} ")
         except EOFError:
+            print(file=sys.stderr)
             return ""
+        except KeyboardInterrupt:
+            print(file=sys.stderr)  # start the shell's prompt on a new line
+            raise
 
     def tell(self, text: str) -> None:
         """Show one line."""

@@ -22,7 +22,7 @@ from envkit.errors import (
     SourceError,
     UnavailableError,
 )
-from envkit.sources.aws.errors import MORE_TIME, SpeaksTlsError, source_error
+from envkit.sources.aws.errors import LOGINS, MORE_TIME, refuse_damaged, source_error
 from envkit.sources.aws.loader import lean_loader
 from envkit.sources.aws.names import malformed, no_region, no_server, odd_credential
 from envkit.sources.retry import Pace, retry
@@ -38,13 +38,14 @@ if TYPE_CHECKING:
 
     from envkit._internal.clock import Deadline
     from envkit.sources.aws.mfa_login import MfaLogin
-    from envkit.sources.aws.sts_session import TemporaryLogin
+    from envkit.sources.aws.sts_session import StsSession, TemporaryLogin
 
     T = TypeVar("T")
 
 CONNECT_TIMEOUT_SECONDS = 5
 SHARED_TIMEOUT_SECONDS = 60.0
 _READS = ("get_secret_value", "describe_secret")
+AGAIN = "run the command again on a terminal, or with a new code in ENVKIT_MFA_CODE"
 
 
 class SecretsManager:
@@ -176,10 +177,16 @@ class SecretsManager:
         name = (service, key[0] if key else "")
         if name not in self._others:
             self._others[name] = self._log_in(service, key=key)
-        return self._call(self._others[name], operation, doing, parameters)
+        return self._call(self._others[name], operation, doing, parameters, own=key is None)
 
     def _call(
-        self, client: BaseClient, operation: str, doing: str, parameters: Mapping[str, object]
+        self,
+        client: BaseClient,
+        operation: str,
+        doing: str,
+        parameters: Mapping[str, object],
+        *,
+        own: bool = True,
     ) -> dict[str, Any]:
         service = client.meta.service_model.service_name
         action = f"{service}:{operation.title().replace('_', '')}"
@@ -188,7 +195,7 @@ class SecretsManager:
             if self._deadline.expired:
                 raise UnavailableError(f"{doing}: timed out", hint=MORE_TIME)
             answer: dict[str, Any] = self._guarded(
-                lambda: getattr(client, operation)(**parameters), doing, action
+                lambda: getattr(client, operation)(**parameters), doing, action, own=own
             )
             return answer
 
@@ -197,8 +204,15 @@ class SecretsManager:
 
         return retry(attempt, self._deadline, pace=self._pace, busy=busy)
 
-    def _guarded(self, call: Callable[[], T], doing: str, action: str) -> T:
-        """Return the result of `call`; only `SourceError` escapes, and nothing is logged."""
+    def _guarded(self, call: Callable[[], T], doing: str, action: str, *, own: bool = True) -> T:
+        """Return the result of `call`; only `SourceError` escapes, and nothing is logged.
+
+        Args:
+            call: sends a request, or prepares one.
+            doing: the start of an error message.
+            action: the IAM action; empty for none.
+            own: whether it uses the login of the source, which is forgotten if AWS refuses it.
+        """
         try:
             with _HUSH:
                 return call()
@@ -206,15 +220,23 @@ class SecretsManager:
             raise
         except Exception as error:  # noqa: BLE001 - any of them may contain a value
             mapped = source_error(error, doing, action=action, profile=self._profile)
-            if isinstance(mapped, AuthError):
+            if own and isinstance(mapped, AuthError):
                 self.login.remember(None)
-                if self._stores_session:
-                    self.mfa.forget()
-            if self._sharing and isinstance(mapped, (AuthError, DeniedError)):
+                if (self._mfa or self._settings.get("mfa_serial")) and self.mfa.forget():
+                    mapped.hint = AGAIN
+            if isinstance(mapped, DeniedError) and self._used_code(error):
+                mapped = self.mfa.not_accepted(mapped)
+            if own and self._sharing and isinstance(mapped, (AuthError, DeniedError)):
                 from envkit.sources.aws.shared import forget
 
                 forget(self._settings, self._environ)
             raise mapped from None
+
+    def _used_code(self, error: Exception) -> bool:
+        """Return whether botocore has logged in with a code, for a profile in `~/.aws/config`."""
+        if self._mfa is None or not self._mfa.asked or "mfa_serial" in self._settings:
+            return False
+        return getattr(error, "operation_name", "") in LOGINS
 
     def _connected(self) -> BaseClient:
         with self._lock:
@@ -295,13 +317,21 @@ class SecretsManager:
         role, serial = self._settings.get("role_arn"), self._settings.get("mfa_serial")
         if role is None and serial is None:
             return {}
-        from envkit.sources.aws.sts_session import login_request, session_of
-
         if (known := self.login.usable()) is not None:
             return known.credentials()
-        if self._stores_session and (known := self.mfa.stored()) is not None:
-            self.login.remember(known)
-            return known.credentials()
+        if serial is None or self._settings.get("mfa_token"):
+            return self._new_session(session, doing).credentials()
+        with self.mfa.one_login:  # of several sources, one asks, and the others use its session
+            if (known := self.mfa.stored()) is None:
+                known = self._new_session(session, doing)
+                self.mfa.store(known)
+        self.login.remember(known)
+        return known.credentials()
+
+    def _new_session(self, session: Session, doing: str) -> StsSession:
+        from envkit.sources.aws.sts_session import login_request, session_of
+
+        role, serial = self._settings.get("role_arn"), self._settings.get("mfa_serial")
         doing = doing if role is None else f"cannot assume {role}"
         operation, parameters = login_request(self._settings)
         client = self._guarded(lambda: self._create(session, "sts", doing), doing, "")
@@ -312,14 +342,7 @@ class SecretsManager:
         answer = send() if serial is None else self.mfa.with_code(send, serial, doing)
         found = self._guarded(lambda: session_of(answer, once=serial is not None), doing, "")
         self.login.remember(found)
-        if self._stores_session:
-            self.mfa.store(found)
-        return found.credentials()
-
-    @property
-    def _stores_session(self) -> bool:
-        """Whether a person logs in with MFA, so that the session is stored."""
-        return bool(self._settings.get("mfa_serial")) and not self._settings.get("mfa_token")
+        return found
 
     def _create(self, session: Session, service: str, doing: str, **options: Any) -> BaseClient:
         from botocore.config import Config
@@ -346,29 +369,8 @@ class SecretsManager:
             raise self._wrong(
                 doing, f"the endpoint {problem}", f"AWS_ENDPOINT_URL or {self._table} endpoint_url"
             )
-        client.meta.events.register("before-parse", _check_length)
+        client.meta.events.register("before-parse", refuse_damaged)
         return client
-
-
-def _check_length(response_dict: Mapping[str, Any], **_: object) -> None:
-    """Raise if the connection ended early; botocore would parse the incomplete response."""
-    _refuse_plain(response_dict)
-    expected = int(response_dict["headers"].get("content-length", 0))
-    actual = len(response_dict["body"])
-    if actual < expected:
-        from botocore.exceptions import IncompleteReadError
-
-        raise IncompleteReadError(actual_bytes=actual, expected_bytes=expected)
-
-
-def _refuse_plain(response_dict: Mapping[str, Any]) -> None:
-    """Raise if the response says that the port expects TLS; botocore's error would be obscure."""
-    if response_dict["status_code"] < 400 or response_dict["body"].startswith((b"{", b"<?xml")):
-        return
-    from envkit.sources.tls_mismatch import asks_for_tls
-
-    if asks_for_tls(response_dict["status_code"], response_dict["body"]):
-        raise SpeaksTlsError
 
 
 class _Hush(threading.local):

@@ -22,6 +22,9 @@ from envkit.sources.retry import retry_after
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
     from botocore.exceptions import BotoCoreError, ClientError
 
 # codes of a RefusedError
@@ -32,7 +35,7 @@ DELETED = "InvalidRequestException"  # for a read: always means scheduled for de
 MORE_TIME = "run the command again in a moment, or set a longer --timeout"
 WHERE = "check AWS_REGION and AWS_ENDPOINT_URL, and any proxy on the way"
 # requests that use the source's settings or ~/.aws/config
-_LOGINS = ("AssumeRole", "AssumeRoleWithWebIdentity", "GetSessionToken")
+LOGINS = ("AssumeRole", "AssumeRoleWithWebIdentity", "GetSessionToken")
 _ROLE = "check role_arn and the related keys, in the source's settings or in ~/.aws/config"
 _HTTPS = "the endpoint speaks https, but its address is http"
 _WRITE_HTTPS = "write https:// in AWS_ENDPOINT_URL or endpoint_url"
@@ -58,6 +61,27 @@ class RefusedError(SourceError):
 
 class SpeaksTlsError(Exception):
     """The endpoint reported, in plain text, that its port expects TLS."""
+
+
+def refuse_damaged(response_dict: Mapping[str, Any], **_: object) -> None:
+    """Raise if the connection ended early; botocore would parse the incomplete response."""
+    _refuse_plain(response_dict)
+    expected = int(response_dict["headers"].get("content-length", 0))
+    actual = len(response_dict["body"])
+    if actual < expected:
+        from botocore.exceptions import IncompleteReadError
+
+        raise IncompleteReadError(actual_bytes=actual, expected_bytes=expected)
+
+
+def _refuse_plain(response_dict: Mapping[str, Any]) -> None:
+    """Raise if the response says that the port expects TLS; botocore's error would be obscure."""
+    if response_dict["status_code"] < 400 or response_dict["body"].startswith((b"{", b"<?xml")):
+        return
+    from envkit.sources.tls_mismatch import asks_for_tls
+
+    if asks_for_tls(response_dict["status_code"], response_dict["body"]):
+        raise SpeaksTlsError
 
 
 class _Meaning(NamedTuple):
@@ -151,10 +175,12 @@ def source_error(error: Exception, doing: str, *, action: str, profile: str | No
 
 
 def _from_answer(error: ClientError, doing: str, action: str) -> SourceError:
+    if error.operation_name in LOGINS:  # botocore logs in at the first request for a secret
+        action = f"sts:{error.operation_name}"
     details = error.response.get("Error", {})
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     code = str(details.get("Code") or status)
-    if code == "ValidationError" and error.operation_name in _LOGINS:
+    if code == "ValidationError" and error.operation_name in LOGINS:
         return InvalidSettingError(f"{doing}: AWS rejects its settings as malformed", hint=_ROLE)
     meaning = _BY_CODE.get(code)
     if meaning is _DENIED and "KMS" in str(details.get("Message")):

@@ -16,6 +16,8 @@ from hashlib import sha256
 from time import monotonic, time
 
 from envkit._internal.files import read_own
+from envkit._internal.os_errors import reason_of
+from envkit._internal.parallel import ForkSafeLock
 from envkit._internal.paths import state_folder
 from envkit._internal.writing.atomic_write import write_own
 from envkit.errors import DeniedError, MfaRequiredError, SourceError
@@ -31,10 +33,11 @@ if TYPE_CHECKING:
 
     T = TypeVar("T")
 
+_one_login = ForkSafeLock()
+_KEYS = ("AccessKeyId", "SecretAccessKey", "SessionToken", "Expiration")
 FOLDER = "aws-sessions"
 MAX_BYTES = 65_536
 _QUESTION = "Enter MFA code for "  # as botocore asks
-CODE_DIGITS = 6
 ATTEMPTS = 3  # codes that a person may type for one login
 # what identifies the caller: files of another version, or of another caller, are never read
 _SETTINGS = ("profile", "region", "role_arn", "role_session_name", "external_id", "mfa_serial")
@@ -57,6 +60,9 @@ class MfaLogin:
     Attributes:
         asked: whether a person has given a code, so that the session is stored.
         renewing: whether to log in although there is a stored session.
+        folder: of the stored sessions.
+        not_stored: why the session could not be stored; empty if it could.
+        one_login: entered by the source that logs in.
     """
 
     def __init__(
@@ -70,11 +76,13 @@ class MfaLogin:
         self._settings = settings
         self._environ = environ
         self._deadline = deadline
-        folder = os.path.join(os.path.realpath(state_folder(environ)), FOLDER)
+        self.folder = os.path.join(os.path.realpath(state_folder(environ)), FOLDER)
         told = [settings.get(key) for key in _SETTINGS] + list(map(os.environ.get, _VARIABLES))
-        self._prefix = os.path.join(folder, sha256(repr((1, told)).encode()).hexdigest()[:32])
+        self._prefix = os.path.join(self.folder, sha256(repr((1, told)).encode()).hexdigest()[:32])
         self.asked = False
         self.renewing = False
+        self.not_stored = ""
+        self.one_login = _one_login
 
     # ---------------------------------------------------------------- codes
 
@@ -91,9 +99,15 @@ class MfaLogin:
         if given := self._settings.get("mfa_token"):
             return str(given)
         self.asked = True
-        if given := mfa.given_code(self._environ):
-            return _six_digits(given, doing)
-        return self._typed(device.removeprefix(_QUESTION).rstrip(": "), doing)
+        given = mfa.given_code(self._environ)
+        if not given or (mfa.person_there() and not is_code(given)):
+            return self._typed(device.removeprefix(_QUESTION).rstrip(": "), doing)
+        if not is_code(given):
+            raise MfaRequiredError(
+                f"{doing}: {mfa.VARIABLE} is not a code of six digits",
+                hint=f"set {mfa.VARIABLE} to the current code",
+            )
+        return given
 
     def with_code(self, send: Callable[..., T], serial: str, doing: str) -> T:
         """Return what a login returns for a code; a person may correct theirs.
@@ -104,7 +118,7 @@ class MfaLogin:
             doing: the start of an error message.
 
         Raises:
-            MfaRequiredError: there is no code.
+            MfaRequiredError: there is no code, or AWS does not accept it.
             SourceError: the login failed.
         """
         code = self.code(serial, doing)
@@ -114,18 +128,29 @@ class MfaLogin:
             except DeniedError as error:
                 person = None if self._settings.get("mfa_token") else mfa.person_there()
                 if person is None or attempt == ATTEMPTS - 1:
-                    raise
+                    raise self.not_accepted(error) from None
                 person.tell(f"{error.message}; the code may be wrong or used: wait for the next")
                 code = self._typed(serial, doing)
         raise AssertionError  # the loop returns or raises
+
+    def not_accepted(self, error: DeniedError) -> MfaRequiredError:
+        """Return the error for a login that AWS denies although it has a code."""
+        return MfaRequiredError(
+            f"{error.message}: the MFA code may be wrong, late, or used before",
+            hint=f"run the command again with a new code; if that is denied too, {error.hint}",
+        )
 
     def _typed(self, serial: str, doing: str) -> str:
         needed = f"{doing}: AWS requires MFA ({serial})"
         person = mfa.person_there()
         if person is None:
             raise mfa.code_needed(needed)
-        code = mfa.ask_code(person, f"MFA code ({serial}):", self._deadline, needed)
-        return _six_digits(code, doing)
+        for _ in range(ATTEMPTS):
+            code = mfa.ask_code(person, f"MFA code ({serial}):", self._deadline, needed)
+            if is_code(code):
+                return code
+            person.tell("a code has six digits")
+        raise MfaRequiredError(f"{needed}, and no code was typed", hint="run the command again")
 
     # ---------------------------------------------------------------- stored sessions
 
@@ -155,7 +180,7 @@ class MfaLogin:
 
     def forget(self) -> bool:
         """Remove the stored sessions, and return whether there were any."""
-        paths = self._paths()
+        paths = [] if self._settings.get("mfa_token") else self._paths()
         for path in paths:
             with contextlib.suppress(OSError):
                 os.unlink(path)
@@ -183,20 +208,29 @@ class MfaLogin:
             return {}
 
     def _write(self, path: str, document: object) -> None:
-        with contextlib.suppress(OSError, SourceError):
+        try:
             os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
             write_own(f"{path}.json", json.dumps(document).encode())
+        except OSError as error:
+            self.not_stored = reason_of(error, type(error).__name__)
+        except SourceError as error:
+            self.not_stored = error.message
 
 
-def _six_digits(code: str, doing: str) -> str:
-    """Return a code; refuse one that AWS would call a malformed setting."""
-    if len(code) == CODE_DIGITS and code.isascii() and code.isdigit():
-        return code
-    raise MfaRequiredError(
-        f"{doing}: the MFA code does not have {CODE_DIGITS} digits",
-        hint=f"run the command again with the current code, in {mfa.VARIABLE} or typed on a "
-        "terminal",
-    )
+def is_code(text: str) -> bool:
+    """Return whether a text can be a code of an MFA device; AWS calls another one malformed."""
+    return len(text) == 6 and text.isascii() and text.isdigit()
+
+
+def _is_answer(found: Any) -> bool:
+    """Return whether a file contains what `BotocoreCache` has written."""
+    from datetime import datetime
+
+    try:
+        keys = [found["Credentials"][key] for key in _KEYS]
+        return datetime.fromisoformat(keys[-1]).tzinfo is not None and all(map(str.isascii, keys))
+    except (KeyError, TypeError, ValueError):
+        return False
 
 
 class BotocoreCache:
@@ -215,9 +249,10 @@ class BotocoreCache:
         return f"{self._login._prefix}-{digest}"  # noqa: SLF001 - its own class
 
     def __contains__(self, key: str) -> bool:
-        stored = not self._login.renewing
-        if stored and key not in self._known and (found := self._login._read(self._path(key))):  # noqa: SLF001
-            self._known[key] = found
+        if not self._login.renewing and key not in self._known:
+            found = self._login._read(self._path(key))  # noqa: SLF001
+            if _is_answer(found):
+                self._known[key] = found
         return key in self._known
 
     def __getitem__(self, key: str) -> Any:

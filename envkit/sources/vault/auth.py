@@ -69,6 +69,8 @@ class Auth(NamedTuple):
     @property
     def asks(self) -> bool:
         """Whether a person must log in: in the browser, or with a password."""
+        if self.lacks:
+            return False  # such as the password of a service
         if self.method in ("userpass", "ldap"):
             return "password" not in self.values
         return self.method == "oidc" and not self.values.keys() & {"jwt", "jwt_file"}
@@ -145,7 +147,7 @@ def log_in(client: VaultClient, auth: Auth, context: SourceContext) -> Lease | N
     if auth.uses_token:
         client.set_token(_checked(*present_token(auth, context)))
         return None
-    return accept(client, request_login(client, auth, context), context)
+    return accept(client, request_login(client, auth, context), context, auth)
 
 
 def request_login(client: VaultClient, auth: Auth, context: SourceContext) -> Mapping[str, Any]:
@@ -169,8 +171,19 @@ def request_login(client: VaultClient, auth: Auth, context: SourceContext) -> Ma
     return _object(client, answer.body, "auth")
 
 
-def accept(client: VaultClient, granted: Mapping[str, Any], context: SourceContext) -> Lease:
+def accept(
+    client: VaultClient,
+    granted: Mapping[str, Any],
+    context: SourceContext,
+    auth: Auth | None = None,
+) -> Lease:
     """Set the token that a login has granted, after MFA if the server requires it.
+
+    Args:
+        client: that has sent the login.
+        granted: by the server.
+        context: of the source.
+        auth: how it logged in, if it may use the token of the same login in this process.
 
     Raises:
         AuthError: the code is wrong, or there is no way to ask for it.
@@ -180,8 +193,8 @@ def accept(client: VaultClient, granted: Mapping[str, Any], context: SourceConte
     if granted.get("mfa_requirement") and not token:
         from envkit.sources.vault.logins.mfa import validated
 
-        answer = validated(client, granted["mfa_requirement"], context)
-        granted = _object(client, answer.body, "auth")
+        login = auth and (auth.method, sorted(auth.values.items()))
+        granted = validated(client, granted["mfa_requirement"], context, login)
         token = granted.get("client_token")
     if not isinstance(token, str) or not token:
         raise client.unexpected("no token")

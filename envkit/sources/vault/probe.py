@@ -13,7 +13,7 @@ from envkit.sources.vault.logins.refusal import rejected, token_rejected
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping
     from typing import Any
 
     from envkit.errors import AuthError
@@ -63,13 +63,13 @@ def server(client: VaultClient) -> str:
     return f"{client.server}, version {status.get('version', 'unknown')}"
 
 
-def login(client: VaultClient, context: SourceContext, auths: Sequence[Auth]) -> str:
+def login(client: VaultClient, context: SourceContext, auths: Iterable[Auth]) -> str:
     """Return the identity of the token, its policies and its remaining lifetime.
 
     Args:
-        client: that is logged in.
+        client: that has the token.
         context: of the source.
-        auths: its methods.
+        auths: the methods of the source, for the hint of an error.
 
     Raises:
         AuthError: the server rejects the token.
@@ -81,7 +81,7 @@ def login(client: VaultClient, context: SourceContext, auths: Sequence[Auth]) ->
     # without the `default` policy, a token may not look itself up; any valid token may list mounts
     mounts = client.call(lambda hvac_client: hvac_client.adapter.get("/v1/sys/internal/ui/mounts"))
     if not mounts.ok:
-        raise token_rejected(client, context, (one.asks for one in auths))
+        raise token_rejected(client, context, auths)
     return "logged in, with a token that may not look itself up"
 
 

@@ -368,7 +368,7 @@ class Session(InTime):
             if lease is None:
                 from envkit.sources.vault.logins.refusal import token_rejected
 
-                raise token_rejected(client, self._context, (one.asks for one in self._auths))
+                raise token_rejected(client, self._context, self._auths)
         self._client, self._lease = client, lease
         return client, engines
 

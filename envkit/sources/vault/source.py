@@ -271,8 +271,7 @@ class VaultSource:
 
         def ask() -> Sequence[str]:
             server = vault_probe.server(VaultClient(self._context, pool_size=1))
-            client, _ = self._session.log_in()
-            who = vault_probe.login(client, self._context, self._auths)
+            who = vault_probe.login(self._session.log_in()[0], self._context, self._auths)
             return [server, f"{who} (method {self.login_method})"]
 
         return self._session.in_time(ask)

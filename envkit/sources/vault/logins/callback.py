@@ -184,6 +184,10 @@ class _Handler(BaseHTTPRequestHandler):
             self._show(400, "Not logged in", "The terminal says why.")
         server.shown.set()
 
+    def send_error(self, code: int, *_: object) -> None:
+        """Refuse a request that is not valid; the page of `http.server` would quote it."""
+        self._show(code, "Not understood", "This page is only for a login of envkit.")
+
     def _show(self, status: int, title: str, text: str) -> None:
         page = _PAGE.format(title, text).encode()
         self.send_response(status)

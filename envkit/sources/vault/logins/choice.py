@@ -41,10 +41,9 @@ def parse_choices(source: str, listed: Sequence[object]) -> tuple[Auth, ...]:
     for one in listed:
         if isinstance(one, dict):
             lacks = one.get("lacks")
-            if isinstance(lacks, AbsentError):  # text would be an unknown key of the profile
-                found.append(Auth(str(one["method"]), {}, lacks.message))
-            else:
-                found.append(vault_auth.parse_auth(source, one))
+            missing = lacks.message if isinstance(lacks, AbsentError) else ""
+            table = {key: value for key, value in one.items() if key != "lacks" or not missing}
+            found.append(vault_auth.parse_auth(source, table)._replace(lacks=missing))
         elif isinstance(one, str) and one in _NAMES:
             found.append(Auth(one, {}))
         elif one == "jwt":

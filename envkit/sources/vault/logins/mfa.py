@@ -3,19 +3,26 @@
 The server answers with a request that needs one method of each enforcement. A wrong code does not
 end the request, so a person may type another one until the server forgets it.
 
+A code is good for one login, and a command may open several sources with the same login. So the
+first one logs in, and the others use its token as long as the server accepts it.
+
 Reference: https://openbao.org/docs/auth/login-mfa/
 """
 
 from __future__ import annotations
 
+from hashlib import sha256
 from typing import NamedTuple
 
+from envkit._internal.parallel import ForkSafeLock
 from envkit.errors import AuthError, MfaRequiredError, UnavailableError
 from envkit.sources import mfa
+from envkit.sources.vault.address import server_of
 from envkit.sources.vault.logins.refusal import reason_of, sentence
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import Any
 
     from envkit._internal.person import Person
@@ -23,6 +30,8 @@ if TYPE_CHECKING:
     from envkit.sources.vault.client import Answer, VaultClient
 
 _URL = "/v1/sys/mfa/validate"
+_one_login = ForkSafeLock()
+_tokens: dict[bytes, str] = {}  # by a hash of the server and the login
 
 
 class Method(NamedTuple):
@@ -33,19 +42,49 @@ class Method(NamedTuple):
     takes_code: bool
 
 
-def validated(client: VaultClient, requirement: object, context: SourceContext) -> Answer:
-    """Satisfy the MFA requirement of a login, and return the answer with the token.
+def validated(
+    client: VaultClient, requirement: object, context: SourceContext, login: object = None
+) -> Mapping[str, Any]:
+    """Satisfy the MFA requirement of a login, and return what the server grants.
 
     Args:
         client: that has sent the login.
         requirement: from its answer.
         context: of the source; its deadline is restarted after a person was asked.
+        login: the method and its values; None for a login that must be a new one.
 
     Raises:
         MfaRequiredError: there is no code and no terminal, or the code is not accepted.
         AuthError: the push notification was not approved in time.
         SourceError: the request failed.
     """
+    with _one_login:
+        key = sha256(repr((server_of(context), login)).encode()).digest()
+        known = None if login is None else _tokens.get(key)
+        granted = _still_granted(client, known) if known else None
+        if granted is None:
+            body = _satisfied(client, requirement, context).body.get("auth")
+            if not isinstance(body, dict):
+                raise client.unexpected("no 'auth'")
+            granted = body
+            if login is not None:
+                _tokens[key] = str(granted.get("client_token") or "")
+        return granted
+
+
+def _still_granted(client: VaultClient, token: str) -> Mapping[str, Any] | None:
+    """Return what a token grants now; None if it has ended."""
+    client.set_token(token)
+    answer = client.call(lambda hvac: hvac.auth.token.lookup_self())
+    data = answer.body.get("data")
+    if not answer.ok or not isinstance(data, dict):
+        client.set_token("")
+        return None
+    lasts = {"lease_duration": data.get("ttl"), "renewable": data.get("renewable")}
+    return {"client_token": token, **lasts}
+
+
+def _satisfied(client: VaultClient, requirement: object, context: SourceContext) -> Answer:
     request_id, enforcements = _parsed(client, requirement)
     person = mfa.person_there()
     code = mfa.given_code(context.environ)
@@ -54,7 +93,10 @@ def validated(client: VaultClient, requirement: object, context: SourceContext) 
     needed = f"{client.server} requires MFA ({', '.join(one.label for one in chosen)})"
     coded = [one for one in chosen if one.takes_code]
     if person is None and (len(coded) > bool(code) or len(coded) < len(chosen)):
-        raise mfa.code_needed(needed)
+        if all(any(method.takes_code for method in one) for one in enforcements):
+            raise mfa.code_needed(needed)
+        pushed = ", ".join(one.label for one in chosen if not one.takes_code)
+        raise mfa.person_needed(f"the approval by {pushed} for {client.server}")
     codes = {one.id: "" for one in chosen}
     if code and coded:
         codes[coded[0].id] = code

@@ -111,8 +111,17 @@ def _begin(client: VaultClient, auth: Auth, redirect_uri: str, nonce: str) -> tu
             "not support",
             hint=f"set callback_mode=client in the role, and allow the redirect {redirect_uri}",
         )
-    parts = urlsplit(url) if isinstance(url, str) and url.isprintable() else None
-    states = parse_qs(parts.query).get("state") if parts else None
-    if parts is None or parts.scheme not in ("https", "http") or not parts.hostname or not states:
+    state = _state_of(url) if isinstance(url, str) and url.isprintable() else ""
+    if not state:
         raise client.unexpected("an auth_url that is not valid")
-    return str(url), states[0]
+    return str(url), state
+
+
+def _state_of(url: str) -> str:
+    """Return the state in the address of a web page; empty if there is none."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return ""
+    is_page = parts.scheme in ("https", "http") and parts.hostname
+    return parse_qs(parts.query).get("state", [""])[0] if is_page else ""

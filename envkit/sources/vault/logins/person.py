@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from envkit.errors import AuthError, SourceError, UsageError
 from envkit.sources import mfa
 from envkit.sources.model import LoggedIn
@@ -22,10 +24,13 @@ if TYPE_CHECKING:
 
 _FROM_LOGINS = "auth/"  # the path of a token that a login has created
 _CREATED = "auth/token/"  # that of one that was created for another use
+_REVOKE_SECONDS = 5.0
 
 
 def log_in(context: SourceContext, auths: Sequence[Auth], person: Person | None) -> LoggedIn:
     """Log in, and store the token where the Vault CLI looks for it.
+
+    If that fails or is interrupted, the token is revoked.
 
     Args:
         context: of the source.
@@ -54,15 +59,18 @@ def log_in(context: SourceContext, auths: Sequence[Auth], person: Person | None)
         granted = request_login(client, auth, context)
     accept(client, granted, context)
     try:
+        who = probe.login(client, context, auths)
         place = stored.store(context, client.token)
-    except SourceError:
-        _revoke(client)  # otherwise it would live on, unused
+    except BaseException:
+        context.deadline.leave_at_least(_REVOKE_SECONDS)
+        with suppress(SourceError):  # the first error says more
+            _revoke(client)
         raise
     notes = []
     if environ_of(context, "TOKEN"):
         variable = place_of(context, "", "TOKEN")
         notes.append(f"{variable} is set and takes precedence over the stored token: unset it")
-    return LoggedIn(auth.method, probe.login(client, context, auths), place, tuple(notes))
+    return LoggedIn(auth.method, who, place, tuple(notes))
 
 
 def log_out(context: SourceContext) -> str:
@@ -119,6 +127,13 @@ def _typed(client: VaultClient, auth: Auth, context: SourceContext, person: Pers
     with mfa.asking(context.deadline):
         username = auth.values.get("username") or person.ask(f"Username for {client.server}:")
         password = person.ask_hidden(f"Password of {username}:") if username else ""
+    try:
+        (username + password).encode()
+    except UnicodeEncodeError:
+        raise AuthError(
+            "what was typed is not UTF-8, so envkit did not log in",
+            hint="set your terminal to UTF-8, and run the command again",
+        ) from None
     if not username or not password:
         raise AuthError(
             "nothing was typed, so envkit did not log in",

@@ -9,9 +9,19 @@ from envkit.sources.vault.address import environ_of, place_of
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from typing import Protocol
 
     from envkit.sources.model import SourceContext
     from envkit.sources.vault.client import Answer, VaultClient
+
+    class Asking(Protocol):
+        """A method of `auth`, which imports this module."""
+
+        @property
+        def asks(self) -> bool:
+            """Whether a person must log in."""
+            ...
+
 
 REASON_LENGTH = 200  # of a server's reason; longer texts are not a sentence
 _WINDOW = 6  # characters of a credential that a shown reason may not contain
@@ -49,6 +59,8 @@ def login_refused(
     keys = sorted(values)
     named = f"{', '.join(keys)} of auth" if keys else "auth"
     hint = f"check {named} in {client.section}"
+    if "password" in values:  # a person may have typed both
+        hint = f"check the user name and the password, and auth in {client.section}"
     credentials = [jwt, *(value for key, value in values.items() if key not in _PUBLIC)]
     if reason := reason_of(answer, credentials):
         message += f": {reason}"
@@ -56,6 +68,8 @@ def login_refused(
         odd = odd_character(values[key])
         if odd and key not in ("password", "jwt_file"):
             message += f"; {key} contains {odd}"
+            if key == "username":  # in a directory, it may be right
+                break
             hint = f"remove {odd} from {key} of auth in {client.section}"
             break
     else:
@@ -115,17 +129,18 @@ def rejected(client: VaultClient) -> AuthError:
     )
 
 
-def token_rejected(client: VaultClient, context: SourceContext, asks: Iterable[bool]) -> AuthError:
+def token_rejected(
+    client: VaultClient, context: SourceContext, auths: Iterable[Asking]
+) -> AuthError:
     """Return the error for a token that can neither look itself up nor see a mount.
 
     Args:
         client: that has sent it.
         context: of the source.
-        asks: whether each of its methods asks a person; in a list, `token` finds what
-            `envkit login` has stored for another one.
+        auths: its methods; `envkit login` obtains another token if one of them asks.
     """
     error = rejected(client)
-    if any(asks):
+    if any(auth.asks for auth in auths):
         error.hint = login_command(context)
         if environ_of(context, "TOKEN"):  # it would hide the token of the login
             unset = f"unset {place_of(context, '', 'TOKEN')}"

@@ -48,11 +48,27 @@ def test_a_list_of_methods_that_does_not_fit_is_refused(listed, message, hint):
 
 
 def test_a_method_whose_placeholder_has_no_value_lacks_it():
-    lacking = {"method": "approle", "lacks": AbsentError("env:VAULT_SECRET_ID is missing")}
+    lacking = {
+        "method": "approle",
+        "role_id": "x",
+        "lacks": AbsentError("env:VAULT_SECRET_ID is missing"),
+    }
     [auth] = parse_choices("vault", [lacking])
     assert (auth.method, auth.lacks) == ("approle", "env:VAULT_SECRET_ID is missing")
     with pytest.raises(ProfileError, match="unknown key 'lacks'"):
         parse_choices("vault", [{**lacking, "lacks": "a text of the profile"}])
+    with pytest.raises(ProfileError, match="unknown method 'aprole'"):
+        parse_choices("vault", [{**lacking, "method": "aprole"}])
+
+
+@pytest.mark.parametrize(("method", "key"), [("oidc", "jwt"), ("userpass", "password")])
+def test_a_service_without_its_credential_is_not_a_person(method, key):
+    table = {"method": method, "mount": "ci", key: "{{ env:GIVEN }}"}
+    if method == "userpass":
+        table["username"] = "robot"
+    lacks = AbsentError("env:GIVEN is missing")
+    [auth] = parse_choices("vault", [{**table, "lacks": lacks}])
+    assert not auth.asks
 
 
 @pytest.mark.parametrize(("table", "asks", "uses_token"), VECTORS["who_logs_in_with_a_method"])
