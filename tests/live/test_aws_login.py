@@ -92,20 +92,6 @@ def test_mfa_without_a_code_and_a_terminal_sends_no_request(aws):
     assert aws.operations == []
 
 
-@pytest.mark.parametrize("code", ["abc", "12345", "1234567", "12345a", "\uff11" * 6])
-@pytest.mark.parametrize("typed", [True, False])
-def test_a_code_without_six_digits_is_refused_before_it_is_sent(
-    aws, at_terminal, monkeypatch, code, typed
-):
-    at_terminal(*[code] * typed)
-    if not typed:
-        monkeypatch.setenv("ENVKIT_MFA_CODE", code)
-    error = failure(aws.source(mfa_serial=SERIAL), ref("db"), MfaRequiredError)
-    assert "the MFA code does not have 6 digits" in error.message
-    assert code not in error.message
-    assert aws.operations == []
-
-
 @pytest.fixture
 def at_terminal():
     """Put a person at the terminal of this process."""
