@@ -119,7 +119,8 @@ class DefaultCommand(ShownCommand):
     def shell_complete(self, ctx: Any, incomplete: str) -> list[Any]:
         """Return what completes a word; the first word may be a subcommand."""
         found: list[Any] = super().shell_complete(ctx, incomplete)
-        if any(ctx.params.values()):
+        sources = map(ctx.get_parameter_source, ctx.params)
+        if any(source is not None and source.name == "COMMANDLINE" for source in sources):
             return found
         from envkit.cli.shell_completion import completion_item
 
