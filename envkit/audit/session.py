@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 REASON = "ENVKIT_REASON"
 _SHORTEST = 6  # characters; a shorter value is also a part of ordinary words
 INTERRUPTED, UNCHANGED = "interrupted", "unchanged"  # outcomes that are not error codes
+READ = "read"  # values were read, and another record says what became of them
 
 
 class Access:
@@ -217,13 +218,13 @@ class Access:
             names: the variables.
             versions: per variable, the versions of the secrets that were read or written; also
                 those of a command that failed with a part of the secrets.
-            outcome: `ok`, or the code of the error.
+            outcome: `ok`, `read`, or the code of the error.
 
         Raises:
             AuditError: a profile is protected, and the log cannot be written.
         """
         self._require_record(names, versions, outcome)
-        if self._rules and (outcome in (log.OK, log.STALE) or versions):
+        if self._rules and (outcome in (log.OK, log.STALE, READ) or versions):
             self._report(names)
 
     def _require_record(

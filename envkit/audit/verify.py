@@ -103,8 +103,12 @@ def verify(path: str, anchor: Anchor | None = None) -> Verdict:
         return walk.verdict()
 
 
-def records(path: str) -> Iterator[dict[str, Any]]:
+def records(path: str, *, containing: bytes = b"") -> Iterator[dict[str, Any]]:
     """Yield the records of a log, oldest first; skip other lines.
+
+    Args:
+        path: absolute path of the newest file.
+        containing: a part of their lines; the others are not parsed.
 
     Raises:
         AuditError: the log cannot be read.
@@ -112,7 +116,7 @@ def records(path: str) -> Iterator[dict[str, Any]]:
     with _snapshot(path) as files:
         for file in files:
             for _, content in _numbered_lines(file):
-                if parse_link(content.removesuffix(b"\n")) is None:
+                if containing not in content or parse_link(content.removesuffix(b"\n")) is None:
                     continue
                 try:
                     record = json.loads(content)

@@ -18,7 +18,7 @@ from envkit.backup.places import (
     with_rotated_fields,
     without,
 )
-from envkit.backup.replay import profiles_of, replayed
+from envkit.backup.replay import profile_of, replayed
 from envkit.backup.restore_plan import Wanted, wanted
 from envkit.errors import AbsentError, EnvkitError, VariableFailure
 from envkit.promotion.values import values_for
@@ -92,7 +92,7 @@ def prepare_environment(
         for one in environment.failed
     ]
     known = places(profile)
-    if profile.name == environment.name:
+    if environment.name in (profile.name, *profile.aliases):  # it may have been renamed
         values = [
             one._replace(names=_users(one.reference, known.names) or one.names)
             for one in wanted(environment.secrets)
@@ -141,8 +141,7 @@ def _elsewhere(
     environment: EnvironmentBackup, profile: Profile
 ) -> tuple[list[Wanted], list[VariableFailure]]:
     """Return the values of a backup for the places of another environment, and what it lacks."""
-    with profiles_of(environment) as original:
-        ours = replayed(original, environment).prepared
+    ours = replayed(profile_of(environment), environment).prepared
     saved = {one.reference: one for one in environment.secrets}
     outcomes = {
         reference: outcome

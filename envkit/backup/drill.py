@@ -14,7 +14,7 @@ import time
 from typing import NamedTuple
 
 from envkit.backup.errors import DrillError
-from envkit.backup.replay import in_project, profiles_of, replayed
+from envkit.backup.replay import in_project, profile_of, replayed
 from envkit.errors import AbsentError, EnvkitError, NeedFailedError, VariableFailure
 from envkit.resolution.evaluate import evaluate
 from envkit.resolution.fetch import ask
@@ -85,8 +85,8 @@ def drill(backup: Backup, *, started: float | None = None) -> DrillReport:
 
 def _drilled(environment: EnvironmentBackup) -> Drilled:
     try:
-        with profiles_of(environment) as profile:
-            one = replayed(profile, environment)
+        profile = profile_of(environment)
+        one = replayed(profile, environment)
     except EnvkitError as error:
         return Drilled(
             environment.name, 0, (), (VariableFailure("profile", "in the backup", error),)

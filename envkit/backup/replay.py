@@ -1,24 +1,23 @@
 """Resolve the profiles of a backup from nothing but the backup.
 
-    with profiles_of(environment) as profile:
-        prepared = replayed(profile, environment)
-        [outcomes] = fetch([prepared], deadline)
+    prepared = replayed(profile_of(environment), environment).prepared
+    [outcomes] = fetch([prepared], deadline)
 
-The files of the profiles are written to a private folder, in memory where the system has one. They
-are what the repository has. The values of the backup stay in the memory of the process.
+To be parsed, the files of the profiles are written to a private folder, in memory where the system
+has one. They are what the repository has. The values of the backup stay in the memory of the
+process. If it is killed while it parses, the next drill or restore wipes the folder.
 """
 
 from __future__ import annotations
 
 import os
-from contextlib import contextmanager
-from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 from envkit._internal.os_errors import reason_of
+from envkit._internal.private_folder import private_folder
 from envkit.backup.errors import BackupDamagedError
 from envkit.backup.places import ENVIRONMENT
-from envkit.errors import EnvkitError, SourceError
+from envkit.errors import EnvkitError, SourceError, UsageError
 from envkit.profile.discovery import FOLDER
 from envkit.profile.loader import load
 from envkit.resolution.plan import plan
@@ -27,7 +26,7 @@ from envkit.sources.model import Absent, Reading
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Collection, Mapping
     from typing import ClassVar
 
     from envkit.backup.format import EnvironmentBackup, SavedSecret
@@ -36,6 +35,7 @@ if TYPE_CHECKING:
     from envkit.sources.model import Outcome
 
 _MEMORY = "/dev/shm"  # noqa: S108 - the folder below it is private
+_PREFIX = "envkit-backup-"
 
 
 class Replayed(NamedTuple):
@@ -104,34 +104,40 @@ class BackupSource:
         return Reading(saved.value, saved.version, saved.where)
 
 
-@contextmanager
-def profiles_of(environment: EnvironmentBackup) -> Iterator[Profile]:
-    """Load the profile of a backup; its files exist until the block ends.
+def profile_of(environment: EnvironmentBackup) -> Profile:
+    """Load the profile of a backup; its files are gone when this returns.
 
     Raises:
-        BackupDamagedError: the name of a file is a path.
+        BackupDamagedError: the name of a file is a path, or no name at all.
         ProfileError: the profile is not valid for this version of envkit.
+        UsageError: the files cannot be written.
     """
+    for name in environment.profiles:
+        if os.path.basename(name) != name or name in ("", ".", "..") or "\0" in name:
+            raise BackupDamagedError("a profile of the backup has a name that no file can have")
     memory = _MEMORY if os.access(_MEMORY, os.W_OK | os.X_OK) else None
-    with TemporaryDirectory(prefix="envkit-backup-", dir=memory) as root:
-        folder = os.path.join(os.path.realpath(root), FOLDER)
-        os.mkdir(folder, 0o700)
-        for name, text in environment.profiles.items():
-            if os.path.basename(name) != name or name in ("", ".", ".."):
-                raise BackupDamagedError("a profile of the backup has a path as its name")
-            try:
-                with open(os.path.join(folder, name), "x", encoding="utf-8") as file:
-                    file.write(text)
-            except (OSError, ValueError) as error:
-                why = reason_of(error) if isinstance(error, OSError) else "its name is not valid"
-                raise BackupDamagedError(
-                    f"cannot write a profile of the backup to {os.path.dirname(root)}: {why}"
-                ) from None
-        try:
-            yield load(environment.name, folder)
-        except EnvkitError as error:  # the folder is gone when a person reads the message
-            error.message = in_project(error.message, root)
-            raise
+    try:
+        with private_folder(_PREFIX, memory) as root:
+            return _loaded(environment, os.path.realpath(root))
+    except OSError as error:
+        raise UsageError(
+            f"cannot write the profiles of the backup to {memory or 'a temporary folder'}: "
+            f"{reason_of(error)}",
+            hint="free space there",
+        ) from None
+
+
+def _loaded(environment: EnvironmentBackup, root: str) -> Profile:
+    folder = os.path.join(root, FOLDER)
+    os.mkdir(folder, 0o700)
+    for name, text in environment.profiles.items():
+        with open(os.path.join(folder, name), "x", encoding="utf-8") as file:
+            file.write(text)
+    try:
+        return load(environment.name, folder)
+    except EnvkitError as error:  # the folder is gone when a person reads the message
+        error.message = in_project(error.message, root)
+        raise
 
 
 def in_project(text: str, root: str) -> str:

@@ -1,7 +1,7 @@
 """Encrypt a backup for its recipients, and decrypt it: the age format.
 
     data = seal(text, recipients(["age1...", "ssh-ed25519 AAAA..."]))
-    text = unseal(data, read_identity("key.txt").identities)
+    text = unseal(data, read_identity("key.txt"))
 
 Guarantees: a file that was truncated or changed at any bit is refused as a whole, and the clear
 text is never written to a disk. age does not prove who wrote a file: anyone who knows a recipient
@@ -145,8 +145,8 @@ def read_identity(path: str) -> Identity:
     )
 
 
-def unseal(data: bytes, identity: Identity) -> bytes:
-    """Decrypt a file.
+def unseal(data: bytes, *identities: Identity) -> bytes:
+    """Decrypt a file with the first of all keys that can.
 
     Raises:
         BackupDamagedError: the file is not in the age format, or was truncated or changed.
@@ -164,7 +164,7 @@ def unseal(data: bytes, identity: Identity) -> bytes:
             hint=_NAME_A_BACKUP,
         )
     try:
-        text: bytes = pyrage.decrypt(data, list(identity.identities))
+        text: bytes = pyrage.decrypt(data, [key for one in identities for key in one.identities])
     except pyrage.DecryptError as error:
         if _FOR_OTHERS in str(error):
             raise BackupKeyError(

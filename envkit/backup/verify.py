@@ -15,14 +15,13 @@ from typing import NamedTuple
 from envkit._internal.clock import DEFAULT_TIMEOUT_SECONDS
 from envkit.backup.collect import PreparedBackup, collect, prepare_backup
 from envkit.backup.errors import VerifyIncompleteError
-from envkit.backup.format import EnvironmentBackup
 from envkit.errors import AbsentError, VariableFailure
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
-    from envkit.backup.format import Backup, SavedSecret
+    from envkit.backup.format import Backup, EnvironmentBackup, SavedSecret
     from envkit.profile.placeholder import Reference
 
 
@@ -92,13 +91,16 @@ def prepare_verify(
 def compare(backup: Backup, prepared: PreparedBackup) -> Comparison:
     """Read the stores, and compare them with a backup."""
     now = collect(prepared)
-    before = {one.name: one for one in backup.environments}
+    before = {
+        profile.name: one
+        for one in backup.environments
+        for profile in prepared.profiles
+        if one.name in (profile.name, *profile.aliases)  # it may have been renamed
+    }
     found = [
         compared
         for one in now.backup.environments
-        for compared in compare_environment(
-            before.get(one.name, EnvironmentBackup(one.name, {}, ())), one, now.asked[one.name]
-        )
+        for compared in compare_environment(before[one.name], one, now.asked[one.name])
     ]
     # what is missing now is "gone", or was never there
     failures = [one for one in now.failures if not isinstance(one.error, AbsentError)]

@@ -12,8 +12,10 @@ from envkit.backup.format import EnvironmentBackup, encode
 from envkit.backup.restore import prepare_restore, read
 from envkit.backup.sealing import recipients, seal
 from support.backups import backup_of, new_keys, saved
-from support.process import started
+from support.kills import killed_at
+from support.process import run_here, started
 from support.sessions import replay, sessions
+from support.small_disk import SmallDisk
 
 PROD = """\
 [variables]
@@ -127,6 +129,73 @@ def test_a_backup_to_stdout_can_be_piped(shop):
     data, told = process.communicate()
     assert data.startswith(b"age-encryption.org/v1\n")
     assert told.startswith(b"backed up 3 secrets of prod to stdout (sha256 ")
+
+
+def outcomes(shop, file):
+    """Return the outcomes in the audit log, and check those that name a file."""
+    found = shop.records()
+    digest = sha256(file.read_bytes()).hexdigest() if file.exists() else None
+    for one in found:
+        assert one["outcome"] != "ok" or one["file_sha256"] == digest, "ok without its file"
+    named = {one.get("file_sha256") for one in found if one["outcome"] == "read"}
+    assert digest is None or digest in named, "a file whose values were read unrecorded"
+    return [one["outcome"] for one in found]
+
+
+def test_the_audit_log_is_right_about_a_backup_that_is_killed_at_any_moment(shop):
+    file, log = shop.root / "new.age", shop.root / "state" / "envkit" / "audit.jsonl"
+    command = ("backup", "-e", "prod", "-o", "new.age", "--to", shop.environ["TO"])
+
+    def run():
+        assert run_here(*command, env=shop.environ).returncode == 0
+
+    run()
+    assert outcomes(shop, file) == ["read", "ok"]
+    number, seen = 1, set()
+    while True:
+        for left in (*shop.root.glob("new.age*"), *log.parent.glob(log.name)):
+            left.unlink()
+        if not killed_at(number, run, "new.age", "audit.jsonl"):
+            break
+        seen.add((tuple(outcomes(shop, file)), file.exists()))
+        number += 1
+    assert seen == {((), False), (("read",), False), (("read",), True)}
+
+
+def test_a_backup_that_cannot_be_written_is_in_the_audit_log_as_a_failure(shop, tmp_path):
+    with SmallDisk(tmp_path / "disk") as disk:
+        if not disk.mounted:
+            pytest.skip("no file system can be mounted here, which only root may do")
+        disk.fill()
+        file = disk.folder / "prod.age"
+        done = shop.run("backup", "-e", "prod", "-o", str(file), "--to", shop.environ["TO"])
+        assert (done.returncode, "no space left on device" in done.stderr) == (6, True)
+        assert os.listdir(disk.folder) == [".filler"]
+        assert outcomes(shop, file) == ["read", "write-refused"]
+
+
+def test_an_unrecorded_backup_of_a_protected_profile_is_not_written(shop, tmp_path):
+    shop.profile("prod.toml", f"protected = true\n{ONLY_FILES}{PROD}")
+    with SmallDisk(tmp_path / "disk") as disk:
+        if not disk.mounted:
+            pytest.skip("no file system can be mounted here, which only root may do")
+        (disk.folder / "audit.jsonl").touch(mode=0o600)
+        disk.fill()
+        env = {"ENVKIT_AUDIT": str(disk.folder / "audit.jsonl"), "ENVKIT_REASON": "nightly"}
+        to = ("--to", shop.environ["TO"])
+        done = shop.run("backup", "-e", "prod", "-o", "new.age", *to, env=env)
+    assert "[audit-failed]" in done.stderr
+    assert not (shop.root / "new.age").exists()
+
+
+def test_a_renamed_environment_is_compared_and_restored_under_its_old_name(shop):
+    (shop.profiles / "prod.toml").unlink()
+    shop.profile("eu.toml", 'aliases = ["prod"]\n' + ONLY_FILES + PROD)
+    shop.dotenv("prod", "DB_PASSWORD=newer\nPORT=5432\n")
+    done = shop.run("backup", "verify", "prod.age", "-i", "key.txt")
+    assert done.stdout.endswith("1 the same, 1 changed since, 1 gone\n")
+    done = shop.run("restore", "prod.age", "-i", "key.txt", "--plan")
+    assert "1 value already there\n1 value differs and is kept" in done.stdout
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from envkit.backup.sealing import read_identity, recipients, seal, unseal
 from envkit.cli.formats.checklist import markdown, page
 from support.backups import new_keys
 from support.checklist_page import NOW, hostile
@@ -81,6 +82,16 @@ def test_a_checklist_of_an_environment_that_is_ready_is_ok(shop):
     assert sorted(one.path for one in shop.server.received) == ["/access", "/rotation"]
     sent = json.loads(shop.server.received[0].body)
     assert (sent["event"], sent["profile"], sent["names"]) == ("test", "prod", [])
+
+    # anyone who knows the recipient can write a file with another digest
+    forged = unseal((shop.root / "prod.age").read_bytes(), read_identity(keys.identity))
+    (shop.root / "prod.age").write_bytes(seal(forged, recipients([keys.recipient])))
+    assert shop.run("backup", "drill", "prod.age", "-i", keys.identity).returncode == 0
+    found = listed(shop, status=0)["backup-verified"]
+    assert (found["state"], "not one of those made on this host" in found["summary"]) == (
+        "warning",
+        True,
+    )
 
 
 def test_a_channel_that_refuses_a_test_fails_the_checklist(shop):

@@ -325,19 +325,6 @@ def test_edit_wipes_the_folder_of_a_killed_edit(dev, runtime):
         os.killpg(running.pid, signal.SIGKILL)
 
 
-@pytest.mark.parametrize("kind", ["link", "file", "open to others", "another name"])
-def test_edit_wipes_only_private_folders_of_edits(dev, runtime, tmp_path, kind):
-    name = runtime / ("envkit-editor" if kind == "another name" else "envkit-edit-abcdefgh")
-    if kind == "link":
-        name.symlink_to(tmp_path / "other")
-    elif kind == "file":
-        name.write_text("theirs")
-    else:
-        name.mkdir(mode=0o755 if kind == "open to others" else 0o700)
-    assert run(dev, *EDIT).returncode == 0
-    assert os.listdir(runtime) == [name.name]
-
-
 def test_a_write_removes_the_leftovers_of_a_killed_export(dev):
     left = dev.root / f"app.env.{'0' * 12}.envkit-tmp"
     left.write_text("TOKEN=old\n")

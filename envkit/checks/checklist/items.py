@@ -12,7 +12,7 @@ from envkit.rotation.status import ALARMS, RotationState
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from envkit.access.rules import Rules
     from envkit.audit.verify import Verdict
@@ -94,11 +94,14 @@ def rotation(statuses: Sequence[RotationStatus], broken: Mapping[str, str], now:
     return Item(kind, _OK, f"{text}; the oldest value is {_days(now - oldest)} old")
 
 
-def backup(drill: LastDrill | None, now: float) -> Item:
-    """Return whether a backup was restored in a drill, and how long ago.
+def backup(drill: LastDrill | None, made: Collection[str], now: float) -> Item:
+    """Return whether a backup of envkit was restored in a drill, and how long ago.
+
+    A file that decrypts proves no sender: anyone who knows the recipient can write one.
 
     Args:
         drill: the last one on this host.
+        made: the SHA-256 of each backup that envkit has made on this host.
         now: seconds since the epoch.
     """
     kind = ItemKind.BACKUP
@@ -118,8 +121,13 @@ def backup(drill: LastDrill | None, now: float) -> Item:
     if age > MOST_DRILL_DAYS * DAY_SECONDS:
         more = f"more than {MOST_DRILL_DAYS} days ago"
         return Item(kind, _WARNING, f"{text}: {more}", hint=hint)
+    details = (f"sha256 of the backup: {drill.sha256}",)
+    if drill.sha256 not in made:
+        who = "it is not one of those made on this host" if made else "no record says who made it"
+        hint = "find the SHA-256 in the audit log of its host: envkit audit show --format json"
+        return Item(kind, _WARNING, f"{text}, but {who}", details, hint)
     count = _count(drill.resolved, "variable", "variables")
-    return Item(kind, _OK, f"{text}: {count}", (f"sha256 of the backup: {drill.sha256}",))
+    return Item(kind, _OK, f"{text}: {count}", details)
 
 
 def access(rules: Rules | None, error: str = "", fix: str | None = None) -> Item:

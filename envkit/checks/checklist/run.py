@@ -16,7 +16,7 @@ from envkit._internal.clock import Deadline
 from envkit._internal.paths import display_path
 from envkit.access.rules import read_rules
 from envkit.audit.log import OFF, SYSLOG, destination
-from envkit.audit.verify import verify
+from envkit.audit.verify import records, verify
 from envkit.backup.drill_state import last_drill
 from envkit.checks.checklist import items
 from envkit.checks.checklist.channels import channels_of, try_channels
@@ -95,7 +95,7 @@ def _items(profile: Profile, context: _Context) -> list[Item]:
     return [
         _variables(profile, context),
         _rotated(rotations, broken, context),
-        items.backup(last_drill(context.folder, profile.name, context.environ), context.now),
+        _backup(profile, context),
         _access(profile),
         _audit(context.environ),
         _notifications(profile, rotations, context),
@@ -153,6 +153,27 @@ def _access(profile: Profile) -> Item:
         return items.access(read_rules(profile))
     except ProfileError as error:
         return items.access(None, error.message, error.hint)
+
+
+def _backup(profile: Profile, context: _Context) -> Item:
+    drill = last_drill(context.folder, profile.name, context.environ)
+    made = _made_backups(profile.name, context.environ) if drill is not None else ()
+    return items.backup(drill, made, context.now)
+
+
+def _made_backups(environment: str, environ: Mapping[str, str]) -> list[str]:
+    """Return the SHA-256 of each backup of an environment that this host's audit log names."""
+    where = destination(environ)
+    if where in (OFF, SYSLOG):
+        return []
+    try:
+        return [
+            one["file_sha256"]
+            for one in records(where, containing=b',"file_sha256":')
+            if one["command"] == "backup" and environment in one["profiles"]
+        ]
+    except EnvkitError:  # the item about the audit log says why
+        return []
 
 
 def _audit(environ: Mapping[str, str]) -> Item:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from envkit.audit.log import OFF, OK, SYSLOG, VARIABLE, destination
+from envkit.audit.session import READ
 from envkit.audit.verify import Anchor, parse_anchor, records, verify
 from envkit.cli.command_help import HELP_FLAGS, ShownCommand, ShownGroup
 from envkit.cli.output import Cell, print_json, print_table, short_version
@@ -178,7 +179,7 @@ def _outcome(record: Mapping[str, Any]) -> Cell:
     outcome = record["outcome"]
     if record.get("break_glass"):
         return Cell(f"{outcome}, break-glass", "yellow" if outcome == OK else "red")
-    return Cell(outcome, "green" if outcome == OK else "red")
+    return Cell(outcome, "green" if outcome in (OK, READ) else "red")
 
 
 def _names(names: Sequence[str]) -> str:

@@ -7,20 +7,17 @@ next edit wipes the folder of a process that was killed; a lock protects folders
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shlex
 import signal
-import stat
 import subprocess
 import sys
-import tempfile
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from envkit._internal.files import read_capped
 from envkit._internal.os_errors import reason_of
-from envkit._internal.writing.leftovers import claim
+from envkit._internal.private_folder import private_folder, wipe
 from envkit.dotenv.file import LIMIT_BYTES
 from envkit.encryption.keys import PRIVATE_KEY
 from envkit.errors import EnvkitError, UsageError
@@ -31,7 +28,6 @@ if TYPE_CHECKING:
 
 DEFAULT_EDITOR = "vi"
 _PREFIX = "envkit-edit-"
-_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _ENDINGS = (signal.SIGTERM, signal.SIGHUP)
 
 
@@ -48,53 +44,14 @@ def private_file(name: str) -> Iterator[str]:
     parent = os.environ.get("XDG_RUNTIME_DIR")
     if parent is not None and not os.access(parent, os.W_OK):
         parent = None
-    for one in {parent or tempfile.gettempdir(), tempfile.gettempdir()}:
-        _sweep(one)
-    folder, descriptor = _folder(parent)
-    before = {number: signal.signal(number, _end) for number in _ENDINGS}
-    try:
-        yield os.path.join(folder, name)
-    finally:
-        _wipe(folder)
-        os.close(descriptor)
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def _folder(parent: str | None) -> tuple[str, int]:
-    """Create and lock a folder; return its path and the descriptor that locks it."""
-    while True:
-        folder = tempfile.mkdtemp(prefix=_PREFIX, dir=parent)
+    with private_folder(_PREFIX, parent) as folder:
+        before = {number: signal.signal(number, _end) for number in _ENDINGS}
         try:
-            descriptor = os.open(folder, _FOLDER)
-        except FileNotFoundError:  # another process swept it before it was locked
-            continue
-        if claim(descriptor):
-            return folder, descriptor
-        os.close(descriptor)
-
-
-def _sweep(parent: str) -> None:
-    """Wipe the user's folders that no process has locked: their processes were killed."""
-    try:
-        names = [name for name in os.listdir(parent) if name.startswith(_PREFIX)]
-    except OSError:
-        return
-    for name in names:
-        folder = os.path.join(parent, name)
-        try:
-            descriptor = os.open(folder, _FOLDER)
-        except OSError:  # a link, a file, or another user's folder
-            continue
-        try:
-            state = os.fstat(descriptor)
-            if state.st_uid == os.geteuid() and stat.S_IMODE(state.st_mode) == 0o700:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                _wipe(folder)
-        except OSError:
-            pass  # it is in use, or cannot be removed
+            yield os.path.join(folder, name)
         finally:
-            os.close(descriptor)
+            wipe(folder)  # while no signal can stop it
+            for number, handler in before.items():
+                signal.signal(number, handler)
 
 
 def run_editor(path: str, text: str) -> str:
@@ -145,30 +102,3 @@ def _environment() -> dict[str, str]:
 
 def _end(number: int, _: FrameType | None) -> None:
     raise SystemExit(128 + number)
-
-
-def _wipe(folder: str) -> None:
-    """Overwrite and remove a folder with all its files, including those that an editor added.
-
-    If a file cannot be removed, the others still are.
-    """
-    with suppress(OSError):
-        os.chmod(folder, 0o700)  # otherwise its files cannot be removed
-        with os.scandir(folder) as entries:
-            for entry in list(entries):
-                if entry.is_dir(follow_symlinks=False):
-                    _wipe(entry.path)
-                else:
-                    _wipe_file(entry.path)
-        os.rmdir(folder)
-
-
-def _wipe_file(path: str) -> None:
-    with suppress(OSError):  # a link, a pipe, or not writable: it is removed without overwriting
-        descriptor = os.open(path, os.O_WRONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-        with open(descriptor, "wb") as file:
-            state = os.fstat(descriptor)
-            if stat.S_ISREG(state.st_mode) and state.st_nlink == 1:
-                file.write(b"\0" * state.st_size)
-    with suppress(OSError):
-        os.unlink(path)

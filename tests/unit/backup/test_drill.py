@@ -1,11 +1,15 @@
 """A drill resolves the profiles of a backup from nothing but the backup."""
 
+import os
+
 import pytest
 
+from envkit.backup import replay
 from envkit.backup.drill import drill
 from envkit.backup.format import EnvironmentBackup, Failed, LeftOut
 from envkit.profile.placeholder import Reference, parse_reference
 from support.backups import backup_of, saved
+from support.kills import killed_at
 
 BASE = '[variables]\nPORT = { value = "{{ dotenv:PORT }}", type = "port" }\n'
 PROD = """\
@@ -58,9 +62,9 @@ def test_every_variable_gets_its_value_from_the_backup_alone(monkeypatch):
         ({"profiles": {"prod.toml": "this is no TOML"}}, "profile (in the backup)"),
         ({"profiles": {"prod.toml": PROD}}, "profile (in the backup)"),
         ({"profiles": {}}, "profile (in the backup)"),
-        ({"profiles": {"../prod.toml": PROD}}, "has a path as its name"),
-        ({"profiles": {"prod\0.toml": PROD}}, "cannot write a profile of the backup"),
-        ({"profiles": {f"{'a' * 300}.toml": PROD}}, "cannot write a profile of the backup"),
+        ({"profiles": {"../prod.toml": PROD}}, "has a name that no file can have"),
+        ({"profiles": {"prod\0.toml": PROD}}, "has a name that no file can have"),
+        ({"profiles": {f"{'a' * 300}.toml": PROD}}, "cannot write the profiles of the backup"),
         (
             {"failed": (Failed(("[rotation.db]",), "vault:admin#url", "access-denied", "denied"),)},
             "[rotation.db] (vault:admin#url)",
@@ -99,3 +103,16 @@ def test_one_environment_does_not_stop_the_drill_of_another():
     report, failures = drilled(broken, environment())
     assert len(failures) == 1
     assert [one.resolved for one in report.environments] == [0, 3]
+
+
+def test_a_killed_drill_leaves_no_profile_after_the_next_one(monkeypatch, tmp_path):
+    monkeypatch.setattr(replay, "_MEMORY", str(tmp_path))
+    backup = backup_of(environment())
+    number = 1
+    left = []
+    while killed_at(number, lambda: drill(backup), "envkit-backup-"):
+        left += os.listdir(tmp_path)
+        drill(backup)
+        assert os.listdir(tmp_path) == []
+        number += 1
+    assert left, "no kill left a folder"

@@ -16,7 +16,7 @@ from envkit.backup.drill_state import metrics as metrics_text
 from envkit.cli.commands.backup import documents
 from envkit.cli.commands.backup.opening import (
     File,
-    Identity,
+    Identities,
     count,
     described,
     open_backup,
@@ -37,7 +37,7 @@ EXAMPLE = "envkit backup drill prod.age --identity key.txt"
 
 def drill(
     file: File,
-    identity: Identity = None,
+    identity: Identities = None,
     metrics: Annotated[
         str | None,
         typer.Option(

@@ -1,4 +1,9 @@
-"""`envkit backup` itself: read every secret, and write an encrypted file."""
+"""`envkit backup` itself: read every secret, and write an encrypted file.
+
+The audit log has two records: `read` before a byte leaves envkit, and the outcome when the file
+is there under its name, or why it is not. So no read is unrecorded, and no `ok` lacks its file,
+even if the process is killed.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from envkit.audit.log import OK
-from envkit.audit.session import outcome_of
+from envkit.audit.session import READ
 from envkit.backup.collect import collect, prepare_backup
 from envkit.backup.format import encode
 from envkit.backup.sealing import ARMOR, MAGIC, recipients, seal
@@ -97,16 +101,24 @@ def make(
         collected = collect(prepared)
         data = seal(encode(collected.backup), keys)
         digest = sha256(data).hexdigest()
-        access.use_file(digest)
-        outcome = OK if collected.error is None else outcome_of(collected.error)
-        access.record(prepared.names, collected.versions, outcome)
         kept = collected.error is not None and os.path.isfile(output)
         if not kept:
+            access.use_file(digest)
+        if collected.error is None or any(collected.backup.secrets()):
+            access.record(prepared.names, collected.versions, READ)
+        access.stop_reporting()
+        access.expect(prepared.names)
+        if not kept:
             write_result(data, output, mode=0o600)
-        if format_ is TextFormat.JSON:
-            print_json(documents.made(collected, output, digest, written=not kept))
-        else:
-            _tell(collected, output, digest, kept=kept)
+            sys.stdout.flush()
+        try:
+            if collected.error is None:
+                access.record(prepared.names, collected.versions)
+        finally:  # the file is there, even if the log can no longer be written
+            if format_ is TextFormat.JSON:
+                print_json(documents.made(collected, output, digest, written=not kept))
+            else:
+                _tell(collected, output, digest, kept=kept)
         if collected.error is not None:
             raise collected.error
     return 0

@@ -17,17 +17,19 @@ from envkit.errors import UsageError
 from envkit.resolution.last_known_good.use import age_text
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from envkit.audit.session import Access
     from envkit.backup.format import Backup
 
 File = Annotated[str, typer.Argument(metavar="FILE", help="File that 'envkit backup' has written.")]
-Identity = Annotated[
-    str | None,
+Identities = Annotated[
+    list[str] | None,
     typer.Option(
         "--identity",
         "-i",
         metavar="ID",
-        help="File with the secret key, from age-keygen or an ed25519 SSH key. Use - for stdin.",
+        help="File with secret keys, from age-keygen or an ed25519 SSH key. Repeatable; - is stdin.",
     ),
 ]
 
@@ -39,23 +41,29 @@ class Opened(NamedTuple):
     sha256: str
 
 
-def open_backup(file: str, identity: str | None, access: Access) -> Opened:
+def open_backup(file: str, identities: Sequence[str] | None, access: Access) -> Opened:
     """Decrypt a backup; every audit record from now on names its file.
+
+    Args:
+        file: the file.
+        identities: files with secret keys, all of which are tried.
+        access: of the command.
 
     Raises:
         UsageError: no identity is given, or the file cannot be read.
         BackupDamagedError: the file was truncated or changed, or is no backup.
-        BackupKeyError: the identity is not that of a recipient.
+        BackupKeyError: an identity cannot be read, or none is that of a recipient.
     """
-    if identity is None:
+    if not identities:
         raise UsageError("no identity given", hint="use --identity FILE, with the secret key")
-    keys = read_identity(identity)
+    found = [read_identity(one) for one in dict.fromkeys(identities)]
     data = read_file(file)
     digest = sha256(data).hexdigest()
     access.use_file(digest)
-    if keys.warning:
-        print_labelled("warning", keys.warning)
-    backup = decode(unseal(data, keys))
+    for one in found:
+        if one.warning:
+            print_labelled("warning", one.warning)
+    backup = decode(unseal(data, *found))
     lacking = [
         name for one in backup.environments for failed in one.failed for name in failed.names
     ]

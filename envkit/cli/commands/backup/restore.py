@@ -12,7 +12,7 @@ from envkit.audit.session import outcome_of
 from envkit.backup.restore import prepare_restore, read
 from envkit.backup.restore_plan import Action
 from envkit.cli.commands.backup import documents
-from envkit.cli.commands.backup.opening import File, Identity, count, described, open_backup
+from envkit.cli.commands.backup.opening import File, Identities, count, described, open_backup
 from envkit.cli.commands.set import in_version
 from envkit.cli.complete import environments, variables
 from envkit.cli.error_text import print_labelled
@@ -51,7 +51,7 @@ _DONE = {Action.RESTORE: "restored", Action.REPLACE: "replaced"}
 
 def restore(  # noqa: PLR0917 - typer names them
     file: File,
-    identity: Identity = None,
+    identity: Identities = None,
     env: Annotated[
         list[str] | None,
         typer.Option(

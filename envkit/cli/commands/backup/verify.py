@@ -5,10 +5,11 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from envkit.audit.session import Access
+from envkit.audit.log import OK
+from envkit.audit.session import Access, outcome_of
 from envkit.backup.verify import State, compare, prepare_verify
 from envkit.cli.commands.backup import documents
-from envkit.cli.commands.backup.opening import File, Identity, described, open_backup
+from envkit.cli.commands.backup.opening import File, Identities, described, open_backup
 from envkit.cli.options import timeout_seconds
 from envkit.cli.output import Cell, print_json, print_table, short_version
 from envkit.cli.parameters import Profiles, TextFormat, TextFormatted, Timeout
@@ -32,7 +33,7 @@ _STYLES = {State.CHANGED: "yellow", State.GONE: "red", State.NEW: "yellow", Stat
 
 def verify(
     file: File,
-    identity: Identity = None,
+    identity: Identities = None,
     format_: TextFormatted = TextFormat.TEXT,
     timeout: Timeout = None,
     profiles: Profiles = None,
@@ -51,13 +52,14 @@ def verify(
         )
         access.observe([profile.name for profile in prepared.profiles], prepared.names)
         compared = compare(opened.backup, prepared)
-        access.record(prepared.names, {})
+        error = compared.error
+        access.record(prepared.names, {}, OK if error is None else outcome_of(error))
         if format_ is TextFormat.JSON:
             print_json(documents.verified(opened, compared))
         else:
             _show(compared)
-        if compared.error is not None:
-            raise compared.error
+        if error is not None:
+            raise error
     return 0
 
 

@@ -120,8 +120,21 @@ def drill(days=1.0, backup_days=2.0, failures=()):
     ],
 )
 def test_a_backup_is_verified_by_a_recent_drill_that_restored_it(last, state, said):
-    item = items.backup(last, NOW)
+    item = items.backup(last, ["5eed"], NOW)
     assert item.state is state
+    assert said in item.summary
+
+
+@pytest.mark.parametrize(
+    ("made", "said"),
+    [
+        ([], "but no record says who made it"),
+        (["another"], "but it is not one of those made on this host"),
+    ],
+)
+def test_a_drill_of_a_file_that_envkit_may_not_have_made_is_a_warning(made, said):
+    item = items.backup(drill(), made, NOW)
+    assert (item.state, item.details) == (WARNING, ("sha256 of the backup: 5eed",))
     assert said in item.summary
 
 
