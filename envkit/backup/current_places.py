@@ -7,7 +7,7 @@ from envkit.backup.login_test import require_login
 from envkit.backup.restore_plan import Action, Place, PlannedPlace, decide
 from envkit.editing.find import EditableVariable
 from envkit.editing.rotated import look
-from envkit.editing.slots import StoreSlot, current_value
+from envkit.editing.slots import StoreSlot, current_value, read_all
 from envkit.errors import EnvkitError, InvalidReferenceError
 from envkit.rotation.rotated import find_rotations
 from envkit.rotation_state.stores.registry import reference_beside
@@ -52,6 +52,7 @@ class CurrentPlaces:
             part.prepared.profile, environ=environ, deadline=deadline
         )
         self._logins: dict[str, Callable[[], None]] = {}
+        self._afterwards: dict[tuple[str, str], Secret | None] = {}  # by source and place
 
     def key(self, place: Place) -> object:
         """Return a key that two environments share if they name the same place of one store."""
@@ -71,6 +72,10 @@ class CurrentPlaces:
                 place, login = self._rotated(place)  # noqa: PLW2901 - the same place
                 action = decide(place, overwrite=overwrite)
             found.append(PlannedPlace(place, action, login))
+            if place.current is not None:
+                writes = action in (Action.RESTORE, Action.REPLACE)
+                value = place.wanted.value if writes else place.current.value
+                self._afterwards[place.wanted.reference.source, place.where] = value
         return found
 
     def _places(self) -> list[Place]:
@@ -130,8 +135,14 @@ class CurrentPlaces:
 
     def _login(self, rotated: RotatedValue, slot: StoreSlot) -> Callable[[], None]:
         def value_of(field: str) -> Secret | None:
+            """Return what the store will have: the fields must fit together after the restore."""
             beside = reference_beside(slot.source, slot.reference, field)
-            return self._part.values.get(beside)
+            key = beside.source, slot.source.locate(beside)
+            if key in self._afterwards:
+                return self._afterwards[key]
+            now = StoreSlot(slot.source, beside)  # `--only` does not match it
+            value = read_all([now])[now].value
+            return self._part.values.get(beside) if value is None else value
 
         def login() -> None:
             require_login(

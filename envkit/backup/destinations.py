@@ -109,12 +109,14 @@ def prepare_environment(
         known._replace(names=opened), prepared, environ=environ, deadline=deadline
     )
     chosen = [one for one in nearby if _users(one.reference, rotated.names)]
+    # a rotation may spell a reference in another way
+    there = {one.where for one in values if _users(one.reference, known.names)}
     asked = _by_source(chosen)
     invalid = refused_references(prepared, asked)
     return EnvironmentRestore(
         prepared.reading(without(asked, invalid)),
         tuple(one._replace(obstacle=invalid.get(one.reference, one.obstacle)) for one in chosen),
-        tuple(one for one in matching if one not in chosen),
+        tuple(one for one in matching if one not in chosen and one.where not in there),
         {one.reference: one.value for one in values},
         tuple(one for one in lacking if _matches(one.name.split(", "), only)),
     )

@@ -35,7 +35,7 @@ def require_login(
 
     Args:
         rotated: the rotation.
-        value_of: returns the value of a field, in the backup or in the store.
+        value_of: returns the value that a field will have in the store after the restore.
         profile: of the place that is restored, in the folder of the rotation's profile.
         environ: the process environment.
 

@@ -13,7 +13,7 @@ from envkit.backup.restore import prepare_restore, read
 from envkit.backup.sealing import recipients, seal
 from support.backups import backup_of, new_keys, saved
 from support.kills import killed_at
-from support.process import run_here, started
+from support.process import program, run_here, started
 from support.sessions import replay, sessions
 from support.small_disk import SmallDisk
 
@@ -196,6 +196,46 @@ def test_a_renamed_environment_is_compared_and_restored_under_its_old_name(shop)
     assert done.stdout.endswith("1 the same, 1 changed since, 1 gone\n")
     done = shop.run("restore", "prod.age", "-i", "key.txt", "--plan")
     assert "1 value already there\n1 value differs and is kept" in done.stdout
+
+
+PAIR = """
+[rotation.db]
+secret = "dotenv:DB_PASSWORD"
+rotator = "command"
+every = "30d"
+target = { command = ["./login"], fields = ["DB_USER"] }
+"""
+
+
+@pytest.mark.usefixtures("trusted")
+@pytest.mark.parametrize(
+    ("now", "options", "status", "afterwards"),
+    [
+        ("DB_USER=new\nDB_PASSWORD=2\n", ("--only", "DB_PASSWORD", "--overwrite"), 6, None),
+        ("DB_USER=new\n", (), 6, None),  # its user is kept
+        ("DB_USER=new\n", ("--overwrite",), 0, "DB_USER=old\nDB_PASSWORD=1\n"),
+        ("", ("--only", "DB_PASSWORD"), 0, "DB_PASSWORD=1\n"),
+        ("DB_PASSWORD=1\n", ("--only", "DB_USER"), 0, "DB_PASSWORD=1\nDB_USER=old\n"),
+    ],
+)
+def test_the_login_before_a_restore_is_with_what_the_store_will_have(
+    project, now, options, status, afterwards
+):
+    """The rotation alternates between two users."""
+    program(project.root / "login", '#!/bin/sh\ngrep -q \'"DB_PASSWORD": "1", "DB_USER": "old"\'\n')
+    names = ("DB_USER", "DB_PASSWORD")
+    lines = "".join(f'{name} = "{{{{ dotenv:{name} }}}}"\n' for name in names)
+    project.profile("prod.toml", f"[variables]\n{lines}{PAIR}")
+    project.dotenv("prod", "DB_USER=old\nDB_PASSWORD=1\n")
+    keys = new_keys(project.root)
+    collected = collect(prepare_backup(["prod"]))
+    data = seal(encode(collected.backup), recipients([keys.recipient]))
+    (project.root / "prod.age").write_bytes(data)
+
+    file = project.dotenv("prod", now)
+    done = project.run("restore", "prod.age", "-i", keys.identity, "--yes", *options)
+    assert (done.returncode, "unused" in done.stdout) == (status, False), done.stderr
+    assert file.read_text() == (now if afterwards is None else afterwards)
 
 
 @pytest.fixture

@@ -143,11 +143,12 @@ def test_the_audit_log_names_the_file_of_a_backup_and_of_a_restore(shop):
     shop.restore()
     digest = sha256(shop.file.read_bytes()).hexdigest()
     records = shop.project.records()
-    assert [one["command"] for one in records] == ["backup", "restore"]
+    found = [(one["command"], one["outcome"]) for one in records]
+    assert found == [("backup", "read"), ("backup", "ok"), ("restore", "ok")]
     assert {one["file_sha256"] for one in records} == {digest}
     logins = {"vault": "token"} if shop.folder.name == "vault" else None
-    assert [one.get("logins") for one in records] == [logins, logins]
-    assert records[1]["names"] == ["STRIPE_KEY"]
+    assert [one.get("logins") for one in records] == [logins] * 3
+    assert records[2]["names"] == ["STRIPE_KEY"]
     assert records[1]["versions"]["STRIPE_KEY"]
 
 

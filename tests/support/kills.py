@@ -1,9 +1,9 @@
 """Kill what a test runs at each of its file operations.
 
-    number = 1
-    while killed_at(number, run, "new.age", "audit.jsonl"):
-        ...                         # whatever must hold after a kill
-        number += 1
+number = 1
+while killed_at(number, run, "new.age", "audit.jsonl"):
+    ...                         # whatever must hold after a kill
+    number += 1
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def _run(number: int, run: Callable[[], object], names: tuple[str, ...]) -> None
     try:
         sys.addaudithook(count)
         run()
-    except BaseException:
+    except BaseException:  # noqa: BLE001 - the child never returns to pytest
         traceback.print_exc()
         os._exit(1)
     os._exit(0)

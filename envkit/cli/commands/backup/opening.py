@@ -29,7 +29,7 @@ Identities = Annotated[
         "--identity",
         "-i",
         metavar="ID",
-        help="File with secret keys, from age-keygen or an ed25519 SSH key. Repeatable; - is stdin.",
+        help="Secret key file of age-keygen, or an ed25519 SSH key. Use - for stdin. Repeatable.",
     ),
 ]
 
