@@ -27,14 +27,14 @@ ALLOWED = {
     "sources": "_internal dotenv encryption errors profile secret trust",
     "resolution": "_internal errors profile secret sources trust",
     "notification": "_internal errors profile resolution",
-    "access": "_internal errors notification profile resolution sources trust",
-    "audit": "_internal access errors profile resolution",
+    "access": "_internal errors notification profile resolution secret sources trust",
+    "audit": "_internal access errors profile resolution secret",
     "detection": "",
     "rotation_state": "_internal dotenv encryption errors notification profile secret sources",
     "launch": "_internal detection dotenv errors resolution secret",
     "resident": "_internal audit errors launch profile resolution secret sources",
     "integrations": "_internal errors resident secret",
-    "agent": "_internal audit errors launch profile resident resolution sources trust",
+    "agent": "_internal audit errors launch profile resident resolution secret sources trust",
     "comparison": (
         "_internal detection dotenv encryption errors profile resolution secret sources"
     ),

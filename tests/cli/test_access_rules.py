@@ -49,6 +49,11 @@ ENCRYPTED = (
 )
 # what they do before they know the profile, or to find it, needs the file
 WITH_FILE = ("rollback", "restore", "import", "env migrate", "env init", *ENCRYPTED)
+# the value in the reason, of those that the command reads or writes
+PASTED = {
+    **dict.fromkeys(("set", "import", "env set", "env set of a file"), "hunter3"),
+    **{"unset": "hunter2-url", "promote": "hunter2-new", "rotate": "hunter2-token"},
+}
 STATUS = {"env migrate": 1}  # a value that is rotated stays where it is
 EDITOR = {"EDITOR": "sed -i s/hunter2/hunter3/"}
 ALWAYS = "Mon-Sun 00:00-24:00 UTC"
@@ -79,9 +84,9 @@ class Team:
         self.project = project
         self.server = server
         self.hours(ALWAYS)
-        project.profile("dev.env", "PASSWORD={{PASSWORD}}\nURL=x\nNEW=new\n")
-        project.dotenv("prod", "PASSWORD=hunter2\nURL=u\nTOKEN=t\n")
-        project.dotenv("dev", "PASSWORD=hunter2-of-dev\n")
+        project.profile("dev.env", "PASSWORD={{PASSWORD}}\nURL=x\nNEW={{NEW}}\n")
+        project.dotenv("prod", "PASSWORD=hunter2\nURL=hunter2-url\nTOKEN=hunter2-token\n")
+        project.dotenv("dev", "PASSWORD=hunter2-of-dev\nNEW=hunter2-new\n")
 
     def hours(self, text, notify=None):
         webhook = f'{{ webhook = "{self.server.address}/x" }}'
@@ -129,13 +134,16 @@ def team(project):
 
 
 @pytest.mark.parametrize("command", USES)
-def test_a_use_by_a_person_is_reported_without_any_value(team, command):
-    done = team.use(command, "--reason", "INC-7")
+def test_a_use_by_a_person_is_recorded_and_reported_without_any_value(team, command):
+    reason = f"INC-7: {PASTED.get(command, 'hunter2')}!"
+    done = team.use(command, "--reason", reason)
     assert done.returncode == STATUS.get(command, 0), done.stderr
     notices = team.notices()
+    assert [one["reason"] for one in team.project.records()][-1] == "INC-7: (a secret)!"
     assert {one["command"] for one in notices} == {re.sub(" (that|of) .*", "", command)}
     for one in notices:
-        assert (one["event"], one["profile"], one["reason"]) == ("access", "prod", "INC-7")
+        assert (one["event"], one["profile"]) == ("access", "prod")
+        assert one["reason"] == "INC-7: (a secret)!"
         assert one["names"] or command in ("env rotate-key", "env init")
     assert "hunter" not in str(notices)
 
@@ -204,13 +212,6 @@ def test_later_reads_of_a_running_app_are_recorded_and_not_reported(team, monkey
     access.stop_reporting()
     access.record(["URL"], {})
     assert (len(team.notices()), len(team.project.records())) == (1, 2)
-
-
-def test_a_value_in_a_reason_is_neither_recorded_nor_reported(team):
-    done = team.use("get", "--reason", "try hunter2 again")
-    assert done.stdout == "hunter2"
-    reasons = [one["reason"] for one in (*team.notices(), *team.project.records())]
-    assert reasons == ["try (the value of PASSWORD) again"] * 2
 
 
 def test_on_a_terminal_break_glass_asks_for_the_reason(team):
@@ -314,7 +315,7 @@ def test_a_rotation_outside_the_hours_of_its_profile_stops_no_other(team):
     assert done.returncode == 1
     assert "outside the hours for people" in done.stderr
     assert "EU=1\n" not in (team.project.root / ".env.eu").read_text()
-    assert "TOKEN=t" in (team.project.root / ".env.prod").read_text()
+    assert "TOKEN=hunter2-token" in (team.project.root / ".env.prod").read_text()
     assert team.notices() == []
 
 
