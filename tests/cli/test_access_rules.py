@@ -52,7 +52,9 @@ WITH_FILE = ("rollback", "restore", "import", "env migrate", "env init", *ENCRYP
 # the value in the reason, of those that the command reads or writes
 PASTED = {
     **dict.fromkeys(("set", "import", "env set", "env set of a file"), "hunter3"),
-    **{"unset": "hunter2-url", "promote": "hunter2-new", "rotate": "hunter2-token"},
+    "unset": "hunter2-url",
+    "promote": "hunter2-new",
+    "rotate": "hunter2-token",
 }
 STATUS = {"env migrate": 1}  # a value that is rotated stays where it is
 EDITOR = {"EDITOR": "sed -i s/hunter2/hunter3/"}
