@@ -100,8 +100,9 @@ def test_a_notice_needs_trust_in_everything_that_it_sends(sentences):
         '{ slack = "{{ vault:hooks#slack }}" }]'
     )
     hook = "https://hooks.example.com/{{ env:A }}"
+    sent = "notifications about db, {{ env:A }} and a signature made with {{ env:B }}"
     assert found == [
-        f"notifications about db, {{{{ env:A }}}} and a signature made with {{{{ env:B }}}} to {hook}",
+        f"{sent} to {hook}",
         "notifications about db and {{ vault:hooks#slack }} to {{ vault:hooks#slack }}",
     ]
 
