@@ -66,7 +66,8 @@ ALLOWED = {
     "git": "_internal detection dotenv encryption errors",
     "scaffold": "_internal detection dotenv errors git profile",
     "env_files": (
-        "_internal dotenv editing encryption errors git profile rotation_state secret sources"
+        "_internal dotenv editing encryption errors git profile resolution rotation_state secret "
+        "sources"
     ),
     "api": "comparison errors resolution",
     "testing": "_internal errors profile rotation rotation_state secret sources",

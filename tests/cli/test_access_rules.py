@@ -13,6 +13,7 @@ from envkit.audit.session import Access
 from envkit.profile.loader import load
 from support.backups import new_keys
 from support.hook_server import HookServer
+from support.process import run_envkit
 from support.transcript import transcript
 
 APP = ("--", "true")
@@ -36,7 +37,6 @@ USES = {
     "env init": ("env", "init", "-e", "prod"),
     "env decrypt": ("env", "decrypt", "-e", "prod", "--yes"),
     "env decrypt of a file": ("env", "decrypt", "--file", ".env.prod", "--yes"),
-    "env set of a file": ("env", "set", "URL", "--file", ".env.prod"),
     "env rotate-key": ("env", "rotate-key", "-e", "prod"),
     "env migrate": ("env", "migrate", "-e", "prod", "--to", "other", "--yes"),
     "scan": ("scan", "profiles", "-e", "prod"),
@@ -45,13 +45,13 @@ USES = {
 }
 ENCRYPTED = (
     *("env set", "env edit", "env encrypt", "env decrypt", "env rotate-key"),
-    *("env decrypt of a file", "env set of a file"),
+    "env decrypt of a file",
 )
 # what they do before they know the profile, or to find it, needs the file
 WITH_FILE = ("rollback", "restore", "import", "env migrate", "env init", *ENCRYPTED)
 # the value in the reason, of those that the command reads or writes
 PASTED = {
-    **dict.fromkeys(("set", "import", "env set", "env set of a file"), "hunter3"),
+    **dict.fromkeys(("set", "import", "env set"), "hunter3"),
     "unset": "hunter2-url",
     "promote": "hunter2-new",
     "rotate": "hunter2-token",
@@ -216,6 +216,19 @@ def test_later_reads_of_a_running_app_are_recorded_and_not_reported(team, monkey
     assert (len(team.notices()), len(team.project.records())) == (1, 2)
 
 
+@pytest.mark.parametrize("command", [("set", "KEY"), ("decrypt", "--yes")])
+def test_a_use_of_any_file_of_a_profile_follows_its_rules_in_any_folder(team, command):
+    file = str(team.project.root / ".env.other")  # of a source that no variable uses
+    team.prepare("env", "init", "--file", file)
+    use = ("env", *command, "--file", file, "--reason", "INC-7")
+    for hours, status in ((never(), 6), (ALWAYS, 0)):
+        team.hours(hours)
+        done = run_envkit(*use, env=team.project.environ, cwd="/", input="hunter3")
+        assert done.returncode == status, done.stderr
+    ((notice,), (record,)) = (team.notices(), team.project.records())
+    assert (notice["profile"], record["profiles"]) == ("prod", ["prod"])
+
+
 def test_on_a_terminal_break_glass_asks_for_the_reason(team):
     team.hours(never())
     command = ("get", "PASSWORD", "-e", "prod", "--break-glass")
@@ -303,7 +316,7 @@ def test_a_channel_that_the_user_does_not_trust_refuses_a_person_and_no_service(
     assert team.use("get").stdout == "hunter2"
     assert not (team.project.root / "told").exists()
     listed = team.project.run("trust", "--list").stdout
-    assert "sh -c 'touch told' with notifications of uses of prod" in listed
+    assert "sh -c 'touch told' with a report of each use of prod" in listed
     trusted = team.use("get", "--reason", "INC-7", env={"ENVKIT_TRUST": "1"})
     assert trusted.returncode == 0
     assert (team.project.root / "told").exists()
