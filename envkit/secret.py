@@ -4,6 +4,13 @@ A value is text that represents bytes one to one (UTF-8 with `surrogateescape`, 
 `os.environ`), so that a store's value reaches the app unchanged. It is shown as asterisks
 wherever Python would print it. `reveal()` is the only way to read it, and is called only where a
 value leaves envkit.
+
+A person may paste a value into a text that is recorded, such as the reason of a use. Each secret
+is looked for in such texts when it is created, so no path can forget to do so:
+
+    look_for_secrets_in(reason)      # before any store is read
+    ...
+    record(without_secrets(reason))
 """
 
 from __future__ import annotations
@@ -11,6 +18,30 @@ from __future__ import annotations
 from envkit.errors import InvalidValueError
 
 _MASK = "********"
+_IN_TEXT = "(a secret)"
+SHORTEST = 6  # characters; a shorter value is also a part of ordinary words
+_texts: list[str] = []  # those that are recorded
+_found: list[str] = []  # the secrets that are in one of them
+
+
+def look_for_secrets_in(text: str) -> None:
+    """Look for each secret that this process gets from now on in a text."""
+    if text not in _texts:
+        _texts.append(text)
+
+
+def notice(value: str) -> None:
+    """Take note of a secret that does not become a `Secret`, such as one in an edited file."""
+    value = value.strip()
+    if len(value) >= SHORTEST and value not in _found and any(value in one for one in _texts):
+        _found.append(value)
+
+
+def without_secrets(text: str) -> str:
+    """Return a text without the secrets that were found in it; see `look_for_secrets_in`."""
+    for value in sorted(_found, key=len, reverse=True):  # one may be a part of another
+        text = text.replace(value, _IN_TEXT)
+    return text
 
 
 class Secret:
@@ -33,6 +64,8 @@ class Secret:
         if not isinstance(value, str):
             raise TypeError(f"a Secret takes a str, not {type(value).__name__}")
         object.__setattr__(self, "_value", value)
+        if _texts and type(self) is Secret:  # not `Plain`
+            notice(value)
 
     @classmethod
     def from_bytes(cls, value: bytes) -> Secret:

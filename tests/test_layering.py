@@ -27,14 +27,14 @@ ALLOWED = {
     "sources": "_internal dotenv encryption errors profile secret trust",
     "resolution": "_internal errors profile secret sources trust",
     "notification": "_internal errors profile resolution",
-    "access": "_internal errors notification profile resolution sources trust",
-    "audit": "_internal access errors profile resolution",
+    "access": "_internal errors notification profile resolution secret sources trust",
+    "audit": "_internal access errors profile resolution secret",
     "detection": "",
     "rotation_state": "_internal dotenv encryption errors notification profile secret sources",
     "launch": "_internal detection dotenv errors resolution secret",
     "resident": "_internal audit errors launch profile resolution secret sources",
     "integrations": "_internal errors resident secret",
-    "agent": "_internal audit errors launch profile resident resolution sources trust",
+    "agent": "_internal audit errors launch profile resident resolution secret sources trust",
     "comparison": (
         "_internal detection dotenv encryption errors profile resolution secret sources"
     ),
@@ -66,7 +66,8 @@ ALLOWED = {
     "git": "_internal detection dotenv encryption errors",
     "scaffold": "_internal detection dotenv errors git profile",
     "env_files": (
-        "_internal dotenv editing encryption errors git profile rotation_state secret sources"
+        "_internal dotenv editing encryption errors git profile resolution rotation_state secret "
+        "sources"
     ),
     "api": "comparison errors resolution",
     "testing": "_internal errors profile rotation rotation_state secret sources",

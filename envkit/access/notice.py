@@ -6,6 +6,8 @@ import os
 from enum import StrEnum
 from typing import NamedTuple
 
+from envkit.secret import without_secrets
+
 _SHOWN_NAMES = 5
 _SHOWN_REASON = 500  # characters; a chat refuses or hides longer messages
 
@@ -49,7 +51,7 @@ class Use(NamedTuple):
             os.uname().nodename,
             self.command,
             self.names,
-            self.reason,
+            without_secrets(self.reason),
             at,
         )
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from envkit._internal.os_errors import reason_of
 from envkit.agent import fetching
-from envkit.agent.auditing import unrecorded
+from envkit.agent.auditing import may_have_value, unrecorded
 from envkit.agent.cache import Cache, Entry, Moment, Reply
 from envkit.agent.freshness import is_fresh
 from envkit.agent.key import ALWAYS, Keys
@@ -244,6 +244,9 @@ def _end(client: Client, reply: Reply) -> None:
     last = b""
     if reply.kind == ANSWER:
         assert client.question is not None  # noqa: S101 - `ask` has set it
+        if may_have_value(client.question.reason, reply.body):
+            _decline(client, "the reason may have a secret")  # its client knows which values are
+            return
         last = pack([unrecorded(client.question, client.offered, client.pid, reply.used)])
     client.end(head_of(reply.kind, len(reply.body) + len(last)), reply.body, last)
 

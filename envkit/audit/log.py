@@ -166,6 +166,10 @@ def line_of(
 ) -> str:
     """Return what `line` does, with what `used` returns, for another process of this user."""
     uid = os.getuid()
+    if reason is not None:
+        from envkit.secret import without_secrets  # an agent's client has not loaded it
+
+        reason = without_secrets(reason)
     return (
         f'{{"time":"{_now()}","user":{_text(user_name(uid))},"uid":{uid},'
         f'"host":{_text(os.uname().nodename)},"pid":{pid or os.getpid()},'

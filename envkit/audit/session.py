@@ -10,7 +10,8 @@
 Guarantees: envkit contacts no store for a protected profile before it has a reason.
 Each access is recorded once, whether it succeeded or failed. No value of a protected profile
 leaves envkit unrecorded. A use by a person is reported to the channels of `[access]` before the
-values leave envkit; a report that cannot be delivered is recorded and stops nothing.
+values leave envkit; a report that cannot be delivered is recorded and stops nothing. A secret in
+the reason is neither recorded nor reported, once the command has read or written it.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import os
 
 from envkit.audit import log
 from envkit.errors import AuditError, EnvkitError, ReasonMissingError, ResolutionError
+from envkit.secret import look_for_secrets_in
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,7 +33,6 @@ if TYPE_CHECKING:
     from envkit.resolution.prepare import PreparedProfile
 
 REASON = "ENVKIT_REASON"
-_SHORTEST = 6  # characters; a shorter value is also a part of ordinary words
 INTERRUPTED, UNCHANGED = "interrupted", "unchanged"  # outcomes that are not error codes
 READ = "read"  # values were read, and another record says what became of them
 
@@ -63,7 +64,8 @@ class Access:
     ) -> None:
         self._environ = os.environ if environ is None else environ
         self._command = command
-        self._reason = (reason or self._environ.get(REASON, "")).strip() or None
+        self._reason: str | None = None
+        self._take_reason(reason or self._environ.get(REASON, ""))
         self._reason_option = reason
         self._ask = ask
         self._break_glass = break_glass
@@ -170,8 +172,6 @@ class Access:
             AuditError: a profile is protected, and the log cannot be written.
         """
         found = list(variables)
-        if self._reason is not None:
-            self._reason = _without_values(self._reason, found)
         names = dict.fromkeys(variable.name for variable in found)
         self.record(list(names), log.versions_of(found), log.STALE if stale else log.OK)
 
@@ -260,9 +260,14 @@ class Access:
             if self._warn is not None:
                 self._warn(error)
 
+    def _take_reason(self, text: str) -> None:
+        self._reason = text.strip() or None
+        if self._reason is not None:
+            look_for_secrets_in(self._reason)
+
     def _need_reason(self) -> None:
         if self._reason is None and self._ask is not None:
-            self._reason = self._ask(self._protected).strip() or None
+            self._take_reason(self._ask(self._protected))
         if self._reason is None and not self._protected:
             raise ReasonMissingError(
                 "--break-glass needs a reason", hint=f"add --reason TEXT, or set {REASON}"
@@ -320,15 +325,6 @@ def record_login(
     except AuditError:
         if profile.protected and command == "login":  # a logout must always be possible
             raise
-
-
-def _without_values(reason: str, variables: Iterable[Variable]) -> str:
-    """Return a reason without the secrets that were read: people paste into the wrong prompt."""
-    for one in variables:
-        value = one.value.reveal()
-        if one.secret and len(value) >= _SHORTEST and value in reason:
-            reason = reason.replace(value, f"(the value of {one.name})")
-    return reason
 
 
 def outcome_of(error: BaseException) -> str:

@@ -24,6 +24,7 @@ from envkit.encryption.errors import KeyInvalidError
 from envkit.encryption.keys import parse_public_key
 from envkit.encryption.values import encrypt, is_encrypted
 from envkit.errors import InvalidValueError
+from envkit.secret import notice
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -309,17 +310,19 @@ def definitions(text: str, *, path: str) -> list[Definition]:
 def _pieces(text: str, *, path: str) -> list[Piece]:
     """Return the pieces of a text; a line break in a value is a newline, as in `parse`."""
     pieces = list(split(text, path=path))
-    if "\r\n" not in text:
-        return pieces
-    values = list(split(text.replace("\r\n", "\n"), path=path))
-    if len(values) != len(pieces):  # there are other carriage returns
-        return pieces
-    return [
-        piece._replace(value=other.value)
-        if isinstance(piece, Definition) and isinstance(other, Definition)
-        else piece
-        for piece, other in zip(pieces, values, strict=True)
-    ]
+    if "\r\n" in text:
+        values = list(split(text.replace("\r\n", "\n"), path=path))
+        if len(values) == len(pieces):  # else there are other carriage returns
+            pieces = [
+                piece._replace(value=other.value)
+                if isinstance(piece, Definition) and isinstance(other, Definition)
+                else piece
+                for piece, other in zip(pieces, values, strict=True)
+            ]
+    for one in pieces:
+        if isinstance(one, Definition) and not stays_plain(one.name):
+            notice(one.value)
+    return pieces
 
 
 def _stripped(source: str) -> str:

@@ -7,7 +7,6 @@ the working folder.
 
 from __future__ import annotations
 
-import contextlib
 import os
 from typing import NamedTuple
 
@@ -15,13 +14,8 @@ from envkit._internal.clock import Deadline
 from envkit._internal.files import resolved
 from envkit._internal.paths import display_path
 from envkit.dotenv.file import main_file
-from envkit.errors import (
-    EnvkitError,
-    IncompleteError,
-    ProfileError,
-    ProfileNotFoundError,
-    UsageError,
-)
+from envkit.env_files.readers import ANY, guarded_readers
+from envkit.errors import IncompleteError, ProfileError, ProfileNotFoundError, UsageError
 from envkit.profile.discovery import is_profile_name, profile_names, profiles_folder
 from envkit.profile.loader import load
 from envkit.profile.placeholder import Reference
@@ -37,7 +31,6 @@ if TYPE_CHECKING:
 
 DEFAULT_SECONDS = 15.0
 _OF_SHELL = "~$*,?%"  # a path with these is only taken as it is after `./`
-_ANY = "ANY"  # a variable; every one is looked up in the same files
 
 
 class EnvFile(NamedTuple):
@@ -51,6 +44,7 @@ class EnvFile(NamedTuple):
             private keys and the copy of the previous version are beside it.
         profile: the profile that reads the file; None without a profile.
         source: the source that reads and writes the file.
+        guards: the profiles with access rules that read the file.
     """
 
     environment: str
@@ -59,6 +53,7 @@ class EnvFile(NamedTuple):
     beside: str
     profile: Profile | None
     source: DotenvSource
+    guards: tuple[Profile, ...] = ()
 
     @property
     def option(self) -> str:
@@ -94,8 +89,8 @@ def locate(
 
     Args:
         environments: the name of one environment, or none for `ENVKIT_ENV`.
-        file: the path of a file, in place of an environment. If a profile that requires something
-            of its users has this file, it is found as that of the profile.
+        file: the path of a file, in place of an environment. If a profile with access rules adds
+            new variables to it, it is found as the file of this profile.
         profiles: the folder of profiles, if the user named it.
         environ: the process environment.
         timeout_seconds: for all reads and locks together.
@@ -110,7 +105,13 @@ def locate(
         if environments:
             raise UsageError("name an environment or a file, not both", hint="leave out --file")
         found = of_path(file, environ, deadline)
-        return _of_guarded(found.path, profiles, environ, deadline) or found
+        guards = guarded_readers(file, profiles, environ, deadline)
+        for guard in guards:
+            own = of_profile(guard, environ, deadline)
+            if own.path == found.path:
+                found = own._replace(environment="")  # the user named the file
+                break
+        return found._replace(guards=tuple(guards))
     names = [*environments] or [name for name in (environ.get("ENVKIT_ENV"),) if name]
     if not names:
         raise IncompleteError("no environment", hint="add --env NAME, or set ENVKIT_ENV")
@@ -118,7 +119,10 @@ def locate(
         raise UsageError("only one environment can be changed at a time", hint="use --env once")
     profile = _profile(names[0], profiles, environ)
     if profile is not None:
-        return of_profile(profile, environ, deadline)
+        found = of_profile(profile, environ, deadline)
+        return found._replace(
+            guards=tuple(guarded_readers(found.beside, profiles, environ, deadline))
+        )
     if not is_profile_name(names[0]):
         raise UsageError(
             f"an environment cannot be called '{names[0]}'", hint="use letters, digits, '-' and '_'"
@@ -136,7 +140,7 @@ def of_profile(profile: Profile, environ: Mapping[str, str], deadline: Deadline)
         )
     source = open_source(profile, found[0], environ=environ, deadline=deadline)
     assert isinstance(source, DotenvSource)  # noqa: S101 - its type says so
-    paths = source.files(Reference(source.name, "", _ANY))
+    paths = source.files(Reference(source.name, "", ANY))
     if "path" in profile.sources[found[0]].settings:
         beside = paths[main_file(paths)]
     else:
@@ -157,25 +161,6 @@ def of_path(file: str, environ: Mapping[str, str], deadline: Deadline) -> EnvFil
         deadline=deadline,
     )
     return _made("", real, None, DotenvSource(context))
-
-
-def _of_guarded(
-    path: str, profiles: str | None, environ: Mapping[str, str], deadline: Deadline
-) -> EnvFile | None:
-    """Return a file as that of a profile which requires something of its users, if it is one."""
-    try:
-        folder = profiles_folder(profiles, environ)
-        names = profile_names(folder)
-    except ProfileError:
-        return None
-    for name in names:
-        with contextlib.suppress(EnvkitError):  # a profile that is not valid has no user
-            profile = load(name, folder)
-            if profile.guarded:
-                found = of_profile(profile, environ, deadline)
-                if found.path == path:
-                    return found
-    return None
 
 
 def _profile(name: str, profiles: str | None, environ: Mapping[str, str]) -> Profile | None:

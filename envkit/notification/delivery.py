@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from envkit.notification.channels import AnyNotice, Channel
 
 TIMEOUT_SECONDS = 10.0
+MOST_OUTPUT_BYTES = 16_384  # of a command, on stderr
 MOST_FACT_CHARACTERS = 30_000  # Linux takes 128 KiB in one variable of a process
 
 
@@ -185,6 +186,7 @@ def _run(notice: AnyNotice, channel: Channel, timeout_seconds: float) -> None:
             facts,
             environment=channel.environment,
             timeout_seconds=timeout_seconds,
+            most_output_bytes=MOST_OUTPUT_BYTES,
         )
     except ProgramError as error:
         raise NoticeError(f"cannot notify: {error.message}", hint=error.hint) from None

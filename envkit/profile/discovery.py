@@ -16,7 +16,7 @@ from envkit.errors import ProfileError, ProfileNotFoundError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 FOLDER = "profiles"
 FORMS = (".toml", ".env")
@@ -65,6 +65,22 @@ def profiles_folder(explicit: str | None, environ: Mapping[str, str]) -> str:
                 hint="run 'envkit init' to create one, or name one with --profiles",
             )
         folder = parent
+
+
+def folders_above(folder: str) -> Iterator[str]:
+    """Yield all folders of profiles in a folder and above it, but not those of another user."""
+    while True:
+        candidate = os.path.join(folder, FOLDER)
+        if os.path.isdir(candidate) and _has_profiles(candidate):
+            try:
+                _refuse_strangers(candidate)
+            except ProfileError:
+                pass
+            else:
+                yield candidate
+        if folder == os.path.dirname(folder):
+            return
+        folder = os.path.dirname(folder)
 
 
 def _has_profiles(folder: str) -> bool:

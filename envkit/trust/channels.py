@@ -30,30 +30,29 @@ def of_access(profile: Profile, environ: Mapping[str, str]) -> list[Destination]
             if reference.source in profile.sources
             for one in of_source(profile, reference.source, [reference], environ)
         ),
-        *of_channels(profile, f"uses of {profile.name}", notify),
+        *of_channels(profile, f"a report of each use of {profile.name}", notify),
     ]
 
 
 def of_channels(
-    profile: Profile, subject: str, notify: Any, environment: tuple[str, ...] = ()
+    profile: Profile, news: str, notify: Any, environment: tuple[str, ...] = ()
 ) -> Iterator[Destination]:
     """Yield what the channels of a table run and send.
 
     Args:
         profile: the profile with the table.
-        subject: what the notifications are about.
+        news: what the channels get: `notifications about db`.
         notify: the setting: a channel or a list of them.
         environment: the variables that a command receives.
     """
     for channel in notify if isinstance(notify, list) else [notify]:
         if isinstance(channel, dict):
-            yield from _channel(profile, subject, channel, environment)
+            yield from _channel(profile, news, channel, environment)
 
 
 def _channel(
-    profile: Profile, subject: str, said: Mapping[str, Any], environment: tuple[str, ...]
+    profile: Profile, news: str, said: Mapping[str, Any], environment: tuple[str, ...]
 ) -> Iterator[Destination]:
-    news = f"notifications of {subject}"
     for command in commands([said.get("command")]):
         yield Destination(RUN, command, (news, *environment))
     for kind in ("webhook", "slack"):
@@ -67,7 +66,7 @@ def _channel(
             continue
         given = credentials(profile, written)
         signed = (f"a signature made with {key}" for key in credentials(profile, said.get("key")))
-        shown = f"the {kind} at {server.origin}" if server else f"the {kind} for {news}"
+        shown = f"the {kind} at {server.origin}" if server else f"the {kind} of {profile.name}"
         yield Destination(SEND, url, (news, *given, *signed), shown=shown)
 
 

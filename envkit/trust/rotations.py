@@ -61,7 +61,7 @@ def of_rotation(profile: Profile, name: str, environ: Mapping[str, str]) -> list
             found.append(Destination(RUN, command, environment, why.format(name)))
     if isinstance(target, dict):
         found += _target(profile, name, str(said.get("rotator", "")), target, environ)
-    found += of_channels(profile, name, notify, environment)
+    found += of_channels(profile, f"notifications about {name}", notify, environment)
     return found
 
 

@@ -13,6 +13,7 @@ from envkit.audit.session import Access
 from envkit.profile.loader import load
 from support.backups import new_keys
 from support.hook_server import HookServer
+from support.process import run_envkit
 from support.transcript import transcript
 
 APP = ("--", "true")
@@ -36,7 +37,6 @@ USES = {
     "env init": ("env", "init", "-e", "prod"),
     "env decrypt": ("env", "decrypt", "-e", "prod", "--yes"),
     "env decrypt of a file": ("env", "decrypt", "--file", ".env.prod", "--yes"),
-    "env set of a file": ("env", "set", "URL", "--file", ".env.prod"),
     "env rotate-key": ("env", "rotate-key", "-e", "prod"),
     "env migrate": ("env", "migrate", "-e", "prod", "--to", "other", "--yes"),
     "scan": ("scan", "profiles", "-e", "prod"),
@@ -45,10 +45,17 @@ USES = {
 }
 ENCRYPTED = (
     *("env set", "env edit", "env encrypt", "env decrypt", "env rotate-key"),
-    *("env decrypt of a file", "env set of a file"),
+    "env decrypt of a file",
 )
 # what they do before they know the profile, or to find it, needs the file
 WITH_FILE = ("rollback", "restore", "import", "env migrate", "env init", *ENCRYPTED)
+# the value in the reason, of those that the command reads or writes
+PASTED = {
+    **dict.fromkeys(("set", "import", "env set"), "hunter3"),
+    "unset": "hunter2-url",
+    "promote": "hunter2-new",
+    "rotate": "hunter2-token",
+}
 STATUS = {"env migrate": 1}  # a value that is rotated stays where it is
 EDITOR = {"EDITOR": "sed -i s/hunter2/hunter3/"}
 ALWAYS = "Mon-Sun 00:00-24:00 UTC"
@@ -79,9 +86,9 @@ class Team:
         self.project = project
         self.server = server
         self.hours(ALWAYS)
-        project.profile("dev.env", "PASSWORD={{PASSWORD}}\nURL=x\nNEW=new\n")
-        project.dotenv("prod", "PASSWORD=hunter2\nURL=u\nTOKEN=t\n")
-        project.dotenv("dev", "PASSWORD=hunter2-of-dev\n")
+        project.profile("dev.env", "PASSWORD={{PASSWORD}}\nURL=x\nNEW={{NEW}}\n")
+        project.dotenv("prod", "PASSWORD=hunter2\nURL=hunter2-url\nTOKEN=hunter2-token\n")
+        project.dotenv("dev", "PASSWORD=hunter2-of-dev\nNEW=hunter2-new\n")
 
     def hours(self, text, notify=None):
         webhook = f'{{ webhook = "{self.server.address}/x" }}'
@@ -129,13 +136,16 @@ def team(project):
 
 
 @pytest.mark.parametrize("command", USES)
-def test_a_use_by_a_person_is_reported_without_any_value(team, command):
-    done = team.use(command, "--reason", "INC-7")
+def test_a_use_by_a_person_is_recorded_and_reported_without_any_value(team, command):
+    reason = f"INC-7: {PASTED.get(command, 'hunter2')}!"
+    done = team.use(command, "--reason", reason)
     assert done.returncode == STATUS.get(command, 0), done.stderr
     notices = team.notices()
+    assert [one["reason"] for one in team.project.records()][-1] == "INC-7: (a secret)!"
     assert {one["command"] for one in notices} == {re.sub(" (that|of) .*", "", command)}
     for one in notices:
-        assert (one["event"], one["profile"], one["reason"]) == ("access", "prod", "INC-7")
+        assert (one["event"], one["profile"]) == ("access", "prod")
+        assert one["reason"] == "INC-7: (a secret)!"
         assert one["names"] or command in ("env rotate-key", "env init")
     assert "hunter" not in str(notices)
 
@@ -206,11 +216,17 @@ def test_later_reads_of_a_running_app_are_recorded_and_not_reported(team, monkey
     assert (len(team.notices()), len(team.project.records())) == (1, 2)
 
 
-def test_a_value_in_a_reason_is_neither_recorded_nor_reported(team):
-    done = team.use("get", "--reason", "try hunter2 again")
-    assert done.stdout == "hunter2"
-    reasons = [one["reason"] for one in (*team.notices(), *team.project.records())]
-    assert reasons == ["try (the value of PASSWORD) again"] * 2
+@pytest.mark.parametrize("command", [("set", "KEY"), ("decrypt", "--yes")])
+def test_a_use_of_any_file_of_a_profile_follows_its_rules_in_any_folder(team, command):
+    file = str(team.project.root / ".env.other")  # of a source that no variable uses
+    team.prepare("env", "init", "--file", file)
+    use = ("env", *command, "--file", file, "--reason", "INC-7")
+    for hours, status in ((never(), 6), (ALWAYS, 0)):
+        team.hours(hours)
+        done = run_envkit(*use, env=team.project.environ, cwd="/", input="hunter3")
+        assert done.returncode == status, done.stderr
+    ((notice,), (record,)) = (team.notices(), team.project.records())
+    assert (notice["profile"], record["profiles"]) == ("prod", ["prod"])
 
 
 def test_on_a_terminal_break_glass_asks_for_the_reason(team):
@@ -300,7 +316,7 @@ def test_a_channel_that_the_user_does_not_trust_refuses_a_person_and_no_service(
     assert team.use("get").stdout == "hunter2"
     assert not (team.project.root / "told").exists()
     listed = team.project.run("trust", "--list").stdout
-    assert "sh -c 'touch told' with notifications of uses of prod" in listed
+    assert "sh -c 'touch told' with a report of each use of prod" in listed
     trusted = team.use("get", "--reason", "INC-7", env={"ENVKIT_TRUST": "1"})
     assert trusted.returncode == 0
     assert (team.project.root / "told").exists()
@@ -314,7 +330,7 @@ def test_a_rotation_outside_the_hours_of_its_profile_stops_no_other(team):
     assert done.returncode == 1
     assert "outside the hours for people" in done.stderr
     assert "EU=1\n" not in (team.project.root / ".env.eu").read_text()
-    assert "TOKEN=t" in (team.project.root / ".env.prod").read_text()
+    assert "TOKEN=hunter2-token" in (team.project.root / ".env.prod").read_text()
     assert team.notices() == []
 
 

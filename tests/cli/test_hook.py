@@ -289,15 +289,20 @@ def test_without_envkit_the_prompt_still_works(shop, shell):
     assert shell.does("echo on") == "on\n"
 
 
-def test_a_protected_profile_is_neither_allowed_nor_loaded(shop, shell):
-    shop.profile("prod.toml", "protected = true\n" + PROFILE)
-    done = shop.run("trust", "--hook", "--env", "prod")
-    assert done.returncode == 6
-    assert "prod is protected: the shell hook never loads it" in done.stderr
+def test_a_profile_with_access_rules_is_neither_allowed_nor_loaded(shop, shell):
+    for rule, reason in (
+        ("reason = true", " --reason TEXT"),
+        ('hours = "Mon 08:00-19:00 UTC"', ""),
+    ):
+        shop.profile("prod.toml", f"[access]\n{rule}\n{PROFILE}")
+        done = shop.run("trust", "--hook", "--env", "prod")
+        assert done.returncode == 6
+        assert "prod has access rules, so the shell hook never loads it" in done.stderr
+        assert done.stderr.endswith(f"run: envkit exec --env prod{reason} -- COMMAND\n")
     allowed(shop)
     shop.profile("dev.toml", "protected = true\n" + PROFILE)
     said = shell.enters()
-    assert said == "envkit: warning: no environment is loaded: dev is protected\n"
+    assert said == "envkit: warning: no environment is loaded: dev has access rules\n"
     assert shell.values() == "||0"
 
 
@@ -438,7 +443,7 @@ def test_the_hook_loads_nothing_if_it_may_not_do_without_the_agent(
 @pytest.mark.parametrize(
     ("profile", "said"),
     [
-        ("protected = true\n" + PROFILE, "dev is protected"),
+        ("protected = true\n" + PROFILE, "dev has access rules"),
         (PROFILE + 'BASH_ENV = "/tmp/x"\n', "dev is not trusted"),
         ("not TOML", "profiles/dev.toml:1:"),
     ],

@@ -69,7 +69,13 @@ def told(project, **options):
 
 
 def test_everyone_who_can_read_a_secret_of_vault_is_named_with_what_grants_it(vault, openbao):
-    leads = openbao.policy({f"secret/data/{vault.path}": ["read", "update"]})
+    leads = openbao.policy(
+        {
+            f"secret/data/{vault.path}": ["read", "update"],
+            f"secret/metadata/{vault.path}": ["delete"],
+        }
+    )
+    cleaners = openbao.policy({f"secret/destroy/{vault.path}": ["update"]})
     all_ = openbao.policy({"secret/data/+": ["read"]})
     openbao.policy({"secret/data/elsewhere/*": ["read"]})
     users = openbao.enable_auth("userpass")
@@ -89,8 +95,12 @@ def test_everyone_who_can_read_a_secret_of_vault_is_named_with_what_grants_it(va
     assert secret["variables"] == ["DB"]
     assert readers["you"] == (["read", "write", "delete"], "the token in use")
     assert readers[f"{users} user alice"] == (["read"], f"policy {all_}")
-    assert readers[f"{roles} role ci"] == (["read", "write"], f"policy {leads}")
-    assert readers[f"entity bob-{vault.path}"] == (["read", "write"], f"policy {leads}")
+    all_rights = ["read", "write", "delete"]
+    assert readers[f"{roles} role ci"] == (all_rights, f"policy {leads}")
+    assert readers[f"entity bob-{vault.path}"] == (all_rights, f"policy {leads}")
+    assert {"who": "tokens with the policy", "can": ["delete"], "by": f"policy {cleaners}"} in (
+        secret["readers"]
+    )
     assert any("root tokens" in text for text in secret["not_visible"])
 
 
@@ -134,12 +144,18 @@ def test_a_token_that_may_not_read_policies_learns_its_own_rights_and_what_is_hi
         assert path in hidden
 
 
-def test_a_token_without_rights_sees_that_it_has_none_and_a_policy_with_a_template_is_named(
+def test_a_token_without_rights_sees_that_it_has_none_and_what_depends_on_the_request_is_named(
     vault, openbao
 ):
     name = openbao.policy({"secret/data/{{identity.entity.name}}": ["read"]})
-    secret, _ = told(vault)
-    assert any(text.startswith(f"policy {name} on secret/data/") for text in secret["not_visible"])
+    limited = f"limited-{vault.path}"
+    conditions = 'required_parameters = ["version"]\nexpiration = "2100-01-01T00:00:00Z"'
+    text = f'path "secret/data/+" {{ capabilities = ["read"]\n{conditions} }}'
+    openbao.ask("PUT", f"sys/policies/acl/{limited}", {"policy": text})
+    hidden = told(vault)[0]["not_visible"]
+    assert any(text.startswith(f"policy {name} on secret/data/") for text in hidden)
+    unevaluated = "envkit does not evaluate expiration, required_parameters"
+    assert f"policy {limited} on secret/data/+: {unevaluated}" in hidden
     _, readers = told(vault, token=openbao.token(openbao.policy({"x": ["read"]})))
     assert readers["you"] == ([], "the token in use")
 

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from envkit.errors import InvalidValueError
-from envkit.secret import Plain, Secret
+from envkit.secret import Plain, Secret, look_for_secrets_in, without_secrets
 
 CANARY = "c4nary"
 
@@ -145,3 +145,24 @@ def test_a_plain_value_is_used_like_a_secret(use) -> None:
     assert type(Plain.from_bytes(b"x")) is Plain
     with pytest.raises((TypeError, AttributeError)):
         use(plain)
+
+
+@pytest.mark.parametrize(
+    ("text", "values", "shown"),
+    [
+        ("try hunter2 again", ["hunter2"], "try (a secret) again"),
+        ("hunter2", ["hunter2\n"], "(a secret)"),
+        ("hunter2-url, hunter2", ["hunter2", "hunter2-url"], "(a secret), (a secret)"),
+        ("INC-7", ["INC-7", ""], "INC-7"),  # too short to be recognised
+    ],
+)
+def test_secrets_that_were_pasted_into_a_text_are_found(monkeypatch, text, values, shown) -> None:
+    monkeypatch.setattr("envkit.secret._texts", [])
+    monkeypatch.setattr("envkit.secret._found", [])
+    look_for_secrets_in(text)
+    for value in values:
+        assert Plain(value).reveal() == value
+    assert without_secrets(text) == text
+    for value in values:
+        assert Secret(value).reveal() == value
+    assert without_secrets(text) == shown

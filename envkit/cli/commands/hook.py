@@ -54,9 +54,10 @@ def allow(environments: Sequence[str], profiles: str | None, *, revoke: bool) ->
         )
     profile = load(names[0], folder)
     if profile.guarded:
+        reason = " --reason TEXT" if profile.protected else ""
         raise UntrustedError(
-            f"{profile.name} is protected: the shell hook never loads it",
-            hint=f"run: envkit exec --env {profile.name} --reason TEXT -- COMMAND",
+            f"{profile.name} has access rules, so the shell hook never loads it",
+            hint=f"run: envkit exec --env {profile.name}{reason} -- COMMAND",
         )
     store.allow(folder, profile.name)
     print(f"the shell hook loads '{profile.name}' in {os.path.dirname(folder)}")

@@ -210,7 +210,7 @@ def _read(folder: str, name: str, files: list[str], deadline: Deadline) -> dict[
         files += value_files(prepared)
         for one in prepared:
             if one.profile.guarded:
-                raise UntrustedError(f"{one.profile.name} is protected")
+                raise UntrustedError(f"{one.profile.name} has access rules")
         if loading_variables([v for one in prepared for v in one.plan.selected], lasting=True):
             from envkit.cli.interaction.trusting import require_loading
 

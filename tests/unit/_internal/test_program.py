@@ -57,6 +57,35 @@ def test_run_program_does_not_wait_for_a_process_in_another_session(tmp_path):
     os.kill(int(begun.read_text()), 9)
 
 
+@pytest.mark.parametrize(
+    ("script", "shown"),
+    [
+        ("echo out; echo err >&2", "out\nerr\n"),
+        ("printf 0123456789", "0123456789"),
+        ("printf 0123456789a", "0123456789\n(more output of 'sh' is not shown)\n"),
+        ("yes | head -c 1000000", "y\n" * 5 + "\n(more output of 'sh' is not shown)\n"),
+        ("echo begin; exec > /dev/null 2>&1; true", "begin\n"),
+        ("sleep 1000 & echo $! > pid; echo begin", "begin\n"),  # it has the pipe
+    ],
+)
+def test_the_output_of_a_command_is_shown_up_to_a_limit(
+    tmp_path, monkeypatch, capfd, script, shown
+):
+    monkeypatch.chdir(tmp_path)
+    run_command(["sh", "-c", script], {}, timeout_seconds=AN_HOUR, most_output_bytes=10)
+    assert capfd.readouterr() == ("", shown)
+    if (tmp_path / "pid").exists():
+        os.kill(int((tmp_path / "pid").read_text()), 9)
+
+
+def test_a_command_that_never_stops_writing_is_late(capfd):
+    message, _, late = refusal(
+        lambda: run_command(["yes"], {}, timeout_seconds=0.2, most_output_bytes=4)
+    )
+    assert (message, late) == ("'yes' timed out after 0.2 s", True)
+    assert capfd.readouterr().err == "y\ny\n\n(more output of 'yes' is not shown)\n"
+
+
 def test_run_program_passes_input_and_captures_output():
     echo = "import sys; sys.stdout.buffer.write(sys.stdin.buffer.read()[::-1])"
     assert python(echo, stdin=b"\x00\xff\n", capture=True).output == b"\n\xff\x00"
@@ -104,19 +133,21 @@ def test_an_impossible_argument_is_an_error():
     assert found[0] == f"cannot run '{PYTHON}': it is not a command"
 
 
-def test_a_program_that_does_not_end_is_killed_with_its_children(tmp_path):
-    script = "trap '' TERM; sleep 1000 & echo $$ $! > new; mv new pids; wait; sleep 1000"
-    command = ["sh", "-c", f"cd {tmp_path}; {script}"]
-    message, hint, late = refusal(
-        lambda: run_program(command, environ={"PATH": os.environ["PATH"]}, timeout_seconds=1)
+def test_a_command_that_does_not_end_is_killed_with_all_its_processes(tmp_path):
+    inner = f"/bin/sh -c 'echo $$ > {tmp_path}/$0; sleep 1000'"
+    script = (
+        f"trap '' TERM; echo $$ > {tmp_path}/own; {inner} child & setsid {inner} session & "
+        f"(setsid {inner} orphan &); setsid env -i {inner} bare & wait; sleep 1000"
     )
+    command = ["sh", "-c", script]
+    message, hint, late = refusal(lambda: run_command(command, {}, timeout_seconds=1))
     assert message == "'sh' timed out after 1 s"
     assert (hint, late) == ("let it start long work in the background, and exit", True)
-    pids = [int(pid) for pid in (tmp_path / "pids").read_text().split()]
+    pids = {one.name: int(one.read_text()) for one in tmp_path.iterdir()}
+    assert pids.keys() == {"own", "child", "session", "orphan", "bare"}
     end = time.monotonic() + 30
-    while any(map(is_alive, pids)):
-        assert time.monotonic() < end, "a child of the program is still there"
-    assert len(pids) == 2
+    while left := [name for name, pid in pids.items() if is_alive(pid)]:
+        assert time.monotonic() < end, left
 
 
 def test_an_interrupt_also_ends_the_program(tmp_path):

@@ -17,10 +17,10 @@ def ask(served, project):
     project.profile("dev.toml", "[variables]\nX = '{{ env:OURS ?? \"default\" }}'\n")
     time.sleep(0.1)  # old enough to be kept
 
-    def asked(overrides=(), **environ):
+    def asked(overrides=(), reason="", **environ):
         question = Question(
             *(__version__, str(project.root), None, ["dev"], (), (), (), overrides),
-            *("exec", "", 15.0),
+            *("exec", reason, 15.0),
         )
         given = {"HOME": os.environ["HOME"], **environ}
         with client.Connection(served) as agent:
@@ -49,3 +49,12 @@ def test_an_agent_that_can_start_no_process_declines_and_goes_on(ask, monkeypatc
             ask()
         assert found.value.declined
     assert ask() == "default"
+
+
+def test_a_reason_with_a_value_or_a_part_of_one_is_left_to_the_client(ask):
+    value = "postgres://app:hunter2@db"
+    for reason in (f"try {value}!", "try hunter2 again"):
+        with pytest.raises(Unusable, match="may have a secret") as found:
+            ask(OURS=value, reason=reason)
+        assert found.value.declined
+    assert ask(OURS=value, reason="INC-7") == value

@@ -30,8 +30,8 @@ def test_each_channel_of_a_profile_needs_trust(sentences):
         '[access]\nnotify = [{ webhook = "https://hooks.example.com/x", key = "{{ env:K }}" }, '
         '{ command = ["./tell"] }]\n'
     ) == [
-        f"notifications of uses of prod and a signature made with {{{{ env:K }}}} to {HOOK}",
-        "runs ./tell with notifications of uses of prod",
+        f"a report of each use of prod and a signature made with {{{{ env:K }}}} to {HOOK}",
+        "runs ./tell with a report of each use of prod",
     ]
 
 

@@ -41,7 +41,7 @@ def test_the_programs_of_a_rotation_need_trust(sentences):
         "runs ./stop 'a b' with $TOKEN before db is rotated",
         "runs systemctl reload shop with $TOKEN after db is rotated",
         "runs ./rotate with the pending value of db, {{ env:A }} and $B",
-        "runs ./tell with notifications of db and $TOKEN",
+        "runs ./tell with notifications about db and $TOKEN",
     ]
 
 
@@ -100,9 +100,10 @@ def test_a_notice_needs_trust_in_everything_that_it_sends(sentences):
         '{ slack = "{{ vault:hooks#slack }}" }]'
     )
     hook = "https://hooks.example.com/{{ env:A }}"
+    sent = "notifications about db, {{ env:A }} and a signature made with {{ env:B }}"
     assert found == [
-        f"notifications of db, {{{{ env:A }}}} and a signature made with {{{{ env:B }}}} to {hook}",
-        "notifications of db and {{ vault:hooks#slack }} to {{ vault:hooks#slack }}",
+        f"{sent} to {hook}",
+        "notifications about db and {{ vault:hooks#slack }} to {{ vault:hooks#slack }}",
     ]
 
 
@@ -172,7 +173,7 @@ def test_a_webhook_is_described_with_its_variables_resolved_to_references(senten
     top = '[variables]\nHOOK = "https://{{ HOST }}/{{ env:A }}"\nHOST = "hooks.example.com"\n'
     found = sentences('notify = { webhook = "{{ HOOK }}", key = "{{ HOOK }}" }', top=top)
     hook = "https://hooks.example.com/{{ env:A }}"
-    sent = "notifications of db, {{ env:A }} and a signature made with {{ env:A }}"
+    sent = "notifications about db, {{ env:A }} and a signature made with {{ env:A }}"
     assert found == [f"{sent} to {hook}"]
 
 

@@ -13,6 +13,7 @@ from envkit.env_files.locate import locate
 if TYPE_CHECKING:
     from envkit.audit.session import Access
     from envkit.env_files.locate import EnvFile
+    from envkit.profile.model import Profile
 
 File = Annotated[
     str | None,
@@ -24,9 +25,14 @@ Yes = Annotated[bool, typer.Option("--yes", "-y", help="Answer yes to the questi
 
 
 def audited(access: Access, target: EnvFile) -> None:
-    """Ask for a reason if the profile of a file is protected, before its values are read."""
-    if target.profile is not None:
-        access.allow([target.profile], [])
+    """Apply the access rules of the profiles that read a file, before its values are read."""
+    access.allow(profiles_of(target), [])
+
+
+def profiles_of(target: EnvFile) -> list[Profile]:
+    """Return the profile of a file, and the profiles with access rules that read it."""
+    found = [] if target.profile is None else [target.profile]
+    return list({one.path: one for one in (*found, *target.guards)}.values())
 
 
 def chosen(

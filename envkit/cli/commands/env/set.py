@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -9,7 +10,7 @@ import typer
 from envkit._internal.names import is_name
 from envkit._internal.paths import display_path
 from envkit.cli import complete
-from envkit.cli.commands.env.selection import File, chosen
+from envkit.cli.commands.env.selection import File, audited, chosen, profiles_of
 from envkit.cli.commands.set import new_value
 from envkit.cli.error_text import print_labelled
 from envkit.cli.interaction.access import open_access
@@ -20,11 +21,12 @@ from envkit.cli.written import print_each
 from envkit.editing.find import find, prepare_reference_edit
 from envkit.editing.write import warnings_of, write_one
 from envkit.encryption.keys import PRIVATE_KEY, PUBLIC_KEY
-from envkit.env_files.change import require, set_value
+from envkit.env_files.change import require, set_value, version
 from envkit.env_files.contents import read_text
 from envkit.errors import UsageError
 
 if TYPE_CHECKING:
+    from envkit.audit.session import Access
     from envkit.env_files.locate import EnvFile
 
 EXAMPLE = "envkit env set STRIPE_KEY --env prod"
@@ -65,14 +67,15 @@ def set(  # noqa: A001 - the command's name
     target = chosen(env, file, profiles, timeout)
     text = read_text(target)
     require(target, text)
-    if target.profile is None:
-        new = new_value(name, from_file)
-        seconds = timeout_seconds(timeout)
-        warnings = set_value(target, name, new, timeout_seconds=seconds)
-    else:
-        warnings = _set_in_profile(
-            target, name, from_file, reason, timeout, profiles, force=force, break_glass=break_glass
-        )
+    with open_access("env set", reason, break_glass=break_glass) as access:
+        if target.profile is None:
+            audited(access, target)
+            new = new_value(name, from_file)
+            seconds = timeout_seconds(timeout)
+            warnings = set_value(target, name, new, timeout_seconds=seconds)
+            access.changed([name], version(target))
+        else:
+            warnings = _set_in_profile(target, access, name, from_file, timeout, force=force)
     print(f"set {name} in {target.name}", flush=True)
     print_each(warnings)
     _warn_if_unused(target, name)
@@ -81,38 +84,35 @@ def set(  # noqa: A001 - the command's name
 
 def _set_in_profile(
     target: EnvFile,
+    access: Access,
     name: str,
     from_file: str | None,
-    reason: str | None,
     timeout: str | None,
-    profiles: str | None,
     *,
     force: bool,
-    break_glass: bool,
 ) -> list[str]:
-    """Set the value as `envkit set --ref` does: audited, and not during a rotation."""
+    """Set the value as `envkit set --ref` does: not during a rotation."""
     assert target.profile is not None  # noqa: S101 - the caller has looked
-    with open_access("env set", reason, break_glass=break_glass) as access:
-        edit = prepare_reference_edit(
-            [target.profile.name],
-            str(target.reference(name)),
-            profiles=profiles,
-            timeout_seconds=timeout_seconds(timeout),
-        )
-        access.begin([edit.prepared])
-        editable = find(edit, unread=True)
-        for error in editable.refused.values():
-            raise error
-        [found] = editable.variables.values()
-        variable = found._replace(name=name)
-        allow_change(editable, [variable], force=force)
-        new = new_value(name, from_file)
-        editable.deadline.restart()
-        declared = target.profile.variables.get(name)
-        if declared is not None:
-            variable._replace(declarations=(declared,)).check(new.reveal())
-        version = write_one(variable.slot, new, variable.current, editable.deadline)
-        access.changed([name], version)
+    edit = prepare_reference_edit(
+        [target.profile.name],
+        str(target.reference(name)),
+        profiles=os.path.dirname(target.profile.path),
+        timeout_seconds=timeout_seconds(timeout),
+    )
+    access.allow(profiles_of(target), edit.prepared.plan.selected, [edit.prepared])
+    editable = find(edit, unread=True)
+    for error in editable.refused.values():
+        raise error
+    [found] = editable.variables.values()
+    variable = found._replace(name=name)
+    allow_change(editable, [variable], force=force)
+    new = new_value(name, from_file)
+    editable.deadline.restart()
+    declared = target.profile.variables.get(name)
+    if declared is not None:
+        variable._replace(declarations=(declared,)).check(new.reveal())
+    written = write_one(variable.slot, new, variable.current, editable.deadline)
+    access.changed([name], written)
     return list(warnings_of([variable.slot]))
 
 

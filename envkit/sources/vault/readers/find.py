@@ -11,19 +11,32 @@ import re
 from envkit.sources.readers import Reader, Readers
 from envkit.sources.vault.readers.holders import find_holders, list_names, read_entry
 from envkit.sources.vault.readers.policy_text import parse_policy
-from envkit.sources.vault.readers.rights import ROOT, TEMPLATE, capabilities, may_match, rights
+from envkit.sources.vault.readers.rights import (
+    ON_METADATA,
+    ON_SECRET,
+    ON_VERSIONS,
+    ROOT,
+    TEMPLATE,
+    capabilities,
+    matches,
+    may_match,
+    rights,
+)
 from envkit.sources.vault.rights import capabilities as own_capabilities
 from envkit.sources.vault.rights import paths_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from typing import TypeAlias
 
     from envkit.profile.placeholder import Reference
     from envkit.sources.vault.client import VaultClient
     from envkit.sources.vault.kv import Engine
     from envkit.sources.vault.readers.holders import Holders
     from envkit.sources.vault.readers.policy_text import Rule
+
+    Asked: TypeAlias = Mapping[str, Mapping[str, Collection[str]]]  # see `rights`
 
 YOU = "you"
 _DEFAULT = "default"  # the policy of every token, unless it was created without it
@@ -48,7 +61,7 @@ def find_readers(
     Raises:
         SourceError: a request failed.
     """
-    wanted = {path: paths_of(engines[path], path) for path in dict.fromkeys(paths.values())}
+    wanted = {path: _requests(engines[path], path) for path in dict.fromkeys(paths.values())}
     own = own_capabilities(client, [one for some in wanted.values() for one in some])
     policies, unread = _policies(client)
     holders = find_holders(client)
@@ -61,7 +74,7 @@ def find_readers(
                 _ALWAYS,
                 *above,
                 *unread,
-                *_templates(policies, asked),
+                *_unevaluated(policies, asked),
                 *holders.not_visible,
             ),
         )
@@ -69,12 +82,26 @@ def find_readers(
     ]
 
 
-def _you(own: Mapping[str, list[str]], asked: Iterable[str]) -> list[Reader]:
-    found = {right for path in asked for right in own.get(path, ())}
-    return [Reader(YOU, rights(found), "the token in use")]
+def _requests(engine: Engine, path: str) -> Asked:
+    """Return the paths of requests that read, change or delete a secret."""
+    found: dict[str, Mapping[str, Collection[str]]] = dict.fromkeys(
+        paths_of(engine, path), ON_SECRET
+    )
+    if engine.version != 1 and not engine.is_dynamic:
+        below = path[len(engine.mount) + 1 :]
+        if engine.version is None:
+            below = below.removeprefix("data/")
+        found[f"{engine.mount}/metadata/{below}"] = ON_METADATA
+        for word in ("delete", "destroy"):
+            found[f"{engine.mount}/{word}/{below}"] = ON_VERSIONS
+    return found
 
 
-def _others(policies: Mapping[str, list[Rule]], holders: Holders, asked: list[str]) -> list[Reader]:
+def _you(own: Mapping[str, list[str]], asked: Asked) -> list[Reader]:
+    return [Reader(YOU, rights(asked, lambda path: own.get(path, ())), "the token in use")]
+
+
+def _others(policies: Mapping[str, list[Rule]], holders: Holders, asked: Asked) -> list[Reader]:
     found = []
     for name, rules in policies.items():
         if allowed := _rights_on([rules], asked):
@@ -86,7 +113,7 @@ def _others(policies: Mapping[str, list[Rule]], holders: Holders, asked: list[st
         tokens = [policies.get(name, []) for name in own]
         if not holder.chooses:
             tokens = [[rule for rules in tokens for rule in rules]]
-        allowed = rights([ROOT]) if ROOT in own else _rights_on(tokens, asked)
+        allowed = rights(asked, lambda _: (ROOT,)) if ROOT in own else _rights_on(tokens, asked)
         granting = [name for name in own if name == ROOT or _rights_on([policies[name]], asked)]
         if allowed and granting:
             found.append(Reader(holder.who, allowed, _by(granting)))
@@ -104,10 +131,11 @@ def _by(policies: list[str]) -> str:
     return f"{'policy' if len(policies) == 1 else 'policies'} {', '.join(policies)}"
 
 
-def _rights_on(tokens: Iterable[Sequence[Rule]], asked: Iterable[str]) -> tuple[str, ...]:
-    """Return the rights on any of the paths of any of the tokens with these rules."""
-    paths = list(asked)
-    return rights({one for rules in tokens for path in paths for one in capabilities(rules, path)})
+def _rights_on(tokens: Sequence[Sequence[Rule]], asked: Asked) -> tuple[str, ...]:
+    """Return the rights of any of the tokens with these rules."""
+    return rights(
+        asked, lambda path: {one for rules in tokens for one in capabilities(rules, path)}
+    )
 
 
 def _policies(client: VaultClient) -> tuple[dict[str, list[Rule]], list[str]]:
@@ -132,8 +160,16 @@ def _policies(client: VaultClient) -> tuple[dict[str, list[Rule]], list[str]]:
     return found, unread
 
 
-def _templates(policies: Mapping[str, list[Rule]], asked: list[str]) -> Iterable[str]:
+def _unevaluated(policies: Mapping[str, list[Rule]], asked: Iterable[str]) -> Iterable[str]:
+    """Yield the rules that may allow something else than is shown."""
     for name, rules in policies.items():
         for rule in rules:
-            if TEMPLATE.search(rule.path) and any(may_match(rule.path, path) for path in asked):
+            templated = TEMPLATE.search(rule.path)
+            match = may_match if templated else matches
+            if not any(match(rule.path, path) for path in asked):
+                continue
+            if templated:
                 yield f"policy {name} on {rule.path}: it depends on who asks"
+            if rule.conditions:
+                conditions = ", ".join(rule.conditions)
+                yield f"policy {name} on {rule.path}: envkit does not evaluate {conditions}"

@@ -2,7 +2,7 @@
 
     path "secret/data/shop/*" { capabilities = ["read", "list"] }
 
-Only paths and capabilities are kept: conditions on parameters do not apply to reads.
+Of the conditions of a path, only the names are kept: they are not evaluated.
 
 Reference: https://openbao.org/docs/concepts/policies/
 """
@@ -31,6 +31,10 @@ _OLD = {
     "write": ("create", "read", "update", "delete", "list", "patch"),
     "sudo": ("create", "read", "update", "delete", "list", "patch", "sudo"),
 }
+_NO_CONDITIONS = {
+    *("capabilities", "policy", "comment"),
+    *("pagination_limit", "list_scan_response_keys_filter_path"),  # only apply to lists
+}
 
 
 class Rule(NamedTuple):
@@ -39,10 +43,12 @@ class Rule(NamedTuple):
     Attributes:
         path: the path or pattern, without a `/` at its beginning.
         capabilities: `read`, `update`, `deny`, ...
+        conditions: the settings that limit when the rule applies: `expiration`, ...
     """
 
     path: str
     capabilities: frozenset[str]
+    conditions: tuple[str, ...] = ()
 
 
 def parse_policy(text: str) -> list[Rule]:
@@ -58,7 +64,7 @@ def parse_policy(text: str) -> list[Rule]:
         pairs = [(path, body) for one in some for path, body in _items(one)]
     else:
         pairs = _Parser(text).paths()
-    return [Rule(path.removeprefix("/"), _capabilities(body)) for path, body in pairs]
+    return [_rule(path.removeprefix("/"), body) for path, body in pairs]
 
 
 def _items(table: Any) -> Iterable[tuple[str, Any]]:
@@ -67,14 +73,16 @@ def _items(table: Any) -> Iterable[tuple[str, Any]]:
     return table.items()
 
 
-def _capabilities(body: Any) -> frozenset[str]:
+def _rule(path: str, body: Any) -> Rule:
     one = body[0] if isinstance(body, list) and body else body
     table = dict(_items(one))
     found = table.get("capabilities", [])
     if not isinstance(found, list) or not all(isinstance(word, str) for word in found):
         raise ValueError("'capabilities' is not a list")
     old = table.get("policy")
-    return frozenset(found) | frozenset(_OLD.get(old, ()) if isinstance(old, str) else ())
+    older = _OLD.get(old, ()) if isinstance(old, str) else ()
+    conditions = tuple(sorted(table.keys() - _NO_CONDITIONS))
+    return Rule(path, frozenset((*found, *older)), conditions)
 
 
 class _Parser:

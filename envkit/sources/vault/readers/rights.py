@@ -14,13 +14,21 @@ from envkit.sources.readers import DELETE, READ, WRITE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Collection, Iterable, Mapping
 
     from envkit.sources.vault.readers.policy_text import Rule
 
 TEMPLATE = re.compile(r"\{\{.*?\}\}")
 ROOT = "root"  # the policy that allows everything
-_GRANTS = {READ: {"read"}, WRITE: {"create", "update", "patch"}, DELETE: {"delete"}}
+# per right, the capabilities of which one grants it: on the path of a secret, and on those paths of
+# KV version 2 that remove its versions
+ON_SECRET: Mapping[str, Collection[str]] = {
+    READ: ("read",),
+    WRITE: ("create", "update", "patch"),
+    DELETE: ("delete",),
+}
+ON_METADATA = {DELETE: ("delete",)}
+ON_VERSIONS = {DELETE: ("update",)}
 
 
 def capabilities(rules: Iterable[Rule], path: str) -> frozenset[str]:
@@ -42,10 +50,23 @@ def capabilities(rules: Iterable[Rule], path: str) -> frozenset[str]:
     return frozenset() if "deny" in found else found
 
 
-def rights(found: Iterable[str]) -> tuple[str, ...]:
-    """Return `read`, `write` and `delete` for capabilities."""
-    known = set(found)
-    return tuple(right for right, any_of in _GRANTS.items() if known & {ROOT, *any_of})
+def rights(
+    asked: Mapping[str, Mapping[str, Collection[str]]],
+    found: Callable[[str], Collection[str]],
+) -> tuple[str, ...]:
+    """Return which of `read`, `write` and `delete` someone has.
+
+    Args:
+        asked: for each path of a request, which capabilities grant a right.
+        found: returns the capabilities that someone has on a path.
+    """
+    known = {
+        right
+        for path, grants in asked.items()
+        for right, any_of in grants.items()
+        if not {ROOT, *any_of}.isdisjoint(found(path))
+    }
+    return tuple(right for right in ON_SECRET if right in known)
 
 
 def matches(pattern: str, path: str) -> bool:

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from envkit.sources.vault.readers.policy_text import Rule, parse_policy
-from envkit.sources.vault.readers.rights import capabilities, may_match, rights
+from envkit.sources.vault.readers.rights import ON_SECRET, capabilities, may_match, rights
 
 READ = frozenset({"read"})
 
@@ -18,9 +18,8 @@ READ = frozenset({"read"})
         'path "kv/data/shop" { capabilities = ["read"] }',
         'path "/kv/data/shop" {\n  capabilities = [\n    "read", # why\n  ]\n}\n',
         '// why\n/* path */ path "kv/data/shop" { capabilities : ["read"] }',
-        'name = "x"\npath "kv/data/shop" { capabilities = ["read"], min_wrapping_ttl = "1s" }',
-        'path "kv/data/shop" { capabilities = ["read"] allowed_parameters = { "*" = [] } }',
-        'path "kv/data/shop" { capabilities = ["read"] allowed_parameters { "a" = ["}"] } }',
+        'name = "x"\npath "kv/data/shop" { capabilities = ["read"], comment = "why" }',
+        'path "kv/data/shop" { capabilities = ["read"] pagination_limit = 7 }',
         json.dumps({"path": {"kv/data/shop": {"capabilities": ["read"]}}}),
         json.dumps({"path": [{"kv/data/shop": [{"capabilities": ["read"]}]}]}),
     ],
@@ -29,9 +28,29 @@ def test_a_policy_is_parsed_in_each_form_that_the_server_accepts(text):
     assert parse_policy(text) == [Rule("kv/data/shop", READ)]
 
 
+@pytest.mark.parametrize(
+    "written",
+    [
+        'min_wrapping_ttl = "1s"',
+        'allowed_parameters = { "*" = [] }',
+        'denied_parameters { "a" = ["}"] }',
+        'required_parameters = ["version"]',
+        'expiration = "2030-01-01T00:00:00Z"',
+        'of_a_later_release = "x"',
+    ],
+)
+def test_the_conditions_of_a_rule_are_named(written):
+    (rule,) = parse_policy(f'path "kv/data/shop" {{ capabilities = ["read"] {written} }}')
+    assert rule == Rule("kv/data/shop", READ, (written.split()[0],))
+
+
+def on_secret(found):
+    return rights({"kv/a": ON_SECRET}, lambda _: found)
+
+
 def test_the_older_form_of_a_policy_means_its_capabilities():
     (rule,) = parse_policy('path "a" { policy = "write" }')
-    assert rights(rule.capabilities) == ("read", "write", "delete")
+    assert on_secret(rule.capabilities) == ("read", "write", "delete")
     assert parse_policy('path "a" { policy = "deny" }') == [Rule("a", frozenset({"deny"}))]
 
 
@@ -89,7 +108,7 @@ def test_the_most_specific_rule_decides(patterns, allowed):
 
 def test_rules_of_several_policies_for_one_pattern_add_up_and_deny_wins():
     both = [*rules(**{"kv/*": "read"}), *rules(**{"kv/*": "update"})]
-    assert rights(capabilities(both, "kv/a")) == ("read", "write")
+    assert on_secret(capabilities(both, "kv/a")) == ("read", "write")
     assert capabilities([*both, *rules(**{"kv/*": "deny"})], "kv/a") == frozenset()
 
 
@@ -107,4 +126,4 @@ def test_a_rule_with_a_template_may_match_for_someone(pattern, matches):
 
 
 def test_root_may_do_everything():
-    assert rights(["root"]) == ("read", "write", "delete")
+    assert on_secret(["root"]) == ("read", "write", "delete")
