@@ -5,8 +5,6 @@ takes longer than they do. In a locale that is not UTF-8, envkit first restarts 
 Python's UTF-8 mode.
 """
 
-from __future__ import annotations
-
 import os
 import sys
 
@@ -28,7 +26,7 @@ def main() -> None:
         spent_seconds = 0.0
         mode = _agent_mode()
         if mode != "off":
-            from envkit.cli import warm
+            from envkit import warm
 
             outcome = warm.run(arguments[0], arguments[1:], mode)
             if outcome.status is not None:

@@ -70,12 +70,14 @@ ALLOWED = {
     ),
     "api": "comparison errors resolution",
     "testing": "_internal errors profile rotation rotation_state secret sources",
+    "arguments": "_internal errors",
     "cli": (
-        "_internal access agent audit backup checks comparison detection dotenv editing "
+        "_internal access agent arguments audit backup checks comparison detection dotenv editing "
         "encryption env_files errors git importing launch profile promotion resident resolution "
         "rotation rotation_state scaffold scan secret sources trust"
     ),
-    "__main__": "cli launch",
+    "warm": "agent arguments cli launch",
+    "__main__": "cli launch warm",
 }
 # programs and plug-ins import these; envkit does not
 FACADES = {
@@ -85,7 +87,7 @@ FACADES = {
     "check": "checks",
 }
 FACADE_MODULES = {"envkit.sources.base", "envkit.rotation.base"}
-TALKS_TO_PEOPLE = ("cli", "__main__")
+TALKS_TO_PEOPLE = ("cli", "warm", "__main__")
 
 
 def module_name(file: Path) -> str:

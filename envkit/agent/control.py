@@ -5,8 +5,7 @@ from __future__ import annotations
 from time import monotonic, sleep
 
 from envkit._internal.named_tuple import NamedTuple
-from envkit.agent.client import command
-from envkit.agent.folder import Unusable, socket_path
+from envkit.agent.client import Unusable, command, socket_path
 from envkit.agent.spawn import IDLE_SECONDS, MAX_AGE_SECONDS, spawn
 from envkit.agent.wire import CLEAR, STATUS, STOP
 

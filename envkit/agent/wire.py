@@ -8,8 +8,6 @@ says about an environment, and those of the USUAL variables that exist. Others a
 only if the agent names them.
 """
 
-from __future__ import annotations
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -39,7 +37,7 @@ class WireError(Exception):
     """A peer has sent something that is not of this protocol; the message is for a log."""
 
 
-def frame(kind: int, items: Iterable[bytes] = ()) -> bytes:
+def frame(kind: int, items: "Iterable[bytes]" = ()) -> bytes:
     """Return one frame."""
     return frame_of(kind, pack(items))
 
@@ -74,7 +72,7 @@ def read_header(header: bytes, limit: int) -> tuple[int, int]:
     return header[4], length
 
 
-def pack(items: Iterable[bytes]) -> bytes:
+def pack(items: "Iterable[bytes]") -> bytes:
     """Return byte strings as one."""
     parts = []
     for item in items:
@@ -115,10 +113,10 @@ class Answer:
 
     def __init__(
         self,
-        bootstrap: Sequence[bytes],
-        names: Sequence[bytes],
-        values: Sequence[bytes],
-        files: Sequence[bytes],
+        bootstrap: "Sequence[bytes]",
+        names: "Sequence[bytes]",
+        values: "Sequence[bytes]",
+        files: "Sequence[bytes]",
         unrecorded: bytes,
     ) -> None:
         self.bootstrap = bootstrap
@@ -135,7 +133,7 @@ class Answer:
         return pack(map(pack, (self.bootstrap, self.names, self.values, self.files)))
 
 
-def read_answer(items: Sequence[bytes]) -> Answer:
+def read_answer(items: "Sequence[bytes]") -> Answer:
     """Return the answer of a frame.
 
     Raises:
@@ -154,7 +152,7 @@ def read_answer(items: Sequence[bytes]) -> Answer:
 
 
 def question_items(
-    release: str, folder: str, lists: Iterable[Sequence[str]], *last: str
+    release: str, folder: str, lists: "Iterable[Sequence[str]]", *last: str
 ) -> list[bytes]:
     """Return the items of a question.
 
@@ -172,12 +170,12 @@ def question_items(
     ]
 
 
-def packed_pairs(pairs: Mapping[bytes, bytes]) -> bytes:
+def packed_pairs(pairs: "Mapping[bytes, bytes]") -> bytes:
     """Return variables as one byte string."""
     return pack([one for pair in pairs.items() for one in pair])
 
 
-def selected(environ: Mapping[bytes, bytes], wanted: Iterable[bytes]) -> dict[bytes, bytes]:
+def selected(environ: "Mapping[bytes, bytes]", wanted: "Iterable[bytes]") -> dict[bytes, bytes]:
     """Return the variables that the agent names; see `patterns`."""
     exact, beginnings, endings = patterns(wanted)
     return {
@@ -188,7 +186,7 @@ def selected(environ: Mapping[bytes, bytes], wanted: Iterable[bytes]) -> dict[by
 
 
 def patterns(
-    wanted: Iterable[bytes],
+    wanted: "Iterable[bytes]",
 ) -> tuple[set[bytes], tuple[bytes, ...], tuple[bytes, ...]]:
     """Return the names, the beginnings and the endings in lower case of variables.
 

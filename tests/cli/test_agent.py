@@ -14,7 +14,7 @@ from subprocess import PIPE
 
 import pytest
 
-from envkit.agent.folder import Unusable
+from envkit.agent.client import Unusable
 from support.process import started
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from envkit.agent import control
-from envkit.agent.folder import Unusable
+from envkit.agent.client import Unusable
 from envkit.agent.process import listening
 from envkit.agent.server import Server
 from support.process import run_envkit

@@ -55,7 +55,7 @@ CORE = {
     "envkit.cli",
     "envkit.cli.boundary",
     "envkit.cli.hot",
-    "envkit.cli.options",
+    "envkit.arguments",
     "envkit.profile.declaration",
     "envkit.profile.discovery",
     "envkit.profile.toml_file",
@@ -118,13 +118,11 @@ WARM = {
     "envkit.__main__",
     "envkit.agent",
     "envkit.agent.client",
-    "envkit.agent.folder",
     "envkit.agent.wire",
-    "envkit.cli",
-    "envkit.cli.options",
-    "envkit.cli.warm",
+    "envkit.arguments",
     "envkit.launch",
     "envkit.launch.exec",
+    "envkit.warm",
 }
 
 

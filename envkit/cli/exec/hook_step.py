@@ -9,8 +9,11 @@ import os
 import sys
 import time
 
+from envkit import __version__
 from envkit._internal.paths import state_folder
 from envkit._internal.processes import started_at
+from envkit.agent.client import Asking, Unusable
+from envkit.agent.wire import question_items
 from envkit.errors import EnvkitError, ProfileError, UntrustedError, UsageError
 from envkit.launch import shell_hook
 from envkit.launch.export import render
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from envkit._internal.clock import Deadline
+    from envkit.agent.wire import Answer
     from envkit.resolution.prepare import PreparedProfile
 
     # of the folder of profiles, an environment, and files to which to add those that it is made of
@@ -164,10 +168,8 @@ def _from_agent(folder: str, name: str, files: list[str], mode: str) -> dict[str
         Unusable: there is no answer.
         AgentError: the mode requires one.
     """
-    from envkit.cli import warm
-
     try:
-        answer = warm.answer_for_hook(folder, name, TIMEOUT_SECONDS, mode)
+        answer = _answer(folder, name, mode)
     except KeyboardInterrupt:
         _record_interrupt(folder, name)
         raise
@@ -175,6 +177,38 @@ def _from_agent(folder: str, name: str, files: list[str], mode: str) -> dict[str
     files += map(os.fsdecode, answer.files)
     pairs = zip(answer.names, answer.values, strict=True)
     return {key.decode(): Secret.from_bytes(value) for key, value in pairs}
+
+
+def _answer(profiles: str, environment: str, mode: str) -> Answer:
+    """Return the agent's answer, once it is recorded.
+
+    Raises:
+        Unusable: there is none.
+        AgentError: the mode requires the agent, which cannot be used.
+        UsageError: `ENVKIT_AUDIT` does not name a log, or it is not a mode.
+    """
+    if mode not in ("auto", "require"):
+        from envkit.agent.errors import wrong_mode
+
+        raise wrong_mode(mode)
+    asking = Asking()
+    reason = os.environ.get("ENVKIT_REASON", "").strip()
+    lists = ((profiles,), (environment,), *[()] * 4)
+    last = ("hook", reason, str(TIMEOUT_SECONDS))
+    question = question_items(__version__, os.path.dirname(profiles), lists, *last)
+    try:
+        answer = asking.answer(question, TIMEOUT_SECONDS, required=mode == "require")
+    except Unusable as unanswered:
+        if mode == "require" and not unanswered.declined:
+            from envkit.agent.errors import unusable
+
+            raise unusable(unanswered) from None
+        raise
+    if answer.unrecorded:
+        from envkit.agent.auditing import record
+
+        record("hook", answer, reason or None, os.environ)
+    return answer
 
 
 def _record_interrupt(folder: str, name: str) -> None:

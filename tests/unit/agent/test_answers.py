@@ -7,7 +7,7 @@ import pytest
 
 from envkit import __version__
 from envkit.agent import answers, client
-from envkit.agent.folder import Unusable
+from envkit.agent.client import Unusable
 from envkit.agent.question import Question
 
 

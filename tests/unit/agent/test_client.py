@@ -8,7 +8,7 @@ import threading
 import pytest
 
 from envkit.agent import client, wire
-from envkit.agent.folder import Unusable
+from envkit.agent.client import Unusable
 from envkit.agent.question import Question
 
 QUESTION = Question("1", "/x", None, ["dev"], (), (), (), (), "exec", "", 15.0)

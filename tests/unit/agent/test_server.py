@@ -8,7 +8,7 @@ import pytest
 
 from envkit import __version__
 from envkit.agent import client, connection, server, wire
-from envkit.agent.folder import Unusable
+from envkit.agent.client import Unusable
 from envkit.agent.process import listening
 from envkit.agent.question import Question
 

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from envkit.agent.folder import Unusable, socket_path
+from envkit.agent.client import Unusable, socket_path
 from support.process import run_program
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder away")
@@ -45,7 +45,7 @@ def test_the_folder_is_usable_whatever_the_umask_is(runtime):
 )
 def test_a_process_with_another_view_of_the_system_has_another_agent(runtime, command):
     program = (
-        "import os; from envkit.agent.folder import socket_path;"
+        "import os; from envkit.agent.client import socket_path;"
         f"print(socket_path({environ(runtime)!r}, create=True))"
     )
     own, same = (run_program(sys.executable, "-c", program).stdout for _ in range(2))
