@@ -76,8 +76,7 @@ ALLOWED = {
         "encryption env_files errors git importing launch profile promotion resident resolution "
         "rotation rotation_state scaffold scan secret sources trust"
     ),
-    "warm": "agent arguments cli launch",
-    "__main__": "cli launch warm",
+    "__main__": "agent arguments cli launch",
 }
 # programs and plug-ins import these; envkit does not
 FACADES = {
@@ -87,7 +86,7 @@ FACADES = {
     "check": "checks",
 }
 FACADE_MODULES = {"envkit.sources.base", "envkit.rotation.base"}
-TALKS_TO_PEOPLE = ("cli", "warm", "__main__")
+TALKS_TO_PEOPLE = ("cli", "__main__")
 
 
 def module_name(file: Path) -> str:

@@ -289,12 +289,18 @@ class Asking:
             self._connection.close()
 
     def answer(
-        self, question: "Sequence[bytes]", timeout_seconds: float | None, *, required: bool
+        self,
+        question: "Sequence[bytes]",
+        environ: "Mapping[bytes, bytes]",
+        timeout_seconds: float | None,
+        *,
+        required: bool,
     ) -> "Answer":
         """Ask, and return the answer.
 
         Args:
             question: what `question_items` returns.
+            environ: of this process.
             timeout_seconds: how long to wait while the agent reads a store; None for the default.
             required: if there is no agent, start one for this question, and not for the next one.
 
@@ -303,7 +309,7 @@ class Asking:
         """
         try:
             with self._connected(required) as agent:
-                agent.ask(question, os.environb)
+                agent.ask(question, environ)
                 import envkit.launch.exec  # noqa: F401 - is needed next; the agent works meanwhile
 
                 return agent.answer(timeout_seconds)

@@ -25,15 +25,18 @@ PRISTINE = (b"PATH", b"HOME", b"USER", b"LOGNAME", b"SHELL", b"TERM", b"LANG", b
 _BOOTSTRAP_PREFIXES = (b"ENVKIT_", b"DOTENV_PRIVATE_KEY")
 
 
-def parent_environment() -> dict[bytes, bytes]:
+def parent_environment(environ: "Mapping[bytes, bytes] | None" = None) -> dict[bytes, bytes]:
     """Return the variables that this process was started with.
 
     In the C locale, which most containers have, Python sets LC_CTYPE for itself. The app would
     inherit it, and sort and read text differently.
 
+    Args:
+        environ: the variables as they are now. [default: those of `os.environb`]
+
     Reference: PEP 538
     """
-    parent = dict(os.environb)
+    parent = dict(os.environb if environ is None else environ)
     if parent.get(b"LC_CTYPE") in COERCED_LOCALES:
         try:
             with open("/proc/self/environ", "rb") as file:

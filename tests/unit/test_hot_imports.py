@@ -122,7 +122,6 @@ WARM = {
     "envkit.arguments",
     "envkit.launch",
     "envkit.launch.exec",
-    "envkit.warm",
 }
 
 

@@ -197,7 +197,7 @@ def _answer(profiles: str, environment: str, mode: str) -> Answer:
     last = ("hook", reason, str(TIMEOUT_SECONDS))
     question = question_items(__version__, os.path.dirname(profiles), lists, *last)
     try:
-        answer = asking.answer(question, TIMEOUT_SECONDS, required=mode == "require")
+        answer = asking.answer(question, os.environb, TIMEOUT_SECONDS, required=mode == "require")
     except Unusable as unanswered:
         if mode == "require" and not unanswered.declined:
             from envkit.agent.errors import unusable
