@@ -115,19 +115,25 @@ def _run_with_agent(
         end_on_signals()
     from time import monotonic
 
-    from envkit.agent.client import Asking, Unusable
+    from envkit import __version__
+    from envkit.agent.asking import Asking, Unusable, question_items
+
+    def start(reason: Unusable) -> None:
+        from envkit.agent.control import start_on_demand
+
+        start_on_demand(reason, required=mode == REQUIRE)
 
     began = monotonic()
-    asking = Asking()  # the agent wakes up while the command line is parsed
+    asking = Asking()  # the agent wakes up meanwhile
     environ = dict(os.environb)
-    question = _question(command, arguments)
-    if question is None:
-        asking.close()
-        return None, 0.0
-    given, items, timeout_seconds = question
     status: int | None = None
     try:
-        answer = asking.answer(items, environ, timeout_seconds, required=mode == REQUIRE)
+        words, app, seconds = _split(command, arguments)
+        question = question_items(__version__, os.getcwd(), command, words)
+        connection = asking.ask(question, environ, start)
+        from envkit.agent.wire import receive_answer
+
+        answer = receive_answer(connection, seconds)
     except Unusable as reason:
         if mode == REQUIRE and not reason.declined:
             from envkit.agent.errors import unusable
@@ -136,56 +142,51 @@ def _run_with_agent(
     except KeyboardInterrupt:
         from envkit.cli.hot import interrupted
 
-        status = interrupted(command, given)
+        status = interrupted(command, arguments)
+    except Exception:  # noqa: BLE001 - it is raised again without the agent
+        asking.close()
     else:
-        status = _finish(command, arguments, given, environ, answer)
+        status = _finish(command, arguments, app, environ, answer)
     return status, monotonic() - began
 
 
-def _question(
+def _split(
     command: str, arguments: "Sequence[str]"
-) -> "tuple[Arguments, list[bytes], float | None] | None":
-    """Return the arguments, the items of the question and the timeout in seconds.
+) -> "tuple[Sequence[str], Sequence[str], float | None]":
+    """Return the words for the agent, the command that `exec` runs, and the timeout in seconds.
 
-    The result is None if the agent does not answer such a command line.
+    The agent parses its words, and refuses them if it finds the beginning of a command there.
+
+    Raises:
+        UsageError, ValueError: the command line is not valid; `hot` says what is wrong.
     """
-    from envkit import __version__
-    from envkit.agent.wire import question_items
-    from envkit.arguments import WATCHING, parse
-
-    try:
-        given = parse(command, arguments)
-        if given.flag("break-glass") or given.flag("dry-run"):
-            return None
-        if any(map(given.flag, WATCHING)):
-            return None
-        if not given.rest or not given.rest[0] or (command == "get" and len(given.rest) > 1):
-            return None
-        overrides = [word for pair in given.overrides.items() for word in pair]
-        seconds = None if given.one("timeout") is None else given.timeout_seconds
-        items = question_items(
-            __version__,
-            os.getcwd(),
-            (
-                *(given.many("profiles")[-1:], given.many("env")),
-                *(given.many("only"), given.many("except")),
-                *(given.rest if command == "get" else (), overrides),
-            ),
-            *(command, _reason(given.one("reason")) or "", str(seconds or "")),
-        )
-    except Exception:  # noqa: BLE001 - it is raised again without the agent
-        return None
-    return given, items, seconds
+    words, app = arguments, arguments[:0]
+    parsed = None
+    if command == "exec" and "--" in arguments:
+        end = arguments.index("--")
+        words, app = arguments[:end], arguments[end + 1 :]
+    elif command == "exec":
+        parsed = _parsed(command, arguments)
+        app = parsed.rest
+        words = arguments[: len(arguments) - len(app)]
+    if command == "exec" and not (app and app[0]):
+        raise ValueError("no command")
+    seconds = None
+    if any(word.startswith("--timeout") for word in words):
+        seconds = (parsed or _parsed(command, arguments)).timeout_seconds
+    return words, app, seconds
 
 
-def _reason(given: str | None) -> str | None:
-    return (given or os.environ.get("ENVKIT_REASON", "")).strip() or None
+def _parsed(command: str, arguments: "Sequence[str]") -> "Arguments":
+    from envkit.arguments import parse
+
+    return parse(command, arguments)
 
 
 def _finish(
     command: str,
     arguments: "Sequence[str]",
-    given: "Arguments",
+    app: "Sequence[str]",
     environ: dict[bytes, bytes],
     answer: "Answer",
 ) -> int:
@@ -193,28 +194,29 @@ def _finish(
         if answer.unrecorded:
             from envkit.agent.auditing import record
 
-            record(command, answer, _reason(given.one("reason")), os.environ)
-        return _exec(given, environ, answer) if command == "exec" else _get(answer)
+            given = _parsed(command, arguments).one("reason") or os.environ.get("ENVKIT_REASON", "")
+            record(command, answer, given.strip() or None, os.environ)
+        return _exec(app, environ, answer) if command == "exec" else _get(answer)
     except KeyboardInterrupt:
         return INTERRUPTED
     except Exception as error:  # noqa: BLE001 - `guarded` reports each kind of error
         return _report(error, command, arguments)
 
 
-def _exec(given: "Arguments", environ: dict[bytes, bytes], answer: "Answer") -> int:
+def _exec(app: "Sequence[str]", environ: dict[bytes, bytes], answer: "Answer") -> int:
     from envkit.launch.exec import merged, parent_environment, replace_process
 
     passed = merged(
         dict(zip(answer.names, answer.values, strict=True)),
         frozenset(answer.bootstrap),
         parent_environment(environ),
-        pristine=given.flag("pristine"),
+        pristine=answer.pristine,
     )
-    if sys.stderr.isatty() and any("$" in argument for argument in given.rest):
+    if sys.stderr.isatty() and any("$" in word for word in app):
         from envkit.cli.exec.literal_arguments import warn
 
-        warn(given.rest, [name.decode("utf-8", "surrogateescape") for name in answer.names])
-    replace_process(given.rest, passed)
+        warn(app, [name.decode("utf-8", "surrogateescape") for name in answer.names])
+    replace_process(app, passed)
 
 
 def _get(answer: "Answer") -> int:

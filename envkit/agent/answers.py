@@ -244,7 +244,8 @@ def _end(client: Client, reply: Reply) -> None:
     last = b""
     if reply.kind == ANSWER:
         assert client.question is not None  # noqa: S101 - `ask` has set it
-        last = pack([unrecorded(client.question, client.offered, client.pid, reply.used)])
+        rest = unrecorded(client.question, client.offered, client.pid, reply.used)
+        last = pack([rest, b"1" if client.question.pristine else b""])
     client.end(head_of(reply.kind, len(reply.body) + len(last)), reply.body, last)
 
 

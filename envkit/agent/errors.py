@@ -6,7 +6,7 @@ from envkit.errors import AgentError, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from envkit.agent.client import Unusable
+    from envkit.agent.asking import Unusable
 
 
 def wrong_mode(mode: str) -> UsageError:

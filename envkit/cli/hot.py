@@ -48,8 +48,12 @@ def run(command: str, arguments: Sequence[str], *, spent_seconds: float = 0.0) -
     return status
 
 
-def interrupted(command: str, given: Arguments) -> int:
+def interrupted(command: str, arguments: Sequence[str]) -> int:
     """End a command as Ctrl-C does while it reads, and return the exit status."""
+    try:
+        given = parse(command, arguments)
+    except UsageError:
+        return run(command, arguments)  # which fails before it reads
     from envkit.cli.exec.interrupted import end
 
     deadline = Deadline(given.timeout_seconds)

@@ -12,8 +12,7 @@ import time
 from envkit import __version__
 from envkit._internal.paths import state_folder
 from envkit._internal.processes import started_at
-from envkit.agent.client import Asking, Unusable
-from envkit.agent.wire import question_items
+from envkit.agent.asking import Asking, Unusable, question_items
 from envkit.errors import EnvkitError, ProfileError, UntrustedError, UsageError
 from envkit.launch import shell_hook
 from envkit.launch.export import render
@@ -191,13 +190,19 @@ def _answer(profiles: str, environment: str, mode: str) -> Answer:
         from envkit.agent.errors import wrong_mode
 
         raise wrong_mode(mode)
+
+    def start(reason: Unusable) -> None:
+        from envkit.agent.control import start_on_demand
+
+        start_on_demand(reason, required=mode == "require")
+
+    from envkit.agent.wire import receive_answer
+
     asking = Asking()
-    reason = os.environ.get("ENVKIT_REASON", "").strip()
-    lists = ((profiles,), (environment,), *[()] * 4)
-    last = ("hook", reason, str(TIMEOUT_SECONDS))
-    question = question_items(__version__, os.path.dirname(profiles), lists, *last)
+    words = ("--profiles", profiles, "--env", environment, "--timeout", str(TIMEOUT_SECONDS))
+    question = question_items(__version__, os.path.dirname(profiles), "hook", words)
     try:
-        answer = asking.answer(question, os.environb, TIMEOUT_SECONDS, required=mode == "require")
+        answer = receive_answer(asking.ask(question, os.environb, start), TIMEOUT_SECONDS)
     except Unusable as unanswered:
         if mode == "require" and not unanswered.declined:
             from envkit.agent.errors import unusable
@@ -207,7 +212,7 @@ def _answer(profiles: str, environment: str, mode: str) -> Answer:
     if answer.unrecorded:
         from envkit.agent.auditing import record
 
-        record("hook", answer, reason or None, os.environ)
+        record("hook", answer, os.environ.get("ENVKIT_REASON", "").strip() or None, os.environ)
     return answer
 
 
