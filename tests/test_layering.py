@@ -20,6 +20,7 @@ ALLOWED = {
     "errors": "",
     "secret": "errors",
     "_internal": "errors",
+    "arguments": "_internal errors",
     "dotenv": "_internal errors",
     "encryption": "_internal dotenv errors secret",
     "profile": "_internal dotenv errors",
@@ -34,7 +35,9 @@ ALLOWED = {
     "launch": "_internal detection dotenv errors resolution secret",
     "resident": "_internal audit errors launch profile resolution secret sources",
     "integrations": "_internal errors resident secret",
-    "agent": "_internal audit errors launch profile resident resolution secret sources trust",
+    "agent": (
+        "_internal arguments audit errors launch profile resident resolution secret sources trust"
+    ),
     "comparison": (
         "_internal detection dotenv encryption errors profile resolution secret sources"
     ),
@@ -72,11 +75,11 @@ ALLOWED = {
     "api": "comparison errors resolution",
     "testing": "_internal errors profile rotation rotation_state secret sources",
     "cli": (
-        "_internal access agent audit backup checks comparison detection dotenv editing "
+        "_internal access agent arguments audit backup checks comparison detection dotenv editing "
         "encryption env_files errors git importing launch profile promotion resident resolution "
         "rotation rotation_state scaffold scan secret sources trust"
     ),
-    "__main__": "cli launch",
+    "__main__": "agent arguments cli launch",
 }
 # programs and plug-ins import these; envkit does not
 FACADES = {

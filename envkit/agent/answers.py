@@ -247,7 +247,8 @@ def _end(client: Client, reply: Reply) -> None:
         if may_have_value(client.question.reason, reply.body):
             _decline(client, "the reason may have a secret")  # its client knows which values are
             return
-        last = pack([unrecorded(client.question, client.offered, client.pid, reply.used)])
+        rest = unrecorded(client.question, client.offered, client.pid, reply.used)
+        last = pack([rest, b"1" if client.question.pristine else b""])
     client.end(head_of(reply.kind, len(reply.body) + len(last)), reply.body, last)
 
 

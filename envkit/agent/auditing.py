@@ -9,6 +9,7 @@ from __future__ import annotations
 from envkit.agent.wire import os_decode, os_encode, unpack
 from envkit.audit import log
 from envkit.audit.file_log import append
+from envkit.errors import AuditError
 from envkit.secret import SHORTEST
 
 TYPE_CHECKING = False
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from envkit.agent.question import Question
+    from envkit.agent.wire import Answer
 
 LOCK_SECONDS = 0.02  # other clients wait for it, too
 _OF_ONE_PROCESS = ("/dev/fd/", "/proc/")
@@ -63,3 +65,15 @@ def unrecorded(
     except Exception:  # noqa: BLE001 - what one client has sent must not end the agent
         return used
     return b""
+
+
+def record(command: str, answer: Answer, reason: str | None, environ: Mapping[str, str]) -> None:
+    """Record an answer in its client, where the agent could not do that.
+
+    Raises:
+        UsageError: `ENVKIT_AUDIT` does not name a log.
+    """
+    try:
+        log.record_line(log.line_of(command, os_decode(answer.unrecorded), reason), environ)
+    except AuditError:
+        return  # only a protected profile requires the record, and the agent keeps none

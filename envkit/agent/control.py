@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from time import monotonic, sleep
 
 from envkit._internal.named_tuple import NamedTuple
-from envkit.agent.client import command
-from envkit.agent.folder import Unusable, socket_path
+from envkit.agent.asking import CLEAR, STATUS, STOP, Connection, Unusable, frame, socket_path
 from envkit.agent.spawn import IDLE_SECONDS, MAX_AGE_SECONDS, spawn
-from envkit.agent.wire import CLEAR, STATUS, STOP
+from envkit.agent.wire import DONE, receive
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 START_SECONDS = 10.0
 _PAUSE_SECONDS = 0.01
@@ -71,6 +71,27 @@ def start(
             sleep(_PAUSE_SECONDS)
 
 
+def start_on_demand(reason: Unusable, *, required: bool) -> None:
+    """Start an agent for a client that found none: for its question, or only for later ones.
+
+    Args:
+        reason: why the client cannot use an agent.
+        required: whether the client waits until the agent answers.
+
+    Raises:
+        Unusable: the client has to do without; the reason is the given one unless the start failed.
+    """
+    if not reason.absent:
+        raise reason
+    if required:
+        start(os.environ)
+        return
+    if os.getpid() != 1:  # the first process of a container has to reap what it starts
+        socket_path(os.environ, create=True)
+        spawn(os.environ)
+    raise reason
+
+
 def status(environ: Mapping[str, str]) -> AgentStatus:
     """Return what the agent says of itself.
 
@@ -96,6 +117,20 @@ def status_at(path: str) -> AgentStatus:
         return AgentStatus(pid, fields["version"], age, hits, misses, tuple(environments))
     except (KeyError, ValueError):
         raise Unusable("the agent's answer makes no sense") from None
+
+
+def command(path: str, kind: int) -> Sequence[bytes]:
+    """Send a command to the agent and return the items of its answer.
+
+    Raises:
+        Unusable: there is none, or it does not answer.
+    """
+    with Connection(path) as agent:
+        agent.send(frame(kind))
+        answered, items = receive(agent)
+        if answered != DONE:
+            raise Unusable("the agent is of another version of envkit")
+        return items
 
 
 def clear(environ: Mapping[str, str]) -> None:

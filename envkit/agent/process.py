@@ -15,7 +15,7 @@ import stat
 import time
 from typing import TYPE_CHECKING
 
-from envkit.agent.folder import Unusable, socket_path
+from envkit.agent.asking import Unusable, socket_path
 from envkit.agent.server import BACKLOG, Server
 from envkit.resident.kernel import forbid_core, set_name
 

@@ -1,24 +1,28 @@
-"""What a client asks, as the agent reads it; the client builds only the items."""
+"""What a client asks, as the agent reads it: the agent parses the words of the command line.
+
+A client that has to parse them would take longer than the agent does.
+"""
 
 from __future__ import annotations
 
-from envkit._internal.clock import DEFAULT_TIMEOUT_SECONDS
 from envkit._internal.named_tuple import NamedTuple
-from envkit.agent.wire import (
-    USUAL,
-    WireError,
-    os_decode,
-    patterns,
-    question_items,
-    unpack,
-)
+from envkit.agent.wire import USUAL, WireError, os_decode, os_encode, pack, patterns, unpack
+from envkit.arguments import WATCHING, parse
+from envkit.errors import UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
 HOOK = "hook"
-COMMANDS = (b"exec", b"get", HOOK.encode())
+COMMANDS = ("exec", "get", HOOK)
+
+_ITEMS = 4
+_CLIENT_ONLY = (*WATCHING, "break-glass", "dry-run")
+
+
+class NotForAgentError(Exception):
+    """The client has to do what a command line says; the message is for people."""
 
 
 class Question(NamedTuple):
@@ -36,6 +40,7 @@ class Question(NamedTuple):
         command: `exec`, `get` or `hook`, for the audit log.
         reason: for the audit log, or empty.
         timeout_seconds: for all stores together.
+        pristine: whether the app inherits only a few variables.
     """
 
     release: str
@@ -49,46 +54,59 @@ class Question(NamedTuple):
     command: str
     reason: str
     timeout_seconds: float
-
-    def items(self) -> list[bytes]:
-        """Return the items of a frame."""
-        profiles = () if self.profiles is None else (self.profiles,)
-        last = (self.command, self.reason, str(self.timeout_seconds))
-        return question_items(self.release, self.folder, (profiles, *self[3:8]), *last)
+    pristine: bool = False
 
     def selection(self) -> list[bytes]:
-        """Return the items that an answer depends on."""
+        """Return, as bytes, what an answer depends on."""
+        profiles = () if self.profiles is None else (self.profiles,)
         lasting = b"lasting" if self.command == HOOK else b""
-        return [*self.items()[:-3], lasting]
+        lists = (profiles, *self[3:8])
+        return [
+            *(os_encode(self.release), os_encode(self.folder)),
+            *(pack(map(os_encode, texts)) for texts in lists),
+            lasting,
+        ]
 
 
-def read_question(items: Sequence[bytes]) -> Question:
+def read_question(items: Sequence[bytes], variables: Mapping[bytes, bytes]) -> Question:
     """Return the question of a frame.
+
+    Args:
+        items: of the frame; see `asking.question_items`.
+        variables: those that the client has sent.
 
     Raises:
         WireError: it is not a question.
+        NotForAgentError: the words are not valid, or say what only a client can do.
     """
-    if len(items) != len(Question._fields):
+    if len(items) != _ITEMS:
         raise WireError("a question has other items")
-    release, folder, profiles, *lists, command, reason, timeout = items
+    release, folder, command, *words = map(os_decode, (*items[:3], *unpack(items[3])))
     if command not in COMMANDS:
         raise WireError("a question is of another command")
-    texts = [[os_decode(one) for one in unpack(part)] for part in lists]
-    of_profiles = [os_decode(one) for one in unpack(profiles)]
-    if len(of_profiles) > 1 or len(texts[4]) % 2:
-        raise WireError("a question has other items")
     try:
-        seconds = float(timeout or DEFAULT_TIMEOUT_SECONDS)
-    except ValueError:
-        raise WireError("a question has no timeout") from None
-    if not 0 < seconds < 86_400:  # also not a NaN
-        raise WireError("a question has no timeout")
-    given = of_profiles[0] if of_profiles else None
-    return Question._make(
-        (
-            *(os_decode(release), os_decode(folder), given, *texts),
-            *(os_decode(command), os_decode(reason), seconds),
-        )
+        given = parse("get" if command == HOOK else command, words)
+        seconds, overrides = given.timeout_seconds, given.overrides
+    except UsageError:
+        raise NotForAgentError("the command line is not valid") from None
+    if any(map(given.flag, _CLIENT_ONLY)):
+        raise NotForAgentError("the command line has an option of the client")
+    if len(given.rest) != (command == "get") or not all(given.rest):
+        raise NotForAgentError("the command line has another number of words")
+    reason = given.one("reason") or os_decode(variables.get(b"ENVKIT_REASON", b""))
+    return Question(
+        release=release,
+        folder=folder,
+        profiles=given.one("profiles"),
+        environments=given.many("env"),
+        only=given.many("only"),
+        exclude=given.many("except"),
+        names=given.rest,
+        overrides=[word for pair in overrides.items() for word in pair],
+        command=command,
+        reason=reason.strip(),
+        timeout_seconds=seconds,
+        pristine=given.flag("pristine"),
     )
 
 

@@ -15,10 +15,11 @@ from envkit import __version__
 from envkit.agent.answers import Answers
 from envkit.agent.connection import Client
 from envkit.agent.freshness import signature
-from envkit.agent.question import read_pairs, read_question
+from envkit.agent.question import NotForAgentError, read_pairs, read_question
 from envkit.agent.wire import (
     ASK,
     CLEAR,
+    DECLINED,
     DONE,
     OTHER_VERSION,
     STATUS,
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from envkit.agent.answers import Flight
-    from envkit.agent.question import Question
 
 MAX_CLIENTS = 256
 WAIT_SECONDS = 0.1
@@ -199,7 +199,7 @@ class Server:
         self._used = monotonic()
         if kind == ASK and client.question is None:
             client.offered = read_pairs(unpack(items[-1])) if items else {}
-            self._ask(client, read_question(items[:-1]))
+            self._ask(client, items[:-1])
         elif kind == VARIABLES and client.question is not None and client.is_asked:
             client.is_asked = False
             self._answers.take(client, read_pairs(items))
@@ -215,12 +215,19 @@ class Server:
         else:
             raise WireError("an unexpected frame")
 
-    def _ask(self, client: Client, question: Question) -> None:
+    def _ask(self, client: Client, items: Sequence[bytes]) -> None:
+        if not items:
+            raise WireError("a question has other items")
         replaced = signature(__file__) != self._code
-        if replaced or question.release != __version__:
+        if replaced or items[0] != __version__.encode():
             client.end(frame(OTHER_VERSION, [__version__.encode()]))
             if replaced:
                 self.stop("envkit was installed again")
+            return
+        try:
+            question = read_question(items, client.offered)
+        except NotForAgentError as reason:
+            client.end(frame(DECLINED, [str(reason).encode()]))
         else:
             self._answers.ask(client, question)
 

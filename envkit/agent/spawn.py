@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 
-from envkit.agent.folder import Unusable
+from envkit.agent.asking import Unusable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -3,55 +3,70 @@
     magic (3), version (1), kind (1), length of the rest (4), then the items, each with its length
 
 Nothing that a peer has sent is unmarshalled or evaluated. A frame that is too long, or of another
-version, is refused before its content is read. A question has everything that a command line
-says about an environment, and those of the USUAL variables that exist. Others are sent later, and
-only if the agent names them.
+version, is refused before its content is read. A question has the words of the command line, and
+those of the USUAL variables that exist. Others are sent later, and only if the agent names them.
+
+`asking` has what makes frames, because a client loads only that before it asks.
 """
 
-from __future__ import annotations
+from time import monotonic
+
+from envkit.agent.asking import (
+    ASK,
+    CLEAR,
+    MAGIC,
+    STATUS,
+    STOP,
+    USUAL,
+    VARIABLES,
+    VERSION,
+    Connection,
+    Unusable,
+    broken,
+    failed,
+    frame,
+    frame_of,
+    head_of,
+    os_encode,
+    pack,
+    packed_pairs,
+    patterns,
+    selected,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Sequence
 
-MAGIC, VERSION = b"EKA", 2
+__all__ = [
+    "ASK",
+    "CLEAR",
+    "STATUS",
+    "STOP",
+    "USUAL",
+    "VARIABLES",
+    "frame",
+    "frame_of",
+    "head_of",
+    "os_encode",
+    "pack",
+    "packed_pairs",
+    "patterns",
+    "selected",
+]
+
 HEADER_BYTES = 9
 MAX_QUESTION_BYTES = 4 * 1024 * 1024
 MAX_ANSWER_BYTES = 8 * 1024 * 1024  # the kernel passes 6 MB to a program
-MIN_PATTERN_BYTES = 5
+ROUNDS = 4  # of variables that the agent asks for
+_PIECE_BYTES = 1 << 20
 _IN_NAMES = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_"
-# variables that a client sends with its question, because most answers depend on them
-USUAL = (
-    *(b"ENVKIT_AUDIT", b"ENVKIT_ENV", b"ENVKIT_PROFILES", b"ENVKIT_TRUST"),
-    *(b"HOME", b"XDG_CONFIG_HOME", b"XDG_STATE_HOME"),
-    *(b"VAULT_*", b"BAO_*", b"AWS_*", b"BOTO_*"),
-    *(b"*_PROXY", b"REQUESTS_CA_BUNDLE", b"CURL_CA_BUNDLE", b"SSL_CERT_FILE", b"SSL_CERT_DIR"),
-    *(b"NETRC", b"HOSTALIASES", b"LOCALDOMAIN", b"RES_OPTIONS", b"OPENSSL_CONF"),
-)
-
-# from a client
-ASK, VARIABLES, STATUS, CLEAR, STOP = range(1, 6)
-# from the agent
+# what the agent sends
 NEED, WAIT, ANSWER, DECLINED, OTHER_VERSION, DONE = range(65, 71)
 
 
 class WireError(Exception):
     """A peer has sent something that is not of this protocol; the message is for a log."""
-
-
-def frame(kind: int, items: Iterable[bytes] = ()) -> bytes:
-    """Return one frame."""
-    return frame_of(kind, pack(items))
-
-
-def frame_of(kind: int, body: bytes) -> bytes:
-    """Return one frame with items that were packed before."""
-    return head_of(kind, len(body)) + body
-
-
-def head_of(kind: int, length: int) -> bytes:
-    """Return the head of a frame whose body has so many bytes."""
-    return MAGIC + bytes((VERSION, kind)) + length.to_bytes(4, "big")
 
 
 def read_header(header: bytes, limit: int) -> tuple[int, int]:
@@ -72,15 +87,6 @@ def read_header(header: bytes, limit: int) -> tuple[int, int]:
     if length > limit:
         raise WireError("too long")
     return header[4], length
-
-
-def pack(items: Iterable[bytes]) -> bytes:
-    """Return byte strings as one."""
-    parts = []
-    for item in items:
-        parts.append(len(item).to_bytes(4, "big"))
-        parts.append(item)
-    return b"".join(parts)
 
 
 def unpack(body: bytes) -> list[bytes]:
@@ -109,33 +115,36 @@ class Answer:
         values: theirs, in the same order.
         files: those that the values come from, for the shell hook; else none.
         unrecorded: what the client has to add to the audit log; empty if the agent has done that.
+        pristine: whether the app inherits only a few variables.
     """
 
-    __slots__ = ("bootstrap", "files", "names", "unrecorded", "values")
+    __slots__ = ("bootstrap", "files", "names", "pristine", "unrecorded", "values")
 
     def __init__(
         self,
-        bootstrap: Sequence[bytes],
-        names: Sequence[bytes],
-        values: Sequence[bytes],
-        files: Sequence[bytes],
-        unrecorded: bytes,
+        bootstrap: "Sequence[bytes]",
+        names: "Sequence[bytes]",
+        values: "Sequence[bytes]",
+        files: "Sequence[bytes]",
+        unrecorded: bytes = b"",
+        pristine: bytes = b"",
     ) -> None:
         self.bootstrap = bootstrap
         self.names = names
         self.values = values
         self.files = files
         self.unrecorded = unrecorded
+        self.pristine = bool(pristine)
 
     def __repr__(self) -> str:
         return f"Answer({len(self.names)} variables)"
 
     def body(self) -> bytes:
-        """Return the body of a frame, without its last item, which differs between clients."""
+        """Return the body of a frame, without its last items, which differ between clients."""
         return pack(map(pack, (self.bootstrap, self.names, self.values, self.files)))
 
 
-def read_answer(items: Sequence[bytes]) -> Answer:
+def read_answer(items: "Sequence[bytes]") -> Answer:
     """Return the answer of a frame.
 
     Raises:
@@ -143,8 +152,8 @@ def read_answer(items: Sequence[bytes]) -> Answer:
     """
     if len(items) != len(Answer.__slots__):
         raise WireError("an answer has other items")
-    bootstrap, names, values, files = map(unpack, items[:-1])
-    answer = Answer(bootstrap, names, values, files, items[-1])
+    bootstrap, names, values, files = map(unpack, items[:-2])
+    answer = Answer(bootstrap, names, values, files, *items[-2:])
     if len(answer.names) != len(answer.values):
         raise WireError("an answer has other items")
     odd = b"".join(answer.names).translate(None, _IN_NAMES)
@@ -153,65 +162,84 @@ def read_answer(items: Sequence[bytes]) -> Answer:
     return answer
 
 
-def question_items(
-    release: str, folder: str, lists: Iterable[Sequence[str]], *last: str
-) -> list[bytes]:
-    """Return the items of a question.
+def receive(connection: Connection) -> "tuple[int, Sequence[bytes]]":
+    """Receive a frame from the agent: its kind and items.
+
+    Raises:
+        Unusable: as the methods of the connection do.
+    """
+    try:
+        kind, length = read_header(_exactly(connection, HEADER_BYTES), MAX_ANSWER_BYTES)
+        return kind, unpack(_exactly(connection, length))
+    except WireError as error:
+        raise Unusable(f"the agent's answer makes no sense: {error}") from None
+    except OSError as error:
+        raise broken(error) from None
+
+
+def receive_answer(connection: Connection, timeout_seconds: float | None = None) -> Answer:
+    """Return the agent's answer to what `Asking.ask` has sent, and end the connection.
 
     Args:
-        release: of envkit.
-        folder: the working folder.
-        lists: the other fields of `envkit.agent.question:Question`, each as a list.
-        last: its last fields, as texts.
+        connection: to the agent.
+        timeout_seconds: how long to wait while the agent reads a store; None for the default.
+
+    Raises:
+        Unusable: there is no answer.
     """
-    return [
-        release.encode(),
-        os_encode(folder),
-        *[pack(map(os_encode, texts)) for texts in lists],
-        *map(os_encode, last),
-    ]
+    with connection:
+        try:
+            return _answer(connection, timeout_seconds)
+        except WireError as error:
+            raise Unusable(f"the agent's answer makes no sense: {error}") from None
+        except Unusable:
+            raise
+        except Exception as error:  # noqa: BLE001 - a command never fails because of the agent
+            raise failed(error) from None
 
 
-def packed_pairs(pairs: Mapping[bytes, bytes]) -> bytes:
-    """Return variables as one byte string."""
-    return pack([one for pair in pairs.items() for one in pair])
+def _answer(connection: Connection, timeout_seconds: float | None) -> Answer:
+    began = monotonic()
+    named: list[bytes] = []
+    asked = 0
+    while True:
+        kind, items = receive(connection)
+        if kind == ANSWER:
+            return read_answer(items)
+        if kind == WAIT:
+            if monotonic() - began >= (timeout_seconds or _default_timeout()):
+                raise Unusable("the agent still waits for a store", declined=True)
+            connection.patient()
+        elif kind == NEED and asked < ROUNDS:
+            asked += 1
+            named += items
+            variables = packed_pairs(selected(connection.environ, named))
+            connection.send(frame_of(VARIABLES, variables))
+        elif kind == DECLINED:
+            reason = b"".join(items).decode("utf-8", "replace")
+            raise Unusable(f"the agent does not answer: {reason}", declined=True)
+        elif kind == OTHER_VERSION:
+            raise Unusable("the agent is of another version of envkit")
+        else:
+            raise Unusable("the agent does not answer in time")
 
 
-def selected(environ: Mapping[bytes, bytes], wanted: Iterable[bytes]) -> dict[bytes, bytes]:
-    """Return the variables that the agent names; see `patterns`."""
-    exact, beginnings, endings = patterns(wanted)
-    return {
-        name: value
-        for name, value in environ.items()
-        if name in exact or name.startswith(beginnings) or name.lower().endswith(endings)
-    }
+def _exactly(connection: Connection, count: int) -> bytes:
+    parts = []
+    while count:
+        connection.socket.settimeout(connection.left())
+        part = connection.socket.recv(min(count, _PIECE_BYTES))
+        if not part:
+            raise Unusable("the agent has closed the connection")
+        parts.append(part)
+        count -= len(part)
+    return b"".join(parts)
 
 
-def patterns(
-    wanted: Iterable[bytes],
-) -> tuple[set[bytes], tuple[bytes, ...], tuple[bytes, ...]]:
-    """Return the names, the beginnings and the endings in lower case of variables.
+def _default_timeout() -> float:
+    from envkit._internal.clock import DEFAULT_TIMEOUT_SECONDS
 
-    Args:
-        wanted: each is `NAME`, `PREFIX_*` or, in any case, `*_SUFFIX`. A pattern that would match
-            nearly everything matches nothing.
-    """
-    exact, beginnings, endings = set(), [], []
-    for one in wanted:
-        if b"*" not in one:
-            exact.add(one)
-        elif len(one) < MIN_PATTERN_BYTES:
-            continue
-        elif one.endswith(b"*"):
-            beginnings.append(one[:-1])
-        elif one.startswith(b"*"):
-            endings.append(one[1:].lower())
-    return exact, tuple(beginnings), tuple(endings)
-
-
-def os_encode(text: str) -> bytes:
-    """Return the bytes of a word of the command line."""
-    return text.encode("utf-8", "surrogateescape")
+    return DEFAULT_TIMEOUT_SECONDS
 
 
 def os_decode(data: bytes) -> str:

@@ -195,14 +195,19 @@ def _now() -> str:
     return f"{whole}.{rest // 1_000_000:03d}Z"
 
 
+_user_names: dict[int, str] = {}
+
+
 def user_name(uid: int) -> str:
     """Return the user's name as the system has it; the environment could contain any name."""
-    import pwd
+    if uid not in _user_names:
+        import pwd
 
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return str(uid)
+        try:
+            _user_names[uid] = pwd.getpwuid(uid).pw_name
+        except KeyError:
+            return str(uid)
+    return _user_names[uid]
 
 
 def _list(texts: Iterable[str]) -> str:

@@ -6,9 +6,9 @@ import os
 import sys
 
 from envkit._internal.clock import Deadline
+from envkit.arguments import WATCHING, parse, takes_next_word
 from envkit.audit.session import Access
 from envkit.cli.boundary import guarded
-from envkit.cli.options import COMMANDS, WATCHING, parse
 from envkit.errors import AbsentError, EnvkitError, IncompleteError, UsageError
 from envkit.resolution.prepare import prepare
 from envkit.resolution.resolve import USE, resolve_prepared
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Container, Sequence
     from typing import NoReturn
 
-    from envkit.cli.options import Arguments
+    from envkit.arguments import Arguments
     from envkit.launch.overlay import FileContent
     from envkit.resolution.environment import Environment
     from envkit.resolution.prepare import PreparedProfile
@@ -48,8 +48,12 @@ def run(command: str, arguments: Sequence[str], *, spent_seconds: float = 0.0) -
     return status
 
 
-def interrupted(command: str, given: Arguments) -> int:
+def interrupted(command: str, arguments: Sequence[str]) -> int:
     """End a command as Ctrl-C does while it reads, and return the exit status."""
+    try:
+        given = parse(command, arguments)
+    except UsageError:
+        return run(command, arguments)  # which fails before it reads
     from envkit.cli.exec.interrupted import end
 
     deadline = Deadline(given.timeout_seconds)
@@ -63,14 +67,13 @@ def interrupted(command: str, given: Arguments) -> int:
 
 def asks_for_help(command: str, arguments: Sequence[str]) -> bool:
     """Return whether `--help` is meant for envkit and not for the app."""
-    options = {flag: o for o in COMMANDS[command].options for flag in o.flags}
     words = iter(arguments)
     for word in words:
         if word in ("--help", "-h"):
             return True
         if word == "--" or (command == "exec" and not word.startswith("-")):
             return False
-        if word in options and options[word].kind in ("one", "many"):
+        if takes_next_word(command, word):
             next(words, None)
     return False
 
@@ -160,7 +163,7 @@ def _ask_reason(protected: Sequence[str]) -> str:
 
 
 def _exec(given: Arguments) -> int:
-    if any(given.flag(option.key) for option in WATCHING):
+    if any(map(given.flag, WATCHING)):
         return _watch_app(given)
     return _dry_run(given) if given.flag("dry-run") else _run_app(given)
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from typer.core import TyperArgument, TyperOption
 
+from envkit.arguments import FLAG, MANY
 from envkit.cli import hot
 from envkit.cli.command_help import ShownCommand
 from envkit.cli.complete import COMPLETERS, variables
@@ -77,8 +78,8 @@ def hot_command(name: str, context_settings: Mapping[str, Any]) -> HotCommand:
 def _option(option: Option) -> TyperOption:
     return TyperOption(
         param_decls=list(option.flags),
-        multiple=option.kind == "many",
-        is_flag=option.kind == "flag",
+        multiple=option.kind == MANY,
+        is_flag=option.kind == FLAG,
         metavar=option.metavar or None,
         help=option.help,
         autocompletion=COMPLETERS.get(option.key),

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from typer import _completion_classes, _completion_shared
 
-from envkit.cli.options import COMMANDS
+from envkit.arguments import OPTIONAL, TAKES, flags_of
 from envkit.errors import EnvkitError
 
 if TYPE_CHECKING:
@@ -38,11 +38,7 @@ fi
 """
 _SHORT_WITH_VALUE = ("-e", "-f", "-o")
 _OPTIONAL_VALUE = frozenset(
-    flag
-    for command in COMMANDS.values()
-    for option in command.options
-    if option.kind == "optional"
-    for flag in option.flags
+    flag for key, (kind, _) in TAKES.items() if kind == OPTIONAL for flag in flags_of(key)
 )
 
 

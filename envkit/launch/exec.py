@@ -6,8 +6,6 @@ between. envkit first refuses what the kernel would refuse, and names the variab
 Reference: execve(2), "Limits on size of arguments and environment"
 """
 
-from __future__ import annotations
-
 import os
 import sys
 
@@ -27,15 +25,18 @@ PRISTINE = (b"PATH", b"HOME", b"USER", b"LOGNAME", b"SHELL", b"TERM", b"LANG", b
 _BOOTSTRAP_PREFIXES = (b"ENVKIT_", b"DOTENV_PRIVATE_KEY")
 
 
-def parent_environment() -> dict[bytes, bytes]:
+def parent_environment(environ: "Mapping[bytes, bytes] | None" = None) -> dict[bytes, bytes]:
     """Return the variables that this process was started with.
 
     In the C locale, which most containers have, Python sets LC_CTYPE for itself. The app would
     inherit it, and sort and read text differently.
 
+    Args:
+        environ: the variables as they are now. [default: those of `os.environb`]
+
     Reference: PEP 538
     """
-    parent = dict(os.environb)
+    parent = dict(os.environb if environ is None else environ)
     if parent.get(b"LC_CTYPE") in COERCED_LOCALES:
         try:
             with open("/proc/self/environ", "rb") as file:
@@ -50,9 +51,9 @@ def parent_environment() -> dict[bytes, bytes]:
 
 
 def merged(
-    variables: Mapping[bytes, bytes],
-    dropped: Collection[bytes],
-    parent: Mapping[bytes, bytes],
+    variables: "Mapping[bytes, bytes]",
+    dropped: "Collection[bytes]",
+    parent: "Mapping[bytes, bytes]",
     *,
     pristine: bool = False,
 ) -> dict[bytes, bytes]:
@@ -71,7 +72,7 @@ def merged(
     return result
 
 
-def check_limits(arguments: Sequence[bytes], environ: Mapping[bytes, bytes]) -> None:
+def check_limits(arguments: "Sequence[bytes]", environ: "Mapping[bytes, bytes]") -> None:
     """Refuse variables and arguments that exceed the limits of the kernel.
 
     Raises:
@@ -99,7 +100,7 @@ def check_limits(arguments: Sequence[bytes], environ: Mapping[bytes, bytes]) -> 
         )
 
 
-def replace_process(command: Sequence[str], environ: Mapping[bytes, bytes]) -> NoReturn:
+def replace_process(command: "Sequence[str]", environ: "Mapping[bytes, bytes]") -> "NoReturn":
     """Replace this process with `command`, which is looked up in the PATH of the new environment.
 
     Args:
@@ -140,7 +141,7 @@ def replace_process(command: Sequence[str], environ: Mapping[bytes, bytes]) -> N
             signal_module().signal(number, handler)
 
 
-def _become(arguments: list[bytes], environ: dict[bytes, bytes]) -> NoReturn:
+def _become(arguments: list[bytes], environ: dict[bytes, bytes]) -> "NoReturn":
     """Call `os.execvpe`, which imports `warnings` to look up a program without a slash."""
     for folder in environ.get(b"PATH", b"").split(b":"):
         path = folder + b"/" + arguments[0]
@@ -155,19 +156,19 @@ def _become(arguments: list[bytes], environ: dict[bytes, bytes]) -> NoReturn:
 # with an answer of the agent, importing `errors` would be a tenth of the time
 
 
-def _too_large(message: str, *, hint: str) -> LimitError:
+def _too_large(message: str, *, hint: str) -> "LimitError":
     from envkit.errors import LimitError
 
     return LimitError(message, hint=hint)
 
 
-def _not_executable(message: str, *, hint: str | None) -> NotExecutableError:
+def _not_executable(message: str, *, hint: str | None) -> "NotExecutableError":
     from envkit.errors import NotExecutableError
 
     return NotExecutableError(message, hint=hint)
 
 
-def _not_found(program: str) -> CommandNotFoundError:
+def _not_found(program: str) -> "CommandNotFoundError":
     from envkit.errors import CommandNotFoundError
 
     return CommandNotFoundError(
@@ -187,7 +188,7 @@ def end_on_signals() -> None:
         signals.signal(number, lambda number, _: os._exit(128 + number))
 
 
-def _restore_signals() -> list[tuple[int, Any]]:
+def _restore_signals() -> "list[tuple[int, Any]]":
     """Restore the signals that Python changed at its start, as `subprocess` does.
 
     Returns:
@@ -202,7 +203,7 @@ def _restore_signals() -> list[tuple[int, Any]]:
     ]
 
 
-def signal_module() -> ModuleType:
+def signal_module() -> "ModuleType":
     """Return the module of signals: `_signal` if it exists."""
     try:  # without the enums of `signal`, which cost 3 ms
         import _signal as module  # type: ignore[import-not-found]

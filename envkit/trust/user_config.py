@@ -1,7 +1,7 @@
 """The user's own configuration: `$XDG_CONFIG_HOME/envkit/config.toml`, default: in `~/.config`.
 
     trusted = ["/srv/apps", "~/work"]      # profiles in or below these folders need no question
-    agent = true                           # `exec` and `get` use the agent: see `cli.warm`
+    agent = true                           # `exec` and `get` use the agent: see `__main__`
 
 It contains nothing that a repository needs. A file that belongs to another user, or that others
 can write, is ignored with a warning.

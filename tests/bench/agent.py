@@ -19,8 +19,7 @@ from bench.measure import Bar, Command, Group, measure
 from bench.projects import BARE, BIN, SMALL, Project, peer, values
 from bench.vault import SOURCE
 from envkit import __version__
-from envkit.agent import client, control
-from envkit.agent.question import Question
+from envkit.agent import asking, control, wire
 from support.openbao import OpenBao
 
 if TYPE_CHECKING:
@@ -146,21 +145,15 @@ def _many(project: Project, rounds: int) -> Group:
 
 def _server(project: Project, pid: int) -> Group:
     """Return the time of a request and the memory of the agent."""
-    question = Question(
-        __version__,
-        os.getcwd(),
-        str(project.folder / "profiles"),
-        ["paths"],
-        *((), (), (), ()),
-        *("exec", "", 15.0),
-    ).items()
+    words = ["--profiles", str(project.folder / "profiles"), "--env", "paths"]
+    question = asking.question_items(__version__, os.getcwd(), "exec", words)
     environ = {name.encode(): value.encode() for name, value in project.environ.items()}
     path = control.socket_path(project.environ)
     began = time.perf_counter()
     for _ in range(REQUESTS):
-        with client.Connection(path) as agent:
-            agent.ask(question, environ)
-            agent.answer()
+        connection = asking.Connection(path)
+        connection.ask(question, environ)
+        wire.receive_answer(connection)
     each_us = (time.perf_counter() - began) / REQUESTS * 1e6
     status = Path(f"/proc/{pid}/status").read_text()
     memory = dict(line.split(":\t") for line in status.splitlines())

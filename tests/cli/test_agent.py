@@ -14,7 +14,8 @@ from subprocess import PIPE
 
 import pytest
 
-from envkit.agent.folder import Unusable
+from envkit.agent.asking import Unusable
+from support.agents import ask
 from support.process import started
 
 
@@ -518,15 +519,13 @@ def test_100_clients_at_once_cost_one_read_and_a_slow_store_delays_no_other_clie
 def _ask(project, agent):
     """Ask as a client does, from this process."""
     from envkit import __version__
-    from envkit.agent import client
     from envkit.agent.question import Question
 
     environ = {**os.environ, **project.environ}
     dev = (__version__, str(project.root), None, ["dev"], (), (), (), ())
     found = {name.encode(): text.encode() for name, text in environ.items()}
-    with client.Connection(agent.path()) as connection:
-        connection.ask(Question(*dev, "exec", "", 20.0).items(), found)
-        return connection.answer(20.0).values[0]
+    question = Question(*dev, "exec", "", 20.0)
+    return ask(agent.path(), question, found, 20.0).values[0]
 
 
 @pytest.mark.usefixtures("trusted")

@@ -13,14 +13,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from envkit.agent import control
-from envkit.agent.folder import Unusable
+from envkit.agent import asking, control, wire
+from envkit.agent.asking import Unusable
 from envkit.agent.process import listening
 from envkit.agent.server import Server
 from support.process import run_envkit
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
+
+    from envkit.agent.question import Question
 
 
 class Agent:
@@ -71,6 +73,41 @@ class Agent:
     def log(self) -> str:
         """Return its log."""
         return Path(f"{self.path()}.log").read_text("utf-8")
+
+
+def items_of(question: Question) -> list[bytes]:
+    """Return the items of a frame that asks this."""
+    pairs = zip(question.overrides[::2], question.overrides[1::2], strict=True)
+    options = {
+        "--profiles": () if question.profiles is None else (question.profiles,),
+        "--env": question.environments,
+        "--only": question.only,
+        "--except": question.exclude,
+        "--set": [f"{name}={value}" for name, value in pairs],
+        "--reason": (question.reason,),
+        "--timeout": (str(question.timeout_seconds),),
+    }
+    words = [word for flag, texts in options.items() for text in texts for word in (flag, text)]
+    words += ["--pristine"] * question.pristine
+    return asking.question_items(
+        question.release, question.folder, question.command, [*words, *question.names]
+    )
+
+
+def ask(
+    path: str,
+    question: Question,
+    environ: Mapping[bytes, bytes],
+    timeout_seconds: float | None = 15.0,
+) -> wire.Answer:
+    """Ask the agent at a path, as a client does.
+
+    Raises:
+        Unusable: there is no answer.
+    """
+    connection = asking.Connection(path)
+    connection.ask(items_of(question), environ)
+    return wire.receive_answer(connection, timeout_seconds)
 
 
 @pytest.fixture

@@ -207,10 +207,10 @@ class ScriptedWatcher:
 
 
 def _main() -> int:
+    from envkit.arguments import parse
     from envkit.cli.boundary import guarded
     from envkit.cli.error_text import print_labelled
     from envkit.cli.exec.watching import plan_of
-    from envkit.cli.options import parse
     from envkit.errors import AuditError
     from envkit.launch.app_files import AppFiles
     from envkit.launch.memory_folder import files_folder

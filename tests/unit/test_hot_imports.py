@@ -5,9 +5,11 @@ which modules were loaded in place of becoming the app. Vault and AWS are at an 
 with a closed port: by then, all that they need has been imported.
 """
 
+import importlib.util
 import json
 import os
 import sys
+from pathlib import Path
 
 from support import dotenvx
 from support.process import run_python
@@ -55,7 +57,7 @@ CORE = {
     "envkit.cli",
     "envkit.cli.boundary",
     "envkit.cli.hot",
-    "envkit.cli.options",
+    "envkit.arguments",
     "envkit.profile.declaration",
     "envkit.profile.discovery",
     "envkit.profile.toml_file",
@@ -117,15 +119,18 @@ WARM = {
     "envkit",
     "envkit.__main__",
     "envkit.agent",
-    "envkit.agent.client",
-    "envkit.agent.folder",
+    "envkit.agent.asking",
     "envkit.agent.wire",
-    "envkit.cli",
-    "envkit.cli.options",
-    "envkit.cli.warm",
     "envkit.launch",
     "envkit.launch.exec",
 }
+
+
+def test_a_warm_exec_imports_no_module_for_annotations():
+    for name in WARM:
+        spec = importlib.util.find_spec(name)
+        lines = Path(spec.origin).read_text("utf-8").splitlines()
+        assert not [line for line in lines if line.startswith("from __future__")], name
 
 
 def imported(project, script=SCRIPT, **env):
@@ -313,6 +318,6 @@ def test_exec_with_an_answer_of_the_agent_imports_nothing_that_reads_a_profile(p
     imported(project, **env)
     status, own, others = imported(project, **env)
     assert status == "reached"
-    assert own == WARM
+    assert own == WARM | {"envkit.arguments"}  # for --timeout
     assert others & {*SPARED, "_json", "fcntl", "pwd", "selectors"} == set()
     assert agent.status().misses >= 1

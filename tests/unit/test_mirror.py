@@ -19,6 +19,8 @@ ELSEWHERE = {
     # what a person sees: transcripts
     "__main__": "cli",
     "cli": "cli",
+    "arguments": "cli",
+    "agent.errors": "cli/test_agent.py",
     "sources.dotenv_files.errors": "unit/sources/test_dotenv.py",
     "sources.dotenv_files.history": "unit/sources/test_dotenv.py",
     "encryption.errors": "unit/test_errors.py",

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from envkit._internal.clock import Deadline
 from envkit.access.readers import find_readers
 from envkit.access.rules import read_rules
+from envkit.arguments import timeout_seconds
 from envkit.cli.error_text import print_error
-from envkit.cli.options import timeout_seconds
 from envkit.cli.output import Cell, print_json, print_table, printable
 from envkit.cli.parameters import Env, Except, Format, Formatted, Only, Profiles, Timeout
 from envkit.resolution.prepare import prepare

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from envkit.agent import control
-from envkit.agent.folder import Unusable
+from envkit.agent.asking import Unusable
 from envkit.agent.spawn import IDLE_SECONDS, MAX_AGE_SECONDS
 from envkit.cli.command_help import HELP_FLAGS, ShownCommand, ShownGroup
 from envkit.cli.output import print_json, print_table

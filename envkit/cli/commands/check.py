@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from envkit._internal.suggestions import did_you_mean
+from envkit.arguments import timeout_seconds
 from envkit.checks import run
 from envkit.checks.ignore_file import NAME, accept_problems, load_rules, project_rules
 from envkit.checks.problem import KINDS
 from envkit.cli.complete import environments
 from envkit.cli.formats.check.shown import Shown
 from envkit.cli.interaction.progress import Bar
-from envkit.cli.options import timeout_seconds
 from envkit.cli.output import on_terminal, print_lines
 from envkit.cli.parameters import Output, Profiles, Timeout
 from envkit.cli.result import write_result

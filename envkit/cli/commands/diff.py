@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from envkit._internal.suggestions import did_you_mean
+from envkit.arguments import timeout_seconds
 from envkit.checks.ignore_file import NAME, Accepted, accept, load_rules, project_rules
 from envkit.cli.complete import environments
 from envkit.cli.error_text import print_error
 from envkit.cli.formats.diff.report import Report
 from envkit.cli.interaction.access import open_access
-from envkit.cli.options import timeout_seconds
 from envkit.cli.output import on_terminal, print_lines
 from envkit.cli.parameters import BreakGlass, Except, Only, Output, Profiles, Reason, Timeout
 from envkit.cli.result import write_result

@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
+from envkit.arguments import timeout_seconds
 from envkit.checks.doctor import examine
 from envkit.checks.doctor_stores import CheckStatus
 from envkit.cli.formats.rotation.moments import iso, since
-from envkit.cli.options import timeout_seconds
 from envkit.cli.output import Cell, print_json, print_table, printable, short_version
 from envkit.cli.parameters import AnyEnv, Format, Formatted, Profiles, Timeout
 from envkit.resident.holding import Holding, running

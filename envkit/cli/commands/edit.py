@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from envkit.arguments import timeout_seconds
 from envkit.cli.commands.set import in_version
 from envkit.cli.error_text import print_error
 from envkit.cli.interaction.access import open_access
 from envkit.cli.interaction.editor import EditorError, private_file, run_editor
 from envkit.cli.interaction.prompt import ask, is_interactive
 from envkit.cli.misread import warn_of_line
-from envkit.cli.options import timeout_seconds
 from envkit.cli.parameters import BreakGlass, Except, OneEnv, Only, Profiles, Reason, Timeout
 from envkit.cli.rotated import allow_change, without_rotating
 from envkit.cli.written import print_warnings

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from envkit.arguments import timeout_seconds
 from envkit.cli.complete import variables
-from envkit.cli.options import timeout_seconds
 from envkit.cli.output import Cell, print_json, print_table
 from envkit.cli.parameters import Format, Formatted, OneEnv, Profiles, Timeout
 from envkit.cli.rotated import look_at

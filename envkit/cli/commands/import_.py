@@ -11,11 +11,11 @@ import typer
 
 from envkit._internal.git import find_repository
 from envkit._internal.paths import display_path
+from envkit.arguments import timeout_seconds
 from envkit.cli.changing.encryption import Encryption
 from envkit.cli.changing.importing import Plan, Replace, carry_out
 from envkit.cli.error_text import print_labelled
 from envkit.cli.interaction.access import open_access
-from envkit.cli.options import timeout_seconds
 from envkit.cli.output import printable
 from envkit.cli.parameters import (
     BreakGlass,

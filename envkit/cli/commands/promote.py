@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from envkit.arguments import timeout_seconds
 from envkit.cli.changing.applying import (
     HEADERS,
     Progress,
@@ -19,7 +20,6 @@ from envkit.cli.changing.applying import (
 from envkit.cli.complete import environments, variables
 from envkit.cli.interaction.access import open_access
 from envkit.cli.interaction.prompt import confirm
-from envkit.cli.options import timeout_seconds
 from envkit.cli.output import print_json, print_table, printable
 from envkit.cli.parameters import (
     BreakGlass,

@@ -6,12 +6,12 @@ from typing import Annotated
 
 import typer
 
+from envkit.arguments import timeout_seconds
 from envkit.cli.commands.history import when
 from envkit.cli.commands.set import in_version
 from envkit.cli.complete import variables
 from envkit.cli.interaction.access import open_access
 from envkit.cli.interaction.prompt import confirm
-from envkit.cli.options import timeout_seconds
 from envkit.cli.parameters import BreakGlass, OneEnv, Profiles, Reason, Timeout, Yes
 from envkit.cli.rotated import allow_change, look_at
 from envkit.cli.written import print_warnings

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from envkit.arguments import timeout_seconds
 from envkit.cli.complete import environments
 from envkit.cli.error_text import print_error, print_labelled
 from envkit.cli.formats.scan.wording import notes
 from envkit.cli.interaction.scanning import scan_for_values
-from envkit.cli.options import timeout_seconds
 from envkit.cli.output import on_terminal, print_lines
 from envkit.cli.parameters import BreakGlass, Profiles, Reason, Timeout
 from envkit.errors import ResolutionError, UsageError

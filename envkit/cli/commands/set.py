@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from envkit._internal.os_errors import reason_of
+from envkit.arguments import timeout_seconds
 from envkit.cli.interaction.access import open_access
 from envkit.cli.interaction.prompt import ask_secret
 from envkit.cli.misread import warn_of_line
-from envkit.cli.options import timeout_seconds
 from envkit.cli.parameters import (
     BreakGlass,
     Force,

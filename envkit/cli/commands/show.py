@@ -9,8 +9,8 @@ import typer
 
 from envkit._internal.clock import Deadline
 from envkit._internal.paths import display_path
+from envkit.arguments import timeout_seconds
 from envkit.cli.interaction.access import open_access
-from envkit.cli.options import timeout_seconds
 from envkit.cli.output import Cell, on_terminal, print_json, print_table, short_version
 from envkit.cli.parameters import (
     BreakGlass,

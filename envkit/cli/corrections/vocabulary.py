@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from envkit._internal.suggestions import closest
+from envkit.arguments import MANY, ONE, OPTIONAL
 from envkit.cli.lazy_commands import lazy_command
 from envkit.cli.options import COMMANDS
 from envkit.launch.export import FORMATS
@@ -69,9 +70,9 @@ def declared(path: Sequence[str]) -> tuple[dict[str, Flag], int]:
         spec = COMMANDS[path[0]]
         hot = {
             flag: Flag(
-                o.kind in ("one", "many"),
+                o.kind in (ONE, MANY),
                 FORMATS if o.key == "format" else (),
-                optional=o.kind == "optional",
+                optional=o.kind == OPTIONAL,
             )
             for o in spec.options
             for flag in o.flags

@@ -9,8 +9,10 @@ import os
 import sys
 import time
 
+from envkit import __version__
 from envkit._internal.paths import state_folder
 from envkit._internal.processes import started_at
+from envkit.agent.asking import Asking, Unusable, question_items
 from envkit.errors import EnvkitError, ProfileError, UntrustedError, UsageError
 from envkit.launch import shell_hook
 from envkit.launch.export import render
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from envkit._internal.clock import Deadline
+    from envkit.agent.wire import Answer
     from envkit.resolution.prepare import PreparedProfile
 
     # of the folder of profiles, an environment, and files to which to add those that it is made of
@@ -164,10 +167,8 @@ def _from_agent(folder: str, name: str, files: list[str], mode: str) -> dict[str
         Unusable: there is no answer.
         AgentError: the mode requires one.
     """
-    from envkit.cli import warm
-
     try:
-        answer = warm.answer_for_hook(folder, name, TIMEOUT_SECONDS, mode)
+        answer = _answer(folder, name, mode)
     except KeyboardInterrupt:
         _record_interrupt(folder, name)
         raise
@@ -175,6 +176,44 @@ def _from_agent(folder: str, name: str, files: list[str], mode: str) -> dict[str
     files += map(os.fsdecode, answer.files)
     pairs = zip(answer.names, answer.values, strict=True)
     return {key.decode(): Secret.from_bytes(value) for key, value in pairs}
+
+
+def _answer(profiles: str, environment: str, mode: str) -> Answer:
+    """Return the agent's answer, once it is recorded.
+
+    Raises:
+        Unusable: there is none.
+        AgentError: the mode requires the agent, which cannot be used.
+        UsageError: `ENVKIT_AUDIT` does not name a log, or it is not a mode.
+    """
+    if mode not in ("auto", "require"):
+        from envkit.agent.errors import wrong_mode
+
+        raise wrong_mode(mode)
+
+    def start(reason: Unusable) -> None:
+        from envkit.agent.control import start_on_demand
+
+        start_on_demand(reason, required=mode == "require")
+
+    from envkit.agent.wire import receive_answer
+
+    asking = Asking()
+    words = ("--profiles", profiles, "--env", environment, "--timeout", str(TIMEOUT_SECONDS))
+    question = question_items(__version__, os.path.dirname(profiles), "hook", words)
+    try:
+        answer = receive_answer(asking.ask(question, os.environb, start), TIMEOUT_SECONDS)
+    except Unusable as unanswered:
+        if mode == "require" and not unanswered.declined:
+            from envkit.agent.errors import unusable
+
+            raise unusable(unanswered) from None
+        raise
+    if answer.unrecorded:
+        from envkit.agent.auditing import record
+
+        record("hook", answer, os.environ.get("ENVKIT_REASON", "").strip() or None, os.environ)
+    return answer
 
 
 def _record_interrupt(folder: str, name: str) -> None:

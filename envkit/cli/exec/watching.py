@@ -10,8 +10,8 @@ import os
 import sys
 
 from envkit._internal.files import set_leaving
+from envkit.arguments import TAKES, WATCHING
 from envkit.cli.error_text import print_labelled
-from envkit.cli.options import WATCHING
 from envkit.errors import UsageError
 from envkit.resident.lifecycle import STOP_TIMEOUT_SECONDS, Do, Settings
 from envkit.resident.request import WatchRequest
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import NoReturn
 
+    from envkit.arguments import Arguments
     from envkit.audit.session import Access
-    from envkit.cli.options import Arguments
     from envkit.launch.app_files import AppFiles
     from envkit.resident.watcher import Changed
     from envkit.resolution.prepare import PreparedProfile
@@ -42,10 +42,10 @@ def plan_of(given: Arguments) -> Plan:
         UsageError: one is wrong, or needs `--watch`.
     """
     if not given.flag("watch") and not given.flag("supervise"):
-        option = next(one for one in WATCHING if given.flag(one.key))
+        key = next(filter(given.flag, WATCHING))
         raise UsageError(
-            f"--{option.key} needs --watch or --supervise",
-            hint=f"write envkit exec --watch --{option.key} {option.metavar} ...",
+            f"--{key} needs --watch or --supervise",
+            hint=f"write envkit exec --watch --{key} {TAKES[key][1]} ...",
         )
     on_change, reload_signal, command = _way(given)
     stop_signal = given.one("stop-signal")

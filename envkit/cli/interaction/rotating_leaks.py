@@ -7,13 +7,13 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from envkit._internal.clock import Deadline
+from envkit.arguments import timeout_seconds
 from envkit.audit.session import REASON
 from envkit.checks.problem import listed
 from envkit.cli.commands.rotate.now import now
 from envkit.cli.error_text import print_error, print_labelled
 from envkit.cli.formats.scan.wording import place
 from envkit.cli.interaction.prompt import confirm
-from envkit.cli.options import timeout_seconds
 from envkit.errors import EnvkitError
 from envkit.scan.rotations import rotations_of
 

@@ -6,9 +6,10 @@ import time
 import pytest
 
 from envkit import __version__
-from envkit.agent import answers, client
-from envkit.agent.folder import Unusable
+from envkit.agent import answers
+from envkit.agent.asking import Unusable
 from envkit.agent.question import Question
+from support import agents
 
 
 @pytest.fixture
@@ -23,9 +24,8 @@ def ask(served, project):
             *("exec", reason, 15.0),
         )
         given = {"HOME": os.environ["HOME"], **environ}
-        with client.Connection(served) as agent:
-            agent.ask(question.items(), {k.encode(): v.encode() for k, v in given.items()})
-            return agent.answer(15.0).values[0].decode()
+        environ = {k.encode(): v.encode() for k, v in given.items()}
+        return agents.ask(served, question, environ).values[0].decode()
 
     return asked
 

@@ -5,19 +5,30 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from envkit._internal.clock import DEFAULT_TIMEOUT_SECONDS
+from envkit.agent.asking import question_items
 from envkit.agent.key import ALWAYS, OF_TYPES
-from envkit.agent.question import Question, read_pairs, read_question, unusual
-from envkit.agent.wire import USUAL, WireError, pack, packed_pairs, selected, unpack
+from envkit.agent.question import (
+    NotForAgentError,
+    Question,
+    read_pairs,
+    read_question,
+    unusual,
+)
+from envkit.agent.wire import USUAL, WireError, packed_pairs, selected, unpack
+from support.agents import items_of
 
-TEXTS = st.lists(st.text(st.characters(exclude_categories=["Cs"]), max_size=8), max_size=3)
+WORDS = st.lists(st.text(st.characters(exclude_categories=["Cs"]), max_size=8), max_size=3)
+ASKED = Question("1", "/x", None, ["dev"], (), (), ["A"], (), "get", "why", 1.0)
+NO_VARIABLES: dict[bytes, bytes] = {}
 
 
-@given(TEXTS, TEXTS, TEXTS, st.none() | st.just("p"), st.floats(0.001, 86_399))
-def test_a_question_survives_the_wire(environments, only, names, profiles, seconds):
+@given(WORDS, WORDS, st.none() | st.just("p"), st.floats(0.001, 86_399), st.booleans())
+def test_a_question_survives_the_wire(environments, only, profiles, seconds, pristine):
     asked = Question(
-        "1", "/x", profiles, environments, only, [], names, ["A", "b"], "get", "why", seconds
+        *("1", "/x", profiles, environments, only, [], [], ["A", "b=c"]),
+        *("exec", "why", seconds, pristine),
     )
-    assert read_question(asked.items()) == asked
+    assert read_question(items_of(asked), NO_VARIABLES) == asked
 
 
 @pytest.mark.parametrize(
@@ -25,25 +36,48 @@ def test_a_question_survives_the_wire(environments, only, names, profiles, secon
     [
         lambda items: items[:-1],
         lambda items: [*items, b""],
-        lambda items: [*items[:-1], b"nan"],
-        lambda items: [*items[:-1], b"-1"],
-        lambda items: [*items[:-1], b"soon"],
-        lambda items: [*items[:2], pack([b"a", b"b"]), *items[3:]],
-        lambda items: [*items[:7], pack([b"NAME"]), *items[8:]],
-        lambda items: [*items[:8], b"set", *items[9:]],
-        lambda items: [*items[:3], b"\0", *items[4:]],
+        lambda items: [*items[:2], b"set", items[3]],
+        lambda items: [*items[:3], b"\0"],
     ],
 )
 def test_what_is_no_question_is_refused(change):
-    asked = Question("1", "/x", None, ["dev"], (), (), (), (), "exec", "", 1.0)
     with pytest.raises(WireError):
-        read_question(change(asked.items()))
+        read_question(change(items_of(ASKED)), NO_VARIABLES)
 
 
-def test_a_question_without_a_timeout_has_the_default():
-    asked = Question("1", "/x", None, ["dev"], (), (), (), (), "exec", "", 1.0)
-    read = read_question([*asked.items()[:-1], b""])
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        ("exec", ["--timeout", "nan"]),
+        ("exec", ["--timeout", "-1"]),
+        ("exec", ["--timeout=soon"]),
+        ("exec", ["--set", "NAME"]),
+        ("exec", ["--evn", "dev"]),
+        ("exec", ["--help"]),
+        ("exec", ["--env"]),
+        ("exec", ["app"]),
+        ("exec", ["--watch"]),
+        ("exec", ["--dry-run"]),
+        ("exec", ["--break-glass"]),
+        ("exec", ["--stop-signal", "INT"]),
+        ("get", []),
+        ("get", [""]),
+        ("get", ["A", "B"]),
+        ("get", ["--set", "A=b", "A"]),
+        ("hook", ["A"]),
+    ],
+)
+def test_a_command_line_that_only_a_client_understands_is_left_to_it(command, words):
+    with pytest.raises(NotForAgentError):
+        read_question(question_items("1", "/x", command, words), NO_VARIABLES)
+
+
+def test_options_have_the_same_defaults_as_in_a_client():
+    read = read_question(question_items("1", "/x", "get", ["A"]), {b"ENVKIT_REASON": b" why "})
     assert read.timeout_seconds == DEFAULT_TIMEOUT_SECONDS
+    assert (read.profiles, read.environments, read.reason) == (None, [], "why")
+    items = question_items("1", "/x", "get", ["A", "--reason", "mine"])
+    assert read_question(items, {b"ENVKIT_REASON": b"why"}).reason == "mine"
 
 
 TEXTS = st.binary(max_size=8).map(lambda text: text.replace(b"\0", b""))

@@ -7,10 +7,11 @@ import time
 import pytest
 
 from envkit import __version__
-from envkit.agent import client, connection, server, wire
-from envkit.agent.folder import Unusable
+from envkit.agent import asking, connection, control, server, wire
+from envkit.agent.asking import Unusable
 from envkit.agent.process import listening
 from envkit.agent.question import Question
+from support import agents
 
 
 @pytest.fixture
@@ -22,7 +23,7 @@ def path(served):
 @pytest.fixture(autouse=True)
 def patient_client(monkeypatch):
     """Let the client wait longer than 200 ms: the machine may be busy with other tests."""
-    monkeypatch.setattr(client, "SILENCE_SECONDS", 10)
+    monkeypatch.setattr(asking, "SILENCE_SECONDS", 10)
 
 
 @pytest.fixture
@@ -49,21 +50,21 @@ def is_closed(one):
 
 
 QUESTION = Question(__version__, "/", None, ["dev"], (), (), (), (), "exec", "", 15.0)
-ASKING = wire.frame(wire.ASK, [*QUESTION.items(), b""])
+ASKING = wire.frame(wire.ASK, [*agents.items_of(QUESTION), b""])
 
 
 @pytest.mark.parametrize(
     "data",
     [
         b"GET / HTTP/1.1\r\n\r\n",
-        b"EKA\x02\x01\xff\xff\xff\xff",
+        b"EKA\x03\x01\xff\xff\xff\xff",
         b"EKA\x01\x01\0\0\0\0",
-        b"EKA\x02\x01\0\0\0\x08\xff\xff\xff\xff1234",
+        b"EKA\x03\x01\0\0\0\x08\xff\xff\xff\xff1234",
         wire.frame(99),
         wire.frame(wire.ASK, [b"nonsense"]),
         wire.frame(wire.ASK),
-        wire.frame(wire.ASK, [*QUESTION.items(), wire.pack([b"A"])]),
-        wire.frame(wire.ASK, [*QUESTION.items(), wire.pack([b"ENVKIT_AUDIT", b"/a\0b"])]),
+        wire.frame(wire.ASK, [*agents.items_of(QUESTION), wire.pack([b"A"])]),
+        wire.frame(wire.ASK, [*agents.items_of(QUESTION), wire.pack([b"ENVKIT_AUDIT", b"/a\0b"])]),
         wire.frame(wire.VARIABLES, [b"A", b"b"]),
         wire.frame(wire.ANSWER, [b""] * 5),
         os.urandom(1 << 16),
@@ -74,7 +75,7 @@ def test_a_client_that_sends_nonsense_is_disconnected(connect, path, data):
     one = connect()
     one.sendall(data)
     assert is_closed(one)
-    assert client.command(path, wire.STATUS)
+    assert control.command(path, wire.STATUS)
 
 
 def test_a_client_that_sends_slowly_is_disconnected(connect, path, monkeypatch):
@@ -83,7 +84,7 @@ def test_a_client_that_sends_slowly_is_disconnected(connect, path, monkeypatch):
     with pytest.raises(OSError, match=r"Broken pipe|reset"):
         _drip(one)
     assert is_closed(silent)
-    assert client.command(path, wire.STATUS)
+    assert control.command(path, wire.STATUS)
 
 
 def _drip(one):
@@ -95,7 +96,7 @@ def _drip(one):
 def test_a_client_that_does_not_read_costs_no_other_one_time(connect, path):
     for _ in range(20):
         connect().sendall(ASKING)
-    assert client.command(path, wire.STATUS)
+    assert control.command(path, wire.STATUS)
 
 
 def test_more_clients_than_the_limit_are_turned_away(connect, path, monkeypatch):
@@ -105,7 +106,7 @@ def test_more_clients_than_the_limit_are_turned_away(connect, path, monkeypatch)
     held[0].close()
     while True:
         try:
-            served = client.command(path, wire.STATUS)
+            served = control.command(path, wire.STATUS)
         except Unusable:
             time.sleep(0.01)
         else:
@@ -114,10 +115,8 @@ def test_more_clients_than_the_limit_are_turned_away(connect, path, monkeypatch)
 
 
 def test_an_agent_of_another_release_does_not_answer(path):
-    with client.Connection(path) as agent:
-        agent.ask(QUESTION._replace(release="0.0.1").items(), {})
-        with pytest.raises(Unusable, match="another version"):
-            agent.answer()
+    with pytest.raises(Unusable, match="another version"):
+        agents.ask(path, QUESTION._replace(release="0.0.1"), {})
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can be another user")
@@ -135,7 +134,7 @@ def test_a_client_of_another_user_gets_nothing(path, runtime):
         except OSError:
             os._exit(0)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
-    assert client.command(path, wire.STATUS)
+    assert control.command(path, wire.STATUS)
 
 
 def test_an_agent_that_has_answered_nothing_from_memory_ends_sooner(runtime):

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from envkit.arguments import timeout_seconds
 from envkit.audit.session import READ
 from envkit.backup.collect import collect, prepare_backup
 from envkit.backup.format import encode
@@ -23,7 +24,6 @@ from envkit.cli.commands.backup import documents
 from envkit.cli.commands.backup.opening import count, refuse_other_content
 from envkit.cli.complete import environments
 from envkit.cli.interaction.access import open_access
-from envkit.cli.options import timeout_seconds
 from envkit.cli.output import print_json, printable
 from envkit.cli.parameters import (
     BreakGlass,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from envkit.arguments import timeout_seconds
 from envkit.audit.session import outcome_of
 from envkit.backup.restore import prepare_restore, read
 from envkit.backup.restore_plan import Action
@@ -18,7 +19,6 @@ from envkit.cli.complete import environments, variables
 from envkit.cli.error_text import print_labelled
 from envkit.cli.interaction.access import open_access
 from envkit.cli.interaction.prompt import confirm
-from envkit.cli.options import timeout_seconds
 from envkit.cli.output import Cell, print_json, print_table, printable, short_version
 from envkit.cli.parameters import (
     BreakGlass,

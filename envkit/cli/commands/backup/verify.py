@@ -5,12 +5,12 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from envkit.arguments import timeout_seconds
 from envkit.audit.log import OK
 from envkit.audit.session import Access, outcome_of
 from envkit.backup.verify import State, compare, prepare_verify
 from envkit.cli.commands.backup import documents
 from envkit.cli.commands.backup.opening import File, Identities, described, open_backup
-from envkit.cli.options import timeout_seconds
 from envkit.cli.output import Cell, print_json, print_table, short_version
 from envkit.cli.parameters import Profiles, TextFormat, TextFormatted, Timeout
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 
 from envkit._internal.git import find_repository
+from envkit.arguments import timeout_seconds
 from envkit.cli.commands.env.selection import File, Yes, audited, chosen
 from envkit.cli.error_text import print_labelled
 from envkit.cli.interaction.access import open_access
 from envkit.cli.interaction.prompt import confirm, is_interactive
-from envkit.cli.options import timeout_seconds
 from envkit.cli.parameters import BreakGlass, OneEnv, Output, Profiles, Reason, Timeout
 from envkit.cli.result import write_result
 from envkit.dotenv.parser import encode

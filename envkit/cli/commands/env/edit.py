@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from envkit.arguments import timeout_seconds
 from envkit.cli.commands.env.selection import File, audited, chosen
 from envkit.cli.error_text import print_error
 from envkit.cli.interaction.access import open_access
 from envkit.cli.interaction.editor import EditorError, private_file, run_editor
 from envkit.cli.interaction.prompt import ask, is_interactive
-from envkit.cli.options import timeout_seconds
 from envkit.cli.parameters import BreakGlass, OneEnv, Profiles, Reason, Timeout
 from envkit.env_files.change import decrypted, write_edited
 from envkit.env_files.change import version as version_now

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 
+from envkit.arguments import timeout_seconds
 from envkit.cli.commands.env.selection import File, audited, chosen
 from envkit.cli.error_text import print_labelled
 from envkit.cli.interaction.access import open_access
-from envkit.cli.options import timeout_seconds
 from envkit.cli.parameters import BreakGlass, OneEnv, Profiles, Reason, Timeout
 from envkit.env_files.change import encrypt as encrypt_file
 from envkit.env_files.change import version

@@ -8,10 +8,10 @@ from typing import Annotated
 import typer
 
 from envkit._internal.paths import display_path
+from envkit.arguments import timeout_seconds
 from envkit.cli.commands.env.selection import File, audited, chosen
 from envkit.cli.error_text import print_labelled
 from envkit.cli.interaction.access import open_access
-from envkit.cli.options import timeout_seconds
 from envkit.cli.parameters import BreakGlass, OneEnv, Profiles, Reason, Timeout
 from envkit.encryption.at_hand import PrivateKeyState
 from envkit.encryption.key_lookup import KEY_FILE

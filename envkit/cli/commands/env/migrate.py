@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
+from envkit.arguments import timeout_seconds
 from envkit.cli.changing.importing import Plan, Replace, carry_out
 from envkit.cli.interaction.access import open_access
-from envkit.cli.options import timeout_seconds
 from envkit.cli.parameters import (
     BreakGlass,
     OneEnv,

@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
+from envkit.arguments import timeout_seconds
 from envkit.cli.commands.env.selection import File, audited, chosen
 from envkit.cli.interaction.access import open_access
-from envkit.cli.options import timeout_seconds
 from envkit.cli.parameters import BreakGlass, OneEnv, Profiles, Reason, Timeout
 from envkit.encryption.key_lookup import KEY_FILE
 from envkit.env_files.replace_key import drop_old, replace_key

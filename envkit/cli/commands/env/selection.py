@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from envkit.cli.options import timeout_seconds
+from envkit.arguments import timeout_seconds
 from envkit.env_files.locate import locate
 
 if TYPE_CHECKING:

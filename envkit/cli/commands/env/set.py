@@ -9,12 +9,12 @@ import typer
 
 from envkit._internal.names import is_name
 from envkit._internal.paths import display_path
+from envkit.arguments import timeout_seconds
 from envkit.cli import complete
 from envkit.cli.commands.env.selection import File, audited, chosen, profiles_of
 from envkit.cli.commands.set import new_value
 from envkit.cli.error_text import print_labelled
 from envkit.cli.interaction.access import open_access
-from envkit.cli.options import timeout_seconds
 from envkit.cli.parameters import BreakGlass, Force, FromFile, OneEnv, Profiles, Reason, Timeout
 from envkit.cli.rotated import allow_change
 from envkit.cli.written import print_each

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from envkit._internal.clock import Deadline
+from envkit.arguments import timeout_seconds
 from envkit.audit import log
 from envkit.audit.session import outcome_of, record_login
 from envkit.cli.interaction.logins import opened_source
 from envkit.cli.interaction.person import TerminalPerson
 from envkit.cli.interaction.prompt import is_interactive
-from envkit.cli.options import timeout_seconds
 from envkit.cli.output import printable
 from envkit.cli.parameters import LoginSource, LoginTimeout, OneEnv, Profiles
 from envkit.sources.registry import current_guard

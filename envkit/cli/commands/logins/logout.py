@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 
 from envkit._internal.clock import Deadline
+from envkit.arguments import timeout_seconds
 from envkit.audit import log
 from envkit.audit.session import outcome_of, record_login
 from envkit.cli.interaction.logins import opened_source
-from envkit.cli.options import timeout_seconds
 from envkit.cli.output import printable
 from envkit.cli.parameters import LoginSource, OneEnv, Profiles, Timeout
 

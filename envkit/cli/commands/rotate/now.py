@@ -13,6 +13,7 @@ import typer
 
 from envkit._internal.clock import Deadline
 from envkit.access.admission import OutsideHoursError
+from envkit.arguments import timeout_seconds
 from envkit.audit.session import Access
 from envkit.cli.command_help import DefaultCommand
 from envkit.cli.commands.rotate.asking import (
@@ -34,7 +35,6 @@ from envkit.cli.complete import rotations as complete_rotations
 from envkit.cli.formats.rotation import results, statuses
 from envkit.cli.interaction.progress import Bar
 from envkit.cli.interaction.trusting import split_by_trust
-from envkit.cli.options import timeout_seconds
 from envkit.cli.output import print_json
 from envkit.cli.parameters import (
     BreakGlass,

@@ -10,9 +10,9 @@ from typing import Annotated
 import typer
 
 from envkit._internal.clock import Deadline
+from envkit.arguments import timeout_seconds
 from envkit.cli.commands.rotate.selection import Environments, collected_from
 from envkit.cli.formats.rotation import simulated
-from envkit.cli.options import timeout_seconds
 from envkit.cli.output import print_json
 from envkit.cli.parameters import (
     Profiles,

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from envkit._internal.clock import Deadline
+from envkit.arguments import timeout_seconds
 from envkit.cli.commands.rotate.selection import (
     Environments,
     collected_from,
@@ -19,7 +20,6 @@ from envkit.cli.commands.rotate.selection import (
 )
 from envkit.cli.formats.rotation import statuses
 from envkit.cli.interaction.trusting import split_by_trust
-from envkit.cli.options import timeout_seconds
 from envkit.cli.parameters import Output, Profiles, Timeout
 from envkit.cli.result import write_result
 from envkit.rotation.orphans import status_of_orphan
