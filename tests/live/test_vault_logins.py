@@ -508,7 +508,21 @@ def test_a_push_is_waited_for(build, openbao, at_terminal, policy):
         "mfa_request_id": "request",
         "mfa_payload": {"d": [""]},
     }
-    assert person.told == ["approve the push notification on your device (waiting 20 s)"]
+    assert person.told == ["approve the push notification on your device (120 s)"]
+
+
+def test_a_push_leaves_a_person_more_time_than_the_command_has(build, openbao, at_terminal, policy):
+    granted = {"auth": {"client_token": openbao.token(policy), "lease_duration": 60}}
+    auth = {"method": "userpass", "username": "nadia", "password": PASSWORD}
+    with FaultProxy(openbao.address) as proxy:
+        proxy.fault(respond(200, json.dumps(granted)), when=is_validation)
+        proxy.fault(login_needs(PUSH), times=1)
+        source = build(auth, address=proxy.url, timeout_seconds=2)
+        deadline = source._context.deadline
+        # the two seconds would be over by now
+        at_terminal(Typist(meanwhile=lambda: deadline.spend(2), wait_seconds=30))
+        assert value_at(source, TEXT) == CANARY
+    assert deadline.remaining_seconds() <= 2
 
 
 @pytest.mark.parametrize(
@@ -524,7 +538,7 @@ def test_a_denied_or_late_push_is_reported_as_such(build, openbao, at_terminal, 
         proxy.fault(login_needs(PUSH), times=1)
         auth = {"method": "userpass", "username": "nina"}
         source = build(auth, address=proxy.url, timeout_seconds=1)
-        error = refused(source, at_terminal(Typist(PASSWORD)))
+        error = refused(source, at_terminal(Typist(PASSWORD, wait_seconds=1)))
         assert proxy.count(is_validation) == 1
     assert message in error.message
 
