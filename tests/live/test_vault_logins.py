@@ -308,12 +308,12 @@ def test_logout_without_the_server_removes_only_the_token_of_a_login_to_it(peopl
     with FaultProxy(people.openbao.address) as proxy:
         build(auth, address=proxy.url).log_in(Typist(PASSWORD))
     with pytest.raises(UnavailableError) as caught:
-        build(auth, address=down, timeout_seconds=1).log_out()
+        build(auth, address=down, timeout_seconds=0.2).log_out()
     assert "was left, as it may be that of another server: " in caught.value.message
     assert caught.value.hint.endswith(f"to remove it now: rm {home}/.vault-token")
     assert (home / ".vault-token").exists()
     with pytest.raises(UnavailableError) as caught:
-        build(auth, address=proxy.url, timeout_seconds=1).log_out()
+        build(auth, address=proxy.url, timeout_seconds=0.2).log_out()
     assert "was removed from" in caught.value.message
     assert "but not revoked" in caught.value.message
     assert not (home / ".vault-token").exists()
@@ -520,8 +520,9 @@ def test_a_push_leaves_a_person_more_time_than_the_command_has(build, openbao, a
         source = build(auth, address=proxy.url, timeout_seconds=2)
         deadline = source._context.deadline
         # the two seconds would be over by now
-        at_terminal(Typist(meanwhile=lambda: deadline.spend(2), wait_seconds=30))
+        person = at_terminal(Typist(meanwhile=lambda: deadline.spend(2), wait_seconds=30))
         assert value_at(source, TEXT) == CANARY
+    assert person.told == ["approve the push notification on your device (30 s)"]
     assert deadline.remaining_seconds() <= 2
 
 
