@@ -36,10 +36,10 @@ def given_code(environ: Mapping[str, str]) -> str:
 
 
 @contextmanager
-def asking(deadline: Deadline) -> Iterator[None]:
-    """While entered, ask the person. The time that they take does not count."""
+def asking(deadline: Deadline, seconds: float = ANSWER_SECONDS) -> Iterator[None]:
+    """While entered, ask the person. The time that they take, up to a limit, does not count."""
     with _asking:
-        deadline.leave_at_least(ANSWER_SECONDS)
+        deadline.leave_at_least(seconds)
         try:
             yield
         finally:

@@ -401,10 +401,9 @@ def test_a_store_that_is_too_slow_is_reported_as_without_the_agent(dev, store, a
 
 
 @pytest.mark.usefixtures("trusted")
-@pytest.mark.parametrize("path", ["token", "./token", "{root}/token"])
-def test_a_changed_token_file_is_noticed_however_its_path_is_written(dev, store, agent, path):
+def test_a_changed_token_file_is_noticed(dev, store, agent):
     del dev.environ["VAULT_TOKEN"]
-    dev.environ["VAULT_TOKEN_PATH"] = path.format(root=dev.root)
+    dev.environ["VAULT_TOKEN_PATH"] = f"{dev.root}/token"
     dev.environ["PYTHONPATH"] = str(dev.root)  # a folder of libraries, too
     (dev.root / "token").write_text("t1")
     assert from_memory(dev, agent) == "one-t1"

@@ -141,16 +141,22 @@ def test_a_code_of_the_profile_leaves_no_session_on_disk(aws):
     assert sessions() == []
 
 
-def test_a_person_can_correct_a_code_that_aws_refuses(aws, at_terminal):
-    aws.put("db", CANARY)
-    aws.proxy.fault(xml_error("AccessDenied"), times=1)
-    person = at_terminal("000000", "123456")
-    assert value(aws.source(mfa_serial=SERIAL, role_arn=ROLE_HERE), ref("db")) == CANARY
-    assert person.told[0].endswith("the code may be wrong or used: wait for the next")
+@pytest.mark.parametrize("source", ["settings", "config"])
+def test_a_person_can_correct_a_code_that_aws_refuses(aws, at_terminal, monkeypatch, source):
+    settings = corp() if source == "config" else {"mfa_serial": SERIAL, "role_arn": ROLE}
+    monkeypatch.setenv("ENVKIT_MFA_CODE", "000000")
+    aws.proxy.fault(xml_error("AccessDenied"), times=2)
+    person = at_terminal("000001", "123456")
+    assert isinstance(ask(aws.source(**settings), ref("db")), Absent)
+    refused = f"cannot assume {ROLE}: access denied (AccessDenied)"
+    assert person.told == [f"{refused}; the code may be wrong or used: wait for the next"] * 2
+    codes = [parameters(one)["TokenCode"] for one in aws.requests_for("AssumeRole")]
+    assert codes == ["000000", "000001", "123456"]
+    sessions()[0].unlink()
     aws.proxy.fault(xml_error("AccessDenied"))
-    at_terminal("000000", "000001", "000002")
-    source = aws.source(mfa_serial=f"{SERIAL}-2", role_arn=ROLE_HERE)
-    assert failure(source, ref("db"), MfaRequiredError).exit_status == 6
+    person = at_terminal("000001", "000002")
+    assert failure(aws.source(**settings), ref("db"), MfaRequiredError).exit_status == 6
+    assert len(person.asked) == 2
 
 
 NO_CODES = ["12345", "1234567", "12345a", "\uff11" * 6, "\udcff23456"]
@@ -363,7 +369,11 @@ def test_a_role_of_a_profile_with_mfa_asks_once_until_its_session_ends(aws, at_t
     assert len(aws.requests_for("AssumeRole")) == 1
     [stored] = sessions()
     assert stat.S_IMODE(stored.stat().st_mode) == 0o600
+    told = aws.source(**settings).probe()[1]
+    assert re.search(r"^logged in as .*:assumed-role/reader/.*, for 5\d minutes$", told)
     assert aws.source(profile="corp").log_out().startswith("removed the session")
+    done = aws.source(**settings).log_in(at_terminal("123456"))
+    assert re.search(r", for 5\d minutes$", done.who)
 
 
 def test_an_unknown_aws_profile_is_named(aws):

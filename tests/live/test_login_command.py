@@ -6,6 +6,7 @@ import stat
 
 import pytest
 
+from support.fault_proxy import FaultProxy, respond, silent
 from support.logins import People, browser_command, port_of_the_cli
 
 PASSWORD = "pass-77d0c2fa"
@@ -105,6 +106,24 @@ def test_exec_asks_for_the_mfa_code_at_a_terminal_only(shop, people, policy):
     assert f"got {VALUE} []" in shown
     env["ENVKIT_MFA_CODE"] = phone.code(ahead=1)
     assert project.run(*command, env=env).stdout == f"got {VALUE} []\n"
+
+
+def test_a_push_shows_what_to_do_and_the_time_that_is_left(shop, openbao):
+    methods = {"any": [{"type": "duo", "id": "d", "uses_passcode": False}]}
+    needed = {"mfa_request_id": "request", "mfa_constraints": {"e": methods}}
+    answered = {"auth": {"client_token": "", "mfa_requirement": needed}}
+    with FaultProxy(openbao.address) as proxy:
+        proxy.fault(silent(), when=lambda request: request.path == "/v1/sys/mfa/validate")
+        login = respond(200, json.dumps(answered))
+        proxy.fault(login, when=lambda request: request.path.startswith("/v1/auth/"))
+        project = shop({"method": "userpass", "username": "dora", "password": "x"})
+        path = project.profiles / "prod.toml"
+        path.write_text(path.read_text().replace(openbao.address, proxy.url))
+        for command in (("exec", "--env", "prod", "--", "true"), ("login", "--env", "prod")):
+            shown, status = project.on_terminal(*command, answers=[(" left)", "\x03")])
+            assert status == 130
+            line = "envkit: approve the push notification on your device (2:00 left)"
+            assert line in shown
 
 
 def test_ctrl_c_at_the_question_for_the_code_ends_exec(shop, people, policy):

@@ -13,6 +13,7 @@ import pytest
 from envkit._internal.clock import Deadline
 from envkit.errors import (
     AuthError,
+    InvalidSettingError,
     LinkRefusedError,
     MfaRequiredError,
     ProtocolError,
@@ -288,18 +289,74 @@ def test_logout_does_not_revoke_a_token_that_no_login_created(build, home, openb
         assert lives(openbao, stored)
 
 
-def test_logout_removes_a_token_that_has_expired(build, home):
-    (home / ".vault-token").write_text("s.expired")
-    assert "it had expired" in build(None).log_out()
+def test_logout_removes_the_token_of_a_login_that_has_ended(people, build, home, openbao):
+    auth = people.userpass("ivan", PASSWORD)
+    build(auth).log_in(Typist(PASSWORD))
+    openbao.ask("POST", "auth/token/revoke-self", token=token_of(home))
+    assert "it had expired" in build(auth).log_out()
+    assert not (home / ".vault-token").exists()
 
 
-def test_logout_without_the_server_removes_the_token_and_says_so(build, home):
-    (home / ".vault-token").write_text("s.token")
+def test_logout_removes_a_token_that_may_not_look_itself_up(build, home, openbao):
+    made = openbao.ask("POST", "auth/token/create", {"no_default_policy": True, "policies": ["x"]})
+    (home / ".vault-token").write_text(made["auth"]["client_token"])
+    assert "could not look itself up" in build(None).log_out()
+
+
+def test_logout_without_the_server_removes_only_the_token_of_a_login_to_it(people, build, home):
+    auth, down = people.userpass("iris", PASSWORD), "http://127.0.0.1:1"
+    with FaultProxy(people.openbao.address) as proxy:
+        build(auth, address=proxy.url).log_in(Typist(PASSWORD))
     with pytest.raises(UnavailableError) as caught:
-        build(None, address="http://127.0.0.1:1", timeout_seconds=1).log_out()
+        build(auth, address=down, timeout_seconds=0.2).log_out()
+    assert "was left, as it may be that of another server: " in caught.value.message
+    assert caught.value.hint.endswith(f"to remove it now: rm {home}/.vault-token")
+    assert (home / ".vault-token").exists()
+    with pytest.raises(UnavailableError) as caught:
+        build(auth, address=proxy.url, timeout_seconds=0.2).log_out()
     assert "was removed from" in caught.value.message
     assert "but not revoked" in caught.value.message
     assert not (home / ".vault-token").exists()
+
+
+def test_logout_leaves_the_token_of_another_server(people, build, home, openbao):
+    build(people.userpass("ines", PASSWORD)).log_in(Typist(PASSWORD))
+    with FaultProxy(openbao.address) as other:
+        other.fault(respond(403, '{"errors": ["permission denied"]}'))
+        done = build(["oidc"], address=other.url).log_out()
+    assert done == (
+        f"left the token in '{home}/.vault-token': vault at {other.url} does not know it, so it "
+        f"has expired or is that of another server; to remove it, run: rm {home}/.vault-token"
+    )
+    assert lives(openbao, token_of(home))
+    (home / ".vault-token").write_text("s.of-another-server")
+    assert "does not know it" in build(["oidc"]).log_out(), "OpenBao itself says so"
+
+
+def test_a_pipe_in_the_place_of_the_token_is_refused_at_once(build, home):
+    os.mkfifo(home / ".vault-token")
+    for read in (lambda: fetch_one(build(None), TEXT), build(None).log_out):
+        with pytest.raises(AuthError, match="not a regular file"):
+            read()
+
+
+def test_a_jwt_may_come_through_a_pipe_but_not_after_the_deadline(build, home):
+    os.mkfifo(home / "jwt")
+    auth = {"method": "jwt", "role": "x", "jwt_file": "jwt"}
+    with pytest.raises(AuthError, match="nothing was written to the pipe within"):
+        build(auth, timeout_seconds=0.2).log_in(None)
+
+
+@pytest.mark.parametrize("name", ["VAULT_TOKEN_PATH", "BAO_TOKEN_PATH"])
+def test_a_relative_path_of_the_token_is_refused_before_any_question(build, home, name):
+    source = build(["token", "userpass"], **{name: "token"})
+    person = Typist()
+    tried = (lambda: fetch_one(source, TEXT), lambda: source.log_in(person), source.log_out)
+    for attempt in tried:
+        with pytest.raises(InvalidSettingError) as caught:
+            attempt()
+        assert caught.value.message.startswith(f"{name} is not an absolute path")
+    assert person.asked == []
 
 
 # ------------------------------------------------------------------ MFA
@@ -451,7 +508,22 @@ def test_a_push_is_waited_for(build, openbao, at_terminal, policy):
         "mfa_request_id": "request",
         "mfa_payload": {"d": [""]},
     }
-    assert person.told == ["approve the push notification on your device (waiting 20 s)"]
+    assert person.told == ["approve the push notification on your device (120 s)"]
+
+
+def test_a_push_leaves_a_person_more_time_than_the_command_has(build, openbao, at_terminal, policy):
+    granted = {"auth": {"client_token": openbao.token(policy), "lease_duration": 60}}
+    auth = {"method": "userpass", "username": "nadia", "password": PASSWORD}
+    with FaultProxy(openbao.address) as proxy:
+        proxy.fault(respond(200, json.dumps(granted)), when=is_validation)
+        proxy.fault(login_needs(PUSH), times=1)
+        source = build(auth, address=proxy.url, timeout_seconds=2)
+        deadline = source._context.deadline
+        # the two seconds would be over by now
+        person = at_terminal(Typist(meanwhile=lambda: deadline.spend(2), wait_seconds=30))
+        assert value_at(source, TEXT) == CANARY
+    assert person.told == ["approve the push notification on your device (30 s)"]
+    assert deadline.remaining_seconds() <= 2
 
 
 @pytest.mark.parametrize(
@@ -467,7 +539,7 @@ def test_a_denied_or_late_push_is_reported_as_such(build, openbao, at_terminal, 
         proxy.fault(login_needs(PUSH), times=1)
         auth = {"method": "userpass", "username": "nina"}
         source = build(auth, address=proxy.url, timeout_seconds=1)
-        error = refused(source, at_terminal(Typist(PASSWORD)))
+        error = refused(source, at_terminal(Typist(PASSWORD, wait_seconds=1)))
         assert proxy.count(is_validation) == 1
     assert message in error.message
 

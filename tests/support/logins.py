@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import unquote, urlencode, urlsplit
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from support.openbao import OpenBao
 
@@ -205,13 +205,27 @@ def port_of_the_cli() -> Iterator[None]:
 class Typist:
     """A person who types these answers, in this order; see `envkit._internal.person:Person`.
 
+    Args:
+        answers: in this order; a function returns one when it is asked for.
+        browser: that opens pages.
+        wait_seconds: as of `Person`.
+        meanwhile: called while envkit waits for what they do elsewhere.
+
     Attributes:
         asked: the questions.
         told: the lines that were shown.
     """
 
-    def __init__(self, *answers: Any, browser: Browser | None = None) -> None:
+    def __init__(
+        self,
+        *answers: Any,
+        browser: Browser | None = None,
+        wait_seconds: float = 120.0,
+        meanwhile: Callable[[], object] = lambda: None,
+    ) -> None:
         self._answers = list(answers)
+        self.wait_seconds = wait_seconds
+        self._meanwhile = meanwhile
         self._browser = browser
         self.asked: list[str] = []
         self.told: list[str] = []
@@ -225,6 +239,12 @@ class Typist:
 
     def tell(self, text: str) -> None:
         self.told.append(text)
+
+    @contextmanager
+    def waiting(self, text: str, seconds: float) -> Iterator[None]:
+        self.told.append(f"{text} ({seconds:g} s)")
+        self._meanwhile()
+        yield
 
     def open_browser(self, url: str) -> None:
         self.told.append(url)

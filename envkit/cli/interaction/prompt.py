@@ -75,21 +75,17 @@ def hidden_line(question: str) -> str:
     """
     import termios
 
-    terminal = sys.stdin.fileno()
+    from envkit.cli.interaction.hidden_input import hidden_input
+
+    sys.stderr.flush()
     try:
-        before = termios.tcgetattr(terminal)
-        hidden = [*before[:3], before[3] & ~termios.ECHO, *before[4:]]
-        termios.tcsetattr(terminal, termios.TCSAFLUSH, hidden)
+        with hidden_input(sys.stdin.fileno(), question):
+            line = _read_line()
     except termios.error:
         raise UsageError(
             "cannot read the value: the terminal would show it",
             hint="pipe the value in, or use --from-file",
         ) from None
-    try:
-        print(question, end="", file=sys.stderr, flush=True)
-        line = _read_line()
-    finally:
-        termios.tcsetattr(terminal, termios.TCSAFLUSH, before)
     if not line:
         raise EOFError
     print(file=sys.stderr)  # the newline that the person typed was hidden as well

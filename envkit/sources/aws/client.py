@@ -22,7 +22,7 @@ from envkit.errors import (
     SourceError,
     UnavailableError,
 )
-from envkit.sources.aws.errors import LOGINS, MORE_TIME, refuse_damaged, source_error
+from envkit.sources.aws.errors import MORE_TIME, refuse_damaged, source_error
 from envkit.sources.aws.loader import lean_loader
 from envkit.sources.aws.names import malformed, no_region, no_server, odd_credential
 from envkit.sources.retry import Pace, retry
@@ -111,6 +111,11 @@ class SecretsManager:
 
             self._mfa = MfaLogin(self._name, self._settings, self._environ, self._deadline)
         return self._mfa
+
+    def minutes_left(self) -> int | None:
+        """Return how long the session lasts; None if there is none."""
+        left = self.login.minutes_left()
+        return self._mfa.minutes_left() if left is None and self._mfa else left
 
     @property
     def region(self) -> str:
@@ -224,19 +229,11 @@ class SecretsManager:
                 self.login.remember(None)
                 if (self._mfa or self._settings.get("mfa_serial")) and self.mfa.forget():
                     mapped.hint = AGAIN
-            if isinstance(mapped, DeniedError) and self._used_code(error):
-                mapped = self.mfa.not_accepted(mapped)
             if own and self._sharing and isinstance(mapped, (AuthError, DeniedError)):
                 from envkit.sources.aws.shared import forget
 
                 forget(self._settings, self._environ)
             raise mapped from None
-
-    def _used_code(self, error: Exception) -> bool:
-        """Return whether botocore has logged in with a code, for a profile in `~/.aws/config`."""
-        if self._mfa is None or not self._mfa.asked or "mfa_serial" in self._settings:
-            return False
-        return getattr(error, "operation_name", "") in LOGINS
 
     def _connected(self) -> BaseClient:
         with self._lock:
@@ -290,8 +287,12 @@ class SecretsManager:
             raise self._wrong(doing, f"the AWS region {problem}", where)
         loader = lean_loader(session.get_config_variable("data_path"))
         session.register_component("data_loader", loader)
-        # for a profile with mfa_serial, botocore would prompt for the code
+        # for a profile with mfa_serial, botocore would prompt for the code, and only once
         provider = session.get_component("credential_provider").get_provider("assume-role")
+        create = provider._client_creator  # noqa: SLF001 - it has no other name; so below
+        provider._client_creator = lambda *of, **options: self.mfa.role_login(  # noqa: SLF001
+            create(*of, **options), self._guarded
+        )
         provider._prompter = lambda text: self.mfa.code(text, doing)  # noqa: SLF001
         if self._profile and session.get_scoped_config().get("mfa_serial"):
             provider.cache = self.mfa.cache()

@@ -38,7 +38,7 @@ def log_in(name: str, manager: SecretsManager) -> LoggedIn:
             f"cannot store the session in '{folder}': {manager.mfa.not_stored}",
             hint=f"run: ls -ld {quote(folder)}",
         )
-    left = manager.login.minutes_left()
+    left = manager.minutes_left()
     lasting = "" if left is None else f", for {left} minutes"
     return LoggedIn("mfa", f"logged in as {arn}{lasting}", manager.mfa.place)
 

@@ -12,6 +12,7 @@ import contextlib
 import json
 import os
 import stat
+from functools import partial
 from hashlib import sha256
 from time import monotonic, time
 
@@ -27,6 +28,7 @@ from envkit.sources.aws.sts_session import StsSession
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from datetime import datetime
     from typing import Any, TypeVar
 
     from envkit._internal.clock import Deadline
@@ -61,6 +63,7 @@ class MfaLogin:
         asked: whether a person has given a code, so that the session is stored.
         renewing: whether to log in although there is a stored session.
         folder: of the stored sessions.
+        botocore_ends_at: when the session of a role in `~/.aws/config` ends.
         not_stored: why the session could not be stored; empty if it could.
         one_login: entered by the source that logs in.
     """
@@ -82,6 +85,7 @@ class MfaLogin:
         self.asked = False
         self.renewing = False
         self.not_stored = ""
+        self.botocore_ends_at: datetime | None = None
         self.one_login = _one_login
 
     # ---------------------------------------------------------------- codes
@@ -109,31 +113,41 @@ class MfaLogin:
             )
         return given
 
-    def with_code(self, send: Callable[..., T], serial: str, doing: str) -> T:
+    def with_code(self, send: Callable[..., T], serial: str, doing: str, code: str = "") -> T:
         """Return what a login returns for a code; a person may correct theirs.
 
         Args:
             send: logs in with a `TokenCode`.
             serial: the ARN of the MFA device.
             doing: the start of an error message.
+            code: the first one, if there already is one.
 
         Raises:
             MfaRequiredError: there is no code, or AWS does not accept it.
             SourceError: the login failed.
         """
-        code = self.code(serial, doing)
+        code = code or self.code(serial, doing)
         for attempt in range(ATTEMPTS):
             try:
                 return send(TokenCode=code)
             except DeniedError as error:
                 person = None if self._settings.get("mfa_token") else mfa.person_there()
                 if person is None or attempt == ATTEMPTS - 1:
-                    raise self.not_accepted(error) from None
+                    raise self._not_accepted(error) from None
                 person.tell(f"{error.message}; the code may be wrong or used: wait for the next")
                 code = self._typed(serial, doing)
         raise AssertionError  # the loop returns or raises
 
-    def not_accepted(self, error: DeniedError) -> MfaRequiredError:
+    def role_login(self, client: Any, guarded: Callable[..., Any]) -> RoleLogin:
+        """Return what botocore logs in to a role of `~/.aws/config` with.
+
+        Args:
+            client: botocore's own.
+            guarded: calls a function, for a message and an IAM action; only `SourceError` escapes.
+        """
+        return RoleLogin(client, self, guarded)
+
+    def _not_accepted(self, error: DeniedError) -> MfaRequiredError:
         """Return the error for a login that AWS denies although it has a code."""
         return MfaRequiredError(
             f"{error.message}: the MFA code may be wrong, late, or used before",
@@ -151,6 +165,12 @@ class MfaLogin:
                 return code
             person.tell("a code has six digits")
         raise MfaRequiredError(f"{needed}, and no code was typed", hint="run the command again")
+
+    def minutes_left(self) -> int | None:
+        """Return how long the session of a role in `~/.aws/config` lasts; None without one."""
+        if self.botocore_ends_at is None:
+            return None
+        return int((self.botocore_ends_at.timestamp() - time()) / 60)
 
     # ---------------------------------------------------------------- stored sessions
 
@@ -233,6 +253,29 @@ def _is_answer(found: Any) -> bool:
         return False
 
 
+class RoleLogin:
+    """A client with which botocore logs in to a role: a person may correct the code.
+
+    Args: as of `MfaLogin.role_login`, and `login`, of the source.
+    """
+
+    def __init__(self, client: Any, login: MfaLogin, guarded: Callable[..., Any]) -> None:
+        self._client, self._login, self._guarded = client, login, guarded
+
+    def assume_role(self, **parameters: Any) -> Any:
+        """Log in, with another code if AWS does not accept the first one."""
+        first = parameters.pop("TokenCode", None)
+        if first is None:
+            return self._client.assume_role(**parameters)
+        doing = f"cannot assume {parameters['RoleArn']}"
+
+        def send(**code: str) -> Any:
+            call = partial(self._client.assume_role, **parameters, **code)
+            return self._guarded(call, doing, "sts:AssumeRole")
+
+        return self._login.with_code(send, parameters["SerialNumber"], doing, first)
+
+
 class BotocoreCache:
     """The sessions of the roles in `~/.aws/config`, in memory and, if they need MFA, stored.
 
@@ -256,10 +299,16 @@ class BotocoreCache:
         return key in self._known
 
     def __getitem__(self, key: str) -> Any:
-        return self._known[key]
+        from datetime import datetime
+
+        found = self._known[key]
+        end = found["Credentials"]["Expiration"]  # text if it comes from a file
+        self._login.botocore_ends_at = datetime.fromisoformat(end) if isinstance(end, str) else end
+        return found
 
     def __setitem__(self, key: str, response: Any) -> None:
         self._known[key] = response
+        self._login.botocore_ends_at = response["Credentials"]["Expiration"]
         if self._login.asked:
             document = json.loads(json.dumps(response, default=lambda moment: moment.isoformat()))
             self._login._write(self._path(key), document)  # noqa: SLF001

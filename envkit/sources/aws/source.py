@@ -208,7 +208,7 @@ class AwsSecretsManagerSource:
     def probe(self) -> Sequence[str]:
         """Return the identity of the AWS credentials; see `Probe`."""
         arn, region = self._in_time(self._manager.identity)
-        left = self._manager.login.minutes_left()
+        left = self._manager.minutes_left()
         lasting = "" if left is None else f", for {left} minutes"
         return [f"region {region}", f"logged in as {arn}{lasting}"]
 

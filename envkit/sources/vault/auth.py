@@ -16,10 +16,11 @@ from math import ceil
 from typing import NamedTuple
 
 from envkit._internal.clock import Deadline
+from envkit._internal.files import read_capped
 from envkit._internal.names import odd_character
 from envkit._internal.os_errors import reason_of
 from envkit._internal.suggestions import did_you_mean
-from envkit.errors import AuthError, ProfileError
+from envkit.errors import AuthError, InvalidSettingError, ProfileError
 from envkit.sources.vault.address import environ_of, find_address, place_of
 
 TYPE_CHECKING = False
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from envkit.sources.vault.client import VaultClient
 
 KUBERNETES_TOKEN_FILE = "/var/run/secrets/kubernetes.io/serviceaccount/token"  # noqa: S105 - a path
+MAX_BYTES = 1_048_576  # of a file with a token or JWT
 MARGIN_SECONDS = 1.0  # leases are in whole seconds, and the response took time to arrive
 
 _WRAPPING_TOKEN = re.compile(r"(hv[sbr]|[sbr])\.[A-Za-z0-9_-]{20,}(\.[A-Za-z0-9]+)?", re.ASCII)
@@ -287,6 +289,7 @@ def stored_token(context: SourceContext) -> tuple[str, str] | None:
 
     Raises:
         AuthError: it cannot be read, or the token helper failed.
+        InvalidSettingError: the path of the file or of the helper is not absolute.
     """
     for config in cli_configs(context):
         if os.path.isfile(config):
@@ -307,9 +310,19 @@ def cli_configs(context: SourceContext) -> list[str]:
 
 
 def token_file(context: SourceContext) -> str:
-    """Return the path of the file in which the Vault CLI stores the token; empty without HOME."""
+    """Return the path of the file in which the Vault CLI stores the token; empty without HOME.
+
+    Raises:
+        InvalidSettingError: it is not absolute, so a repository could contain the file.
+    """
     home = context.environ.get("HOME")
     own = environ_of(context, "TOKEN_PATH")
+    if own and not os.path.isabs(own):
+        place = place_of(context, "", "TOKEN_PATH")
+        raise InvalidSettingError(
+            f"{place} is not an absolute path, and envkit stores no token in the working folder",
+            hint=f"write an absolute path in {place}",
+        )
     return own or (os.path.join(home, ".vault-token") if home else "")
 
 
@@ -341,13 +354,12 @@ def _jwt(auth: Auth, context: SourceContext) -> str:
     if given is not None:
         return given
     path = auth.values.get("jwt_file", KUBERNETES_TOKEN_FILE)
-    return _read(os.path.join(context.root, path), "the JWT")
+    return _read(os.path.join(context.root, path), "the JWT", pipe_until=context.deadline)
 
 
-def _read(path: str, what: str) -> str:
+def _read(path: str, what: str, *, pipe_until: Deadline | None = None) -> str:
     try:
-        with open(path, encoding="utf-8", errors="replace") as file:
-            return file.read().strip()
+        return read_capped(path, MAX_BYTES, pipe_until=pipe_until).decode(errors="replace").strip()
     except OSError as error:
         reason = reason_of(error, type(error).__name__)
         raise AuthError(

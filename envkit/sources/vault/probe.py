@@ -78,11 +78,20 @@ def login(client: VaultClient, context: SourceContext, auths: Iterable[Auth]) ->
     token = client.call(lambda hvac_client: hvac_client.auth.token.lookup_self())
     if token.ok:
         return _login(token.body.get("data") or {})
-    # without the `default` policy, a token may not look itself up; any valid token may list mounts
-    mounts = client.call(lambda hvac_client: hvac_client.adapter.get("/v1/sys/internal/ui/mounts"))
-    if not mounts.ok:
+    if not sees_mounts(client):
         raise token_rejected(client, context, auths)
     return "logged in, with a token that may not look itself up"
+
+
+def sees_mounts(client: VaultClient) -> bool:
+    """Return whether a token is valid, even if it may not look itself up.
+
+    Without the `default` policy, it may not; but any valid token may list mounts.
+
+    Raises:
+        SourceError: the request failed.
+    """
+    return client.call(lambda hvac: hvac.adapter.get("/v1/sys/internal/ui/mounts")).ok
 
 
 def refuse_expired(client: VaultClient, denied: Target) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from envkit._internal.clock import Deadline
+from envkit._internal.person import WAIT_SECONDS
 from envkit.arguments import timeout_seconds
 from envkit.audit import log
 from envkit.audit.session import outcome_of, record_login
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from envkit._internal.person import Person
 
 EXAMPLE = "envkit login --env prod"
-TIMEOUT_SECONDS = 120.0  # a person needs time
 
 
 def login(
@@ -36,13 +36,13 @@ def login(
     profiles: Profiles = None,
 ) -> int:
     """Log in to a store, in the browser or with a password and MFA."""
-    seconds = TIMEOUT_SECONDS if timeout is None else timeout_seconds(timeout)
+    seconds = WAIT_SECONDS if timeout is None else timeout_seconds(timeout)
     found = opened_source(source, env or (), profiles, Deadline(seconds))
     if found.profile.protected:
         log.check(os.environ)
     method, outcome = "", log.OK
     try:
-        done = found.login.log_in(_person(browser=not no_browser))
+        done = found.login.log_in(_person(seconds, browser=not no_browser))
         method = done.method
     except BaseException as error:
         outcome = outcome_of(error)
@@ -56,8 +56,10 @@ def login(
     return 0
 
 
-def _person(*, browser: bool) -> Person | None:
-    person = TerminalPerson(browser=browser) if is_interactive() else None
+def _person(seconds: float, *, browser: bool) -> Person | None:
+    person = None
+    if is_interactive():
+        person = TerminalPerson(browser=browser, wait_seconds=seconds)
     guard = current_guard()
     if guard is not None:
         guard.person = person

@@ -11,13 +11,16 @@ Reference: https://openbao.org/docs/auth/login-mfa/
 
 from __future__ import annotations
 
+from copy import copy
 from hashlib import sha256
 from typing import NamedTuple
 
+from envkit._internal.clock import Deadline
 from envkit._internal.parallel import ForkSafeLock
 from envkit.errors import AuthError, MfaRequiredError, UnavailableError
 from envkit.sources import mfa
 from envkit.sources.vault.address import server_of
+from envkit.sources.vault.client import VaultClient
 from envkit.sources.vault.logins.refusal import reason_of, sentence
 
 TYPE_CHECKING = False
@@ -27,9 +30,11 @@ if TYPE_CHECKING:
 
     from envkit._internal.person import Person
     from envkit.sources.model import SourceContext
-    from envkit.sources.vault.client import Answer, VaultClient
+    from envkit.sources.vault.client import Answer
 
 _URL = "/v1/sys/mfa/validate"
+_APPROVE = "approve the push notification on your device"
+_SPARE_SECONDS = 5.0  # so that the command does not give up before this request does
 _one_login = ForkSafeLock()
 _tokens: dict[bytes, str] = {}  # by a hash of the server and the login
 
@@ -162,24 +167,28 @@ def _send(
     payload = {method: [code] for method, code in codes.items()}
     body = {"mfa_request_id": request_id, "mfa_payload": payload}
 
-    def send() -> Answer:
+    def send(to: VaultClient) -> Answer:
         # a repeated request would be a second push notification, or use a code twice
-        return client.call(lambda hvac: hvac.adapter.post(_URL, json=body), attempts=1)
+        return to.call(lambda hvac: hvac.adapter.post(_URL, json=body), attempts=1)
 
     if waiting is None:
-        return send()
-    seconds = context.deadline.timeout_seconds
-    waiting.tell(f"approve the push notification on your device (waiting {seconds:g} s)")
-    context.deadline.restart()
-    try:
-        return send()
-    except UnavailableError as error:
-        if not context.deadline.expired:
-            raise
-        raise AuthError(
-            f"the MFA push notification of {client.server} was not approved within {seconds:g} s",
-            hint="run the command again and approve it, or set a longer --timeout",
-        ) from error
+        return send(client)
+    # a person needs more time than a store
+    seconds = max(waiting.wait_seconds, context.deadline.timeout_seconds)
+    patient = copy(context)
+    spare = seconds + _SPARE_SECONDS
+    with mfa.asking(context.deadline, spare), waiting.waiting(_APPROVE, seconds):
+        patient.deadline = Deadline(seconds)
+        try:
+            return send(VaultClient(patient, pool_size=1))
+        except UnavailableError as error:
+            if not patient.deadline.expired:
+                raise
+            raise AuthError(
+                f"the MFA push notification of {client.server} was not approved within "
+                f"{seconds:g} s",
+                hint="run the command again and approve it, or set a longer --timeout",
+            ) from error
 
 
 def _not_accepted(client: VaultClient, coded: list[Method], reason: str) -> MfaRequiredError:

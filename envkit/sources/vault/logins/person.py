@@ -47,6 +47,7 @@ def log_in(context: SourceContext, auths: Sequence[Auth], person: Person | None)
     auth = _method(context, auths)
     if auth.asks and person is None:
         raise mfa.person_needed(f"the {auth.method} login to '{context.name}'")
+    stored.find_place(context)  # before the person is asked
     client = VaultClient(context, pool_size=1)
     if auth.asks and person is not None:
         if auth.method == "oidc":
@@ -76,11 +77,13 @@ def log_in(context: SourceContext, auths: Sequence[Auth], person: Person | None)
 def log_out(context: SourceContext) -> str:
     """Remove the stored token and revoke it, and return what was done.
 
-    A token that no login has created is only removed: it may be used elsewhere.
+    A token that no login has created is only removed: it may be used elsewhere. One that the
+    server does not know, and that is not from a login to it, is left: it may be that of another
+    server, since the Vault CLI has one place for all of them.
 
     Raises:
         AuthError: the token cannot be read or removed.
-        SourceError: the token was removed, but the server could not revoke it.
+        SourceError: the server does not answer. The token was removed if it is from a login to it.
     """
     found = stored_token(context)
     if found is None:
@@ -88,19 +91,34 @@ def log_out(context: SourceContext) -> str:
     token, place = found
     client = VaultClient(context, pool_size=1)
     client.set_token(token)
+    known = stored.is_of_login(context, token)
+    revoked = False
     try:
         answer = client.call(lambda hvac: hvac.auth.token.lookup_self())
+        known = known or answer.ok or probe.sees_mounts(client)
         data = answer.body.get("data") if answer.ok else None
         path = str(data.get("path")) if isinstance(data, dict) else ""
         of_login = path.startswith(_FROM_LOGINS) and not path.startswith(_CREATED)
         revoked = of_login and _revoke(client)
     except SourceError as error:
+        if not known:
+            error.message = (
+                f"the token in {place} was left, as it may be that of another server: "
+                f"{error.message}"
+            )
+            error.hint = f"run the command again later; to remove it now: {stored.removal(context)}"
+            raise
         stored.erase(context)
         error.message = (
             f"the token was removed from {place}, but not revoked on the server: {error.message}"
         )
         error.hint = "it is valid until it expires; to end it earlier, ask an administrator"
         raise
+    if not known:
+        return (
+            f"left the token in {place}: {client.server} does not know it, so it has expired or is "
+            f"that of another server; to remove it, run: {stored.removal(context)}"
+        )
     stored.erase(context)
     if revoked:
         return f"revoked and removed the token from {place}"
