@@ -7,6 +7,7 @@ client that joined a read after it began gets its result only if nothing has cha
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
@@ -16,8 +17,8 @@ from envkit.agent.auditing import may_have_value, unrecorded
 from envkit.agent.cache import Cache, Entry, Moment, Reply
 from envkit.agent.freshness import is_fresh
 from envkit.agent.key import ALWAYS, Keys
-from envkit.agent.question import unusual
-from envkit.agent.wire import ANSWER, DECLINED, NEED, frame, head_of, pack, selected
+from envkit.agent.question import read_question, unusual
+from envkit.agent.wire import ANSWER, DECLINED, NEED, RECORDED, frame, head_of, selected
 from envkit.resident.forked import Job, JobState
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 MAX_FLIGHTS = 16
 MAX_SHAPES = 1024
+MAX_KNOWN_BYTES = 4096  # of a question that is kept
 MAX_ROUNDS = 6  # of questions to one client
 
 
@@ -67,20 +69,40 @@ class Answers:
         self._close_copies = close_copies
         self._log = log
         self._keys = Keys()
+        self._questions: dict[tuple[bytes, ...], tuple[Question, bytes]] = {}
         self._shapes: dict[bytes, dict[bytes, None]] = {}  # which variables each depends on
         self.flights: dict[bytes, Flight] = {}
         self.hits = self._misses = 0
 
-    def ask(self, client: Client, question: Question) -> None:
-        """Take a question; the client is asked for variables that it has not sent with it."""
-        client.question = question
-        client.shape = self._keys.shape(question)
+    def ask(self, client: Client, items: Sequence[bytes]) -> None:
+        """Take a question; the client is asked for variables that it has not sent with it.
+
+        Raises:
+            WireError: the items are not a question.
+            NotForAgentError: the client has to do what it asks.
+        """
+        client.question, client.shape = self._read(items, client.offered)
         needed = self._shapes.get(client.shape) or ALWAYS
         if unusual(needed):
             self._need(client, needed)
             return
         client.asked.update(dict.fromkeys(needed))
         self.take(client, {})
+
+    def _read(
+        self, items: Sequence[bytes], variables: Mapping[bytes, bytes]
+    ) -> tuple[Question, bytes]:
+        """Return a question and its shape. Those that are asked again are not parsed again."""
+        key = (*items, variables.get(b"ENVKIT_REASON", b""))
+        known = self._questions.get(key)
+        if known is None:
+            question = read_question(items, variables)
+            known = (question, self._keys.shape(question))
+            if not question.overrides and sum(map(len, key)) <= MAX_KNOWN_BYTES:
+                while len(self._questions) >= MAX_SHAPES:
+                    del self._questions[next(iter(self._questions))]
+                self._questions[key] = known
+        return known
 
     def take(self, client: Client, variables: Mapping[bytes, bytes]) -> None:
         """Take the variables that a client was asked for."""
@@ -142,6 +164,7 @@ class Answers:
         """Drop everything; what is being read for clients will not be kept either."""
         self._cache.clear()
         self._keys = Keys()
+        self._questions.clear()
         self._shapes.clear()
 
     def expire(self) -> None:
@@ -240,16 +263,22 @@ def now() -> Moment:
 
 
 def _end(client: Client, reply: Reply) -> None:
-    """Send an answer once it is in the audit log, or a refusal."""
-    last = b""
-    if reply.kind == ANSWER:
-        assert client.question is not None  # noqa: S101 - `ask` has set it
-        if may_have_value(client.question.reason, reply.body):
-            _decline(client, "the reason may have a secret")  # its client knows which values are
-            return
-        rest = unrecorded(client.question, client.offered, client.pid, reply.used)
-        last = pack([rest, b"1" if client.question.pristine else b""])
-    client.end(head_of(reply.kind, len(reply.body) + len(last)), reply.body, last)
+    """Send an answer, and that it is in the audit log; or a refusal."""
+    head = head_of(reply.kind, len(reply.body))
+    if reply.kind != ANSWER:
+        client.end(head, reply.body)
+        return
+    question = client.question
+    assert question is not None  # noqa: S101 - `ask` has set it
+    if may_have_value(question.reason, reply.body):
+        _decline(client, "the reason may have a secret")  # its client knows which values are
+        return
+    client.send(head)
+    client.send(reply.body)
+    with suppress(OSError):  # the server notices when it writes again
+        client.write()  # the client reads while the line is written, and then waits for it
+    rest = unrecorded(question, client.offered, client.pid, reply.used)
+    client.end(frame(RECORDED, [rest, b"1" if question.pristine else b""]))
 
 
 def _decline(client: Client, reason: str) -> None:

@@ -1,4 +1,4 @@
-"""What the agent answers is in the audit log before a client gets it, as if the client had done it.
+"""What the agent answers is in the audit log before a client uses it, as if the client had done it.
 
 Nothing waits here: where the log is not a file, or another process has it locked, the client adds
 the line itself. So it does where the same path could be another file for the client.

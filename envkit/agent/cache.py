@@ -31,7 +31,7 @@ class Reply(NamedTuple):
 
     Attributes:
         kind: `ANSWER` or `DECLINED`.
-        body: of the frame; that of an answer without its last item.
+        body: of the frame.
         used: what the audit log says of an answer: its profiles, names and versions.
     """
 

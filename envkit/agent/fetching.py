@@ -179,7 +179,6 @@ def _of(
         [os_encode(name) for name in names],
         [one.value.to_bytes() for one in variables],
         [os_encode(file) for file in shown],
-        b"",
     )
     profiles = [one.profile.name for one in prepared]
     text = used(profiles, names, versions_of(variables), logins_of(prepared))

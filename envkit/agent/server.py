@@ -15,7 +15,7 @@ from envkit import __version__
 from envkit.agent.answers import Answers
 from envkit.agent.connection import Client
 from envkit.agent.freshness import signature
-from envkit.agent.question import NotForAgentError, read_pairs, read_question
+from envkit.agent.question import NotForAgentError, read_pairs
 from envkit.agent.wire import (
     ASK,
     CLEAR,
@@ -225,11 +225,9 @@ class Server:
                 self.stop("envkit was installed again")
             return
         try:
-            question = read_question(items, client.offered)
+            self._answers.ask(client, items)
         except NotForAgentError as reason:
             client.end(frame(DECLINED, [str(reason).encode()]))
-        else:
-            self._answers.ask(client, question)
 
     def _settle(self, client: Client) -> None:
         """Send what there is to send; end the connection after the last frame."""

@@ -60,9 +60,10 @@ MAX_QUESTION_BYTES = 4 * 1024 * 1024
 MAX_ANSWER_BYTES = 8 * 1024 * 1024  # the kernel passes 6 MB to a program
 ROUNDS = 4  # of variables that the agent asks for
 _PIECE_BYTES = 1 << 20
+_ANSWER_ITEMS = 4
 _IN_NAMES = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_"
 # what the agent sends
-NEED, WAIT, ANSWER, DECLINED, OTHER_VERSION, DONE = range(65, 71)
+NEED, WAIT, ANSWER, RECORDED, DECLINED, OTHER_VERSION, DONE = range(65, 72)
 
 
 class WireError(Exception):
@@ -126,21 +127,19 @@ class Answer:
         names: "Sequence[bytes]",
         values: "Sequence[bytes]",
         files: "Sequence[bytes]",
-        unrecorded: bytes = b"",
-        pristine: bytes = b"",
     ) -> None:
         self.bootstrap = bootstrap
         self.names = names
         self.values = values
         self.files = files
-        self.unrecorded = unrecorded
-        self.pristine = bool(pristine)
+        self.unrecorded = b""
+        self.pristine = False
 
     def __repr__(self) -> str:
         return f"Answer({len(self.names)} variables)"
 
     def body(self) -> bytes:
-        """Return the body of a frame, without its last items, which differ between clients."""
+        """Return the body of a frame, without what differs between clients."""
         return pack(map(pack, (self.bootstrap, self.names, self.values, self.files)))
 
 
@@ -150,10 +149,9 @@ def read_answer(items: "Sequence[bytes]") -> Answer:
     Raises:
         WireError: it is not an answer.
     """
-    if len(items) != len(Answer.__slots__):
+    if len(items) != _ANSWER_ITEMS:
         raise WireError("an answer has other items")
-    bootstrap, names, values, files = map(unpack, items[:-2])
-    answer = Answer(bootstrap, names, values, files, *items[-2:])
+    answer = Answer(*map(unpack, items))
     if len(answer.names) != len(answer.values):
         raise WireError("an answer has other items")
     odd = b"".join(answer.names).translate(None, _IN_NAMES)
@@ -205,7 +203,9 @@ def _answer(connection: Connection, timeout_seconds: float | None) -> Answer:
     while True:
         kind, items = receive(connection)
         if kind == ANSWER:
-            return read_answer(items)
+            answer = read_answer(items)
+            connection.patient()
+            return _recorded(answer, *receive(connection))
         if kind == WAIT:
             if monotonic() - began >= (timeout_seconds or _default_timeout()):
                 raise Unusable("the agent still waits for a store", declined=True)
@@ -222,6 +222,13 @@ def _answer(connection: Connection, timeout_seconds: float | None) -> Answer:
             raise Unusable("the agent is of another version of envkit")
         else:
             raise Unusable("the agent does not answer in time")
+
+
+def _recorded(answer: Answer, kind: int, items: "Sequence[bytes]") -> Answer:
+    if kind != RECORDED or len(items) != 2:
+        raise WireError("an answer is not recorded")
+    answer.unrecorded, answer.pristine = items[0], bool(items[1])
+    return answer
 
 
 def _exactly(connection: Connection, count: int) -> bytes:

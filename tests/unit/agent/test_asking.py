@@ -18,7 +18,7 @@ from support import agents
 from support.process import run_program
 
 QUESTION = Question("1", "/x", None, ["dev"], (), (), (), (), "exec", "", 15.0)
-ANSWER = (wire.pack([]), wire.pack([b"A"]), wire.pack([b"1"]), b"", b"", b"")
+ANSWER = (wire.pack([]), wire.pack([b"A"]), wire.pack([b"1"]), b"")
 
 
 def ask(path, environ, timeout_seconds=15.0):
@@ -99,6 +99,9 @@ def stalls(connection, over):
         (says(b"EKA\x03\x43\xff\xff\xff\xff"), "makes no sense: too long"),
         (says(b"EKA\x01\x43\0\0\0\0"), "makes no sense: another version"),
         (says(frame(wire.ANSWER, b"x")), "makes no sense"),
+        (says(frame(wire.ANSWER, *ANSWER)), "does not answer in time"),
+        (says(frame(wire.ANSWER, *ANSWER) * 2), "makes no sense: an answer is not recorded"),
+        (says(frame(wire.ANSWER, *ANSWER), frame(wire.RECORDED)), "makes no sense"),
         (says(frame(wire.OTHER_VERSION, b"2")), "another version of envkit"),
         (says(frame(200)), "does not answer"),
         (says(frame(wire.DECLINED, b"protected")), "does not answer: protected"),
@@ -123,10 +126,11 @@ def test_an_agent_that_reads_is_waited_for_and_answers(serve):
         for _ in range(5):
             connection.sendall(frame(wire.WAIT))
             over.wait(0.1)
-        connection.sendall(frame(wire.ANSWER, *ANSWER))
+        connection.sendall(frame(wire.ANSWER, *ANSWER) + frame(wire.RECORDED, b"used", b"1"))
 
     found = ask(serve(act), {b"HOME": b"/h", b"OWN": b"o", b"X": b"x"})
     assert (found.bootstrap, found.names, found.values) == ([], [b"A"], [b"1"])
+    assert (found.unrecorded, found.pristine) == (b"used", True)
 
 
 def test_waiting_ends_with_the_timeout(serve):

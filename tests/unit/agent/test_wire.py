@@ -54,10 +54,10 @@ def test_a_header_that_is_not_ours_is_refused(header, told):
 NAMES = st.lists(st.from_regex(rb"[A-Za-z_][A-Za-z0-9_]{0,9}", fullmatch=True), max_size=5)
 
 
-@given(ITEMS, NAMES, st.binary(max_size=9))
-def test_an_answer_survives_the_wire_and_its_repr_shows_no_value(bootstrap, names, unrecorded):
-    answer = Answer(bootstrap, names, [b"hunter2" for _ in names], [b"f"], unrecorded)
-    read = read_answer(unpack(answer.body() + pack([unrecorded, b""])))
+@given(ITEMS, NAMES)
+def test_an_answer_survives_the_wire_and_its_repr_shows_no_value(bootstrap, names):
+    answer = Answer(bootstrap, names, [b"hunter2" for _ in names], [b"f"])
+    read = read_answer(unpack(answer.body()))
     assert [getattr(read, one) for one in Answer.__slots__] == [
         getattr(answer, one) for one in Answer.__slots__
     ]
@@ -66,7 +66,7 @@ def test_an_answer_survives_the_wire_and_its_repr_shows_no_value(bootstrap, name
 
 def test_an_answer_with_fewer_values_than_names_is_refused():
     with pytest.raises(WireError):
-        read_answer(unpack(Answer([], [b"A"], [], [], b"").body() + pack([b"", b""])))
+        read_answer(unpack(Answer([], [b"A"], [], []).body()))
     with pytest.raises(WireError):
         read_answer([b""])
 
@@ -75,9 +75,9 @@ def test_an_answer_with_fewer_values_than_names_is_refused():
     ("name", "value"), [(b"", b""), (b"A=B", b""), (b"A\0", b""), (b"\xff", b""), (b"A", b"x\0y")]
 )
 def test_an_answer_with_what_cannot_be_a_variable_is_refused(name, value):
-    answer = Answer([], [b"B", name], [b"", value], [], b"")
+    answer = Answer([], [b"B", name], [b"", value], [])
     with pytest.raises(WireError):
-        read_answer(unpack(answer.body() + pack([b"", b""])))
+        read_answer(unpack(answer.body()))
 
 
 def test_a_client_sends_only_variables_that_were_named():
