@@ -131,6 +131,8 @@ def _run_with_agent(
         words, app, seconds = _split(command, arguments)
         question = question_items(__version__, os.getcwd(), command, words)
         connection = asking.ask(question, environ, start)
+        # while the agent works
+        import envkit.launch.exec  # noqa: F401 - what is needed next
         from envkit.agent.wire import receive_answer
 
         answer = receive_answer(connection, seconds)

@@ -11,11 +11,10 @@ import sys
 import pytest
 
 from support.locales import MIXED, RAW, UTF8, run_session
-from support.process import environment, program, run_python
+from support.process import ENVKIT, environment, program, run_python
 
 # Python treats the locale C as UTF-8 by default
 ASCII = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
-SCRIPT = os.path.join(os.path.dirname(sys.executable), "envkit")
 MISSING = {**ASCII, "LC_ALL": "xx_XX.ISO-8859-1", "PYTHONIOENCODING": "ascii:strict"}
 
 
@@ -151,7 +150,7 @@ main()
     assert done.stdout.startswith(("once\nenvkit ", "once\nUsage: envkit "))
 
 
-@pytest.mark.parametrize("start", [["-m", "envkit"], ["-menvkit"], ["-Pm", "envkit"], [SCRIPT]])
+@pytest.mark.parametrize("start", [["-m", "envkit"], ["-menvkit"], ["-Pm", "envkit"], [ENVKIT]])
 def test_arguments_are_parsed_however_envkit_was_started(project, start):
     done = subprocess.run(
         [sys.executable, *start, "get", "A", "--env", "dëv€"],

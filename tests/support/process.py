@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+ENVKIT = os.path.join(os.path.dirname(sys.executable), "envkit")  # as it is installed
+
 
 def environment(home: str | os.PathLike[str]) -> dict[str, str]:
     """Return the environment of a process of envkit, without any login.

@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 from support import dotenvx
-from support.process import run_python
+from support.process import ENVKIT, run_python
 
 SCRIPT = """
 import os, sys, time
@@ -124,6 +124,13 @@ WARM = {
     "envkit.launch",
     "envkit.launch.exec",
 }
+
+
+def test_the_installed_script_imports_nothing_but_envkit():
+    # what an old pip writes for an entry point imports `re`
+    lines = Path(ENVKIT).read_text("utf-8").splitlines()
+    imports = [line for line in lines if line.startswith(("import ", "from "))]
+    assert imports == ["from envkit.__main__ import main"]
 
 
 def test_a_warm_exec_imports_no_module_for_annotations():
