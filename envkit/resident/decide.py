@@ -154,7 +154,7 @@ def after(state: State, settings: Settings, event: Event, now: float) -> tuple[S
         case ReadValid():
             return _read_valid(state, settings, event, now)
         case ReadRefused():
-            return _read_refused(state, event, now)
+            return _read_refused(state, settings, event, now)
         case LookBegun():
             state = _look_begun(state, settings, event, now)
         case Poked():
@@ -206,7 +206,7 @@ def _looked(
     state = state._replace(sources={**state.sources, event.source: source})
     if source.tokens == before.tokens:
         return state, notices
-    return _compared(state, now, notices)
+    return _compared(state, settings, now, notices)
 
 
 def _renewable_again(state: State, source: str, now: float) -> State:
@@ -218,7 +218,9 @@ def _renewable_again(state: State, source: str, now: float) -> State:
     return state._replace(leases={**state.leases, source: soon})
 
 
-def _compared(state: State, now: float, notices: list[Notice]) -> tuple[State, list[Notice]]:
+def _compared(
+    state: State, settings: Settings, now: float, notices: list[Notice]
+) -> tuple[State, list[Notice]]:
     """Return the state after tokens have changed."""
     if not state.differs and state.must_replace(now):
         return state._replace(changed_at=None), notices  # which is a reason to read as well
@@ -231,7 +233,9 @@ def _compared(state: State, now: float, notices: list[Notice]) -> tuple[State, l
     state = state._replace(last_change=now)
     if state.problem is Problem.INVALID:  # it may be fixed now
         return state._replace(changed_at=now, retry_at=NEVER), notices
-    return state._replace(changed_at=now if state.changed_at is None else state.changed_at), notices
+    if state.changed_at is None or now - state.changed_at > settings.longest_debounce_seconds:
+        state = state._replace(changed_at=now)  # an earlier change was read, or the read failed
+    return state, notices
 
 
 def _failing_poll(poll: float, failures: int, spread: float) -> float:
@@ -300,7 +304,9 @@ def _read_valid(
     return state._replace(changed_at=changed_at, leases=leases), notices
 
 
-def _read_refused(state: State, event: ReadRefused, now: float) -> tuple[State, list[Notice]]:
+def _read_refused(
+    state: State, settings: Settings, event: ReadRefused, now: float
+) -> tuple[State, list[Notice]]:
     assert state.reading is not None  # noqa: S101 - it has begun
     changed_meanwhile = state.reading != state.tokens()
     same = event.problem is state.problem
@@ -319,7 +325,7 @@ def _read_refused(state: State, event: ReadRefused, now: float) -> tuple[State, 
     if changed_meanwhile and event.problem is Problem.INVALID:
         state = state._replace(changed_at=state.last_change, retry_at=NEVER)
     if not state.differs and not state.must_replace(now):  # undone meanwhile
-        return _compared(state, now, [])
+        return _compared(state, settings, now, [])
     known = any(source.failures for source in state.sources.values())
     if event.problem is Problem.FAILED:
         told = bool(state.warned) or known

@@ -73,7 +73,9 @@ def test_the_token_comes_from_the_settings_the_environment_or_a_file(
 def test_an_unreadable_token_file_is_an_error(vault, tmp_path):
     (tmp_path / ".vault-token").mkdir()
     error = refusal(vault(None, {"HOME": str(tmp_path)}))
-    assert f"cannot read the token from '{tmp_path}/.vault-token': is a directory" in error.message
+    assert (
+        f"cannot read the token from '{tmp_path}/.vault-token': not a regular file" in error.message
+    )
 
 
 @pytest.mark.parametrize("token", ["two\nlines", "two words", "tökén", "s.\x00"])
