@@ -577,7 +577,7 @@ def test_a_write_through_envkit_reaches_a_python_app_that_would_look_in_an_hour(
 
 
 def test_a_watcher_renews_its_token_and_logs_in_once(openbao, approle, watch):
-    auth = approle(token_ttl="5s")  # also on a busy machine, it is renewed before it ends
+    auth = approle(token_ttl="4s")  # also on a busy machine, it is renewed before it ends
     before = len(openbao.asked())
     watcher = watch(auth)
 
