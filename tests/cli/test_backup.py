@@ -162,6 +162,27 @@ def test_the_audit_log_is_right_about_a_backup_that_is_killed_at_any_moment(shop
     assert seen == {((), False), (("read",), False), (("read",), True)}
 
 
+@pytest.mark.parametrize(
+    ("identity", "damage", "code"),
+    [
+        ("other.txt", b"", "backup-identity"),
+        ("missing.txt", b"", "backup-identity"),
+        ("key.txt", b"x", "backup-damaged"),
+    ],
+)
+@pytest.mark.parametrize("command", [("backup", "verify"), ("backup", "drill"), ("restore",)])
+def test_a_failed_attempt_to_open_a_backup_is_in_the_audit_log(
+    shop, command, identity, damage, code
+):
+    file = shop.root / "prod.age"
+    file.write_bytes(file.read_bytes() + damage)
+    done = shop.run(*command, "prod.age", "-i", identity)
+    assert f"[{code}]" in done.stderr
+    [record] = shop.records()
+    assert (record["command"], record["outcome"]) == (" ".join(command), code)
+    assert record["file_sha256"] == sha256(file.read_bytes()).hexdigest()
+
+
 def test_a_backup_that_cannot_be_written_is_in_the_audit_log_as_a_failure(shop, tmp_path):
     with SmallDisk(tmp_path / "disk") as disk:
         if not disk.mounted:

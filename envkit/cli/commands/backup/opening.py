@@ -44,6 +44,8 @@ class Opened(NamedTuple):
 def open_backup(file: str, identities: Sequence[str] | None, access: Access) -> Opened:
     """Decrypt a backup; every audit record from now on names its file.
 
+    The command has a record from now on, also if it fails: who tried to open which file.
+
     Args:
         file: the file.
         identities: files with secret keys, all of which are tried.
@@ -56,10 +58,11 @@ def open_backup(file: str, identities: Sequence[str] | None, access: Access) -> 
     """
     if not identities:
         raise UsageError("no identity given", hint="use --identity FILE, with the secret key")
-    found = [read_identity(one) for one in dict.fromkeys(identities)]
     data = read_file(file)
     digest = sha256(data).hexdigest()
     access.use_file(digest)
+    access.observe([], [])
+    found = [read_identity(one) for one in dict.fromkeys(identities)]
     for one in found:
         if one.warning:
             print_labelled("warning", one.warning)
