@@ -155,6 +155,16 @@ def test_a_use_by_a_person_is_recorded_and_reported_without_any_value(team, comm
     assert "hunter" not in str(notices)
 
 
+def test_a_token_that_was_pasted_into_the_reason_is_in_no_record(team):
+    profile = '[sources.vault]\nmount = "a"\n[variables]\nX = "{{ vault:a#b }}"\n'
+    team.project.profile("vault.toml", profile)
+    token = "hvs.made-up-4c1d"
+    env = {"VAULT_ADDR": "http://127.0.0.1:1", "VAULT_TOKEN": token, "ENVKIT_REASON": f"as {token}"}
+    done = team.project.run("get", "X", "-e", "vault", "--timeout", "0.3", env=env)
+    assert "connection refused" in done.stderr
+    assert [one["reason"] for one in team.project.records()] == ["as (a secret)"]
+
+
 @pytest.mark.parametrize("command", USES)
 def test_a_service_is_neither_reported_nor_refused_at_any_hour(team, command):
     team.hours(never())

@@ -1,6 +1,7 @@
 """What a person sees of `envkit backup` and `envkit restore`."""
 
 import os
+import re
 import subprocess
 import time
 from hashlib import sha256
@@ -181,6 +182,13 @@ def test_a_failed_attempt_to_open_a_backup_is_in_the_audit_log(
     [record] = shop.records()
     assert (record["command"], record["outcome"]) == (" ".join(command), code)
     assert record["file_sha256"] == sha256(file.read_bytes()).hexdigest()
+
+
+def test_an_identity_that_was_pasted_into_the_reason_is_in_no_record(shop):
+    [key] = re.findall("AGE-SECRET-KEY-.*", (shop.root / "key.txt").read_text())
+    env = {"ENVKIT_REASON": f"with {key}"}
+    assert shop.run("backup", "verify", "prod.age", "-i", "key.txt", env=env).returncode == 0
+    assert [one["reason"] for one in shop.records()] == ["with (a secret)"]
 
 
 def test_a_backup_that_cannot_be_written_is_in_the_audit_log_as_a_failure(shop, tmp_path):
