@@ -57,8 +57,10 @@ def test_every_file_that_a_profile_reads_is_a_file_of_the_profile(root, file, na
 @pytest.mark.parametrize(
     "wrong",
     [
-        '[sources.dotenv]\npath = "{{ env:NOT_SET }}"\n'
-        '[sources.other]\ntype = "dotenv"\npath = ".env.eu"\n',
+        (
+            '[sources.dotenv]\npath = "{{ env:NOT_SET }}"\n'
+            '[sources.other]\ntype = "dotenv"\npath = ".env.eu"\n'
+        ),
         '[variables]\nX = "{{ typo:x }}"\n',
         '[variables]\nX = "{{ Y }}"\nY = "{{ X }}"\n',
     ],
