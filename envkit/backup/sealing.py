@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from envkit._internal.os_errors import reason_of
 from envkit.backup.errors import BackupDamagedError, BackupKeyError
 from envkit.errors import ExtraMissingError, UsageError
+from envkit.secret import notice
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -200,6 +201,7 @@ def _age_keys(pyrage: Any, data: bytes, path: str) -> tuple[Any, ...]:
         written = line.strip()
         if not written or written.startswith("#"):
             continue
+        notice(written)
         try:
             found.append(pyrage.x25519.Identity.from_str(written))
         except pyrage.IdentityError:

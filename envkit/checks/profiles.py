@@ -6,6 +6,10 @@ from envkit._internal.paths import display_path
 from envkit.checks.inspection import placed
 from envkit.checks.problem import Problem, listed
 from envkit.errors import ProfileError
+from envkit.notification.channel_table import NOTIFY
+from envkit.notification.channels import ChannelKind
+from envkit.notification.delivery import NoticeError, checked_address
+from envkit.profile.placeholder import OPEN
 from envkit.trust.sources import own_address_warning
 
 TYPE_CHECKING = False
@@ -13,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from envkit.checks.inspection import Inspection
+    from envkit.profile.model import Profile
 
 
 def find_warnings(inspection: Inspection) -> Iterator[Problem]:
@@ -21,6 +26,7 @@ def find_warnings(inspection: Inspection) -> Iterator[Problem]:
         for warning in profile.warnings:
             problem = placed("profile-warning", warning, profile.path)
             yield problem._replace(environments=(profile.name,))
+        yield from _unusable_addresses(profile)
     for profile, _, sources in inspection.prepared:
         for name in sources:
             warning = own_address_warning(profile, name, inspection.environ)
@@ -28,6 +34,26 @@ def find_warnings(inspection: Inspection) -> Iterator[Problem]:
                 hint = "change http:// to https:// in the address"
                 problem = placed("profile-warning", warning, profile.path, hint=hint)
                 yield problem._replace(environments=(profile.name,))
+
+
+def _unusable_addresses(profile: Profile) -> Iterator[Problem]:
+    """Yield the addresses of a profile's channels to which no notice is sent."""
+    for table in (*profile.rotations.values(), *([profile.access] if profile.access else [])):
+        settings = table.settings.get(NOTIFY, [])
+        for one in settings if isinstance(settings, list) else [settings]:
+            for kind in (ChannelKind.WEBHOOK, ChannelKind.SLACK):
+                address = one.get(kind) if isinstance(one, dict) else None
+                if not isinstance(address, str) or OPEN in address:
+                    continue
+                try:
+                    checked_address(kind, address)
+                except NoticeError as error:
+                    yield Problem(
+                        "profile-warning",
+                        f"{table.title}: {error.message}, so envkit sends nothing to it",
+                        hint=error.hint or "",
+                        environments=(profile.name,),
+                    ).at(table.place_of(NOTIFY))
 
 
 def find_access(inspection: Inspection) -> Iterator[Problem]:

@@ -19,7 +19,7 @@ from envkit.sources.registry import open_source
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from envkit._internal.clock import Deadline
     from envkit.profile.model import Profile
@@ -58,13 +58,16 @@ def guarded_readers(
 
 def _files(profile: Profile, environ: Mapping[str, str], deadline: Deadline) -> Iterator[str]:
     """Yield the real paths of the `.env` files that a profile reads, and of their saved copies."""
-    references = plan(profile, list(profile.variables)).references
+    references: Mapping[str, Sequence[Reference]] = {}
+    with contextlib.suppress(EnvkitError):  # one wrong variable does not lift the rules
+        references = plan(profile, list(profile.variables)).references
     for name, spec in profile.sources.items():
         if spec.type != "dotenv":
             continue
-        source = open_source(profile, name, environ=environ, deadline=deadline, locating=True)
-        assert isinstance(source, DotenvSource)  # noqa: S101 - its type says so
-        for reference in (Reference(name, "", ANY), *references.get(name, ())):
-            for path in source.files(reference):
-                yield os.path.realpath(path)
-                yield os.path.realpath(path + PREVIOUS_SUFFIX)
+        with contextlib.suppress(EnvkitError):  # its `path` has no value; others may read the file
+            source = open_source(profile, name, environ=environ, deadline=deadline, locating=True)
+            assert isinstance(source, DotenvSource)  # noqa: S101 - its type says so
+            for reference in (Reference(name, "", ANY), *references.get(name, ())):
+                for path in source.files(reference):
+                    yield os.path.realpath(path)
+                    yield os.path.realpath(path + PREVIOUS_SUFFIX)

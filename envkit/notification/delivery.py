@@ -103,7 +103,7 @@ def _post(
         import requests
         from requests.utils import get_environ_proxies
 
-    where = _checked_address(kind, address)
+    where = checked_address(kind, address)
     body = json.dumps(document).encode()
     headers = {"Content-Type": "application/json", "User-Agent": "envkit"}
     if key is not None:
@@ -143,7 +143,7 @@ def _authorities() -> str | bool:
     return paths.cafile or paths.capath or True
 
 
-def _checked_address(kind: str, address: str) -> str:
+def checked_address(kind: str, address: str) -> str:
     """Return the scheme and host for messages: the rest of an address may be secret.
 
     Raises:

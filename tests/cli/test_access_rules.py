@@ -24,6 +24,7 @@ USES = {
     "export": ("export", "-e", "prod"),
     "show": ("show", "-e", "prod", "--reveal", "--yes"),
     "diff": ("diff", "dev", "prod", "--reveal", "--yes"),
+    "diff of a file": ("diff", "file:.env.dev", "file:.env.prod", "--reveal", "--yes"),
     "set": ("set", "PASSWORD", "-e", "prod"),
     "unset": ("unset", "URL", "-e", "prod"),
     "rollback": ("rollback", "PASSWORD", "-e", "prod", "--yes"),
@@ -31,6 +32,7 @@ USES = {
     "promote": ("promote", "dev", "prod", "NEW", "--yes"),
     "rotate": ("rotate", "-e", "prod", "token"),
     "import": ("import", "more.env", "-e", "prod", "--replace", "--yes"),
+    "import of a file": ("import", ".env.prod", "-e", "dev", "--replace", "--yes"),
     "env set": ("env", "set", "URL", "-e", "prod"),
     "env edit": ("env", "edit", "-e", "prod"),
     "env encrypt": ("env", "encrypt", "-e", "prod"),
@@ -48,7 +50,10 @@ ENCRYPTED = (
     "env decrypt of a file",
 )
 # what they do before they know the profile, or to find it, needs the file
-WITH_FILE = ("rollback", "restore", "import", "env migrate", "env init", *ENCRYPTED)
+WITH_FILE = (
+    *("rollback", "restore", "import", "env migrate", "env init", *ENCRYPTED),
+    *("diff of a file", "import of a file"),
+)
 # the value in the reason, of those that the command reads or writes
 PASTED = {
     **dict.fromkeys(("set", "import", "env set"), "hunter3"),
@@ -150,6 +155,16 @@ def test_a_use_by_a_person_is_recorded_and_reported_without_any_value(team, comm
     assert "hunter" not in str(notices)
 
 
+def test_a_token_that_was_pasted_into_the_reason_is_in_no_record(team):
+    profile = '[sources.vault]\nmount = "a"\n[variables]\nX = "{{ vault:a#b }}"\n'
+    team.project.profile("vault.toml", profile)
+    token = "hvs.made-up-4c1d"
+    env = {"VAULT_ADDR": "http://127.0.0.1:1", "VAULT_TOKEN": token, "ENVKIT_REASON": f"as {token}"}
+    done = team.project.run("get", "X", "-e", "vault", "--timeout", "0.3", env=env)
+    assert "connection refused" in done.stderr
+    assert [one["reason"] for one in team.project.records()] == ["as (a secret)"]
+
+
 @pytest.mark.parametrize("command", USES)
 def test_a_service_is_neither_reported_nor_refused_at_any_hour(team, command):
     team.hours(never())
@@ -172,7 +187,9 @@ def test_a_person_is_refused_outside_the_hours_before_a_store_is_asked(team, com
         "envkit: hint: in an emergency, add --break-glass --reason TEXT; the use is reported "
         "as such\n"
     )
-    assert (team.notices(), team.project.records()) == ([], [])
+    opened = ["outside-hours"] if command == "restore" else []  # it has decrypted the backup
+    assert [one["outcome"] for one in team.project.records()] == opened
+    assert team.notices() == []
 
 
 @pytest.mark.parametrize("command", USES)

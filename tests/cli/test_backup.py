@@ -1,6 +1,7 @@
 """What a person sees of `envkit backup` and `envkit restore`."""
 
 import os
+import re
 import subprocess
 import time
 from hashlib import sha256
@@ -160,6 +161,35 @@ def test_the_audit_log_is_right_about_a_backup_that_is_killed_at_any_moment(shop
         seen.add((tuple(outcomes(shop, file)), file.exists()))
         number += 1
     assert seen == {((), False), (("read",), False), (("read",), True)}
+
+
+@pytest.mark.parametrize(
+    ("identity", "damage", "code"),
+    [
+        ("other.txt", b"", "backup-identity"),
+        ("missing.txt", b"", "backup-identity"),
+        ("key.txt", b"x", "backup-damaged"),
+    ],
+)
+@pytest.mark.parametrize("command", [("backup", "verify"), ("backup", "drill"), ("restore",)])
+def test_a_failed_attempt_to_open_a_backup_is_in_the_audit_log(
+    shop, command, identity, damage, code
+):
+    file = shop.root / "prod.age"
+    file.write_bytes(file.read_bytes() + damage)
+    done = shop.run(*command, "prod.age", "-i", identity)
+    assert f"[{code}]" in done.stderr
+    [record] = shop.records()
+    assert (record["command"], record["outcome"]) == (" ".join(command), code)
+    digest = None if identity == "missing.txt" else sha256(file.read_bytes()).hexdigest()
+    assert record.get("file_sha256") == digest
+
+
+def test_an_identity_that_was_pasted_into_the_reason_is_in_no_record(shop):
+    [key] = re.findall("AGE-SECRET-KEY-.*", (shop.root / "key.txt").read_text())
+    env = {"ENVKIT_REASON": f"with {key}"}
+    assert shop.run("backup", "verify", "prod.age", "-i", "key.txt", env=env).returncode == 0
+    assert [one["reason"] for one in shop.records()] == ["with (a secret)"]
 
 
 def test_a_backup_that_cannot_be_written_is_in_the_audit_log_as_a_failure(shop, tmp_path):

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from envkit.audit.session import Access
     from envkit.cli.changing.encryption import Encryption
     from envkit.importing.run import PlannedImport, PreparedImport
+    from envkit.profile.model import Profile
 
 _TITLES = {
     Why.CONFLICT: "Not replaced:",
@@ -67,6 +68,7 @@ def carry_out(
     yes: bool,
     format_: TextFormat,
     encryption: Encryption | None = None,
+    guards: Sequence[Profile] = (),
 ) -> Carried:
     """Show the plan, ask, make the changes and read them back.
 
@@ -77,13 +79,15 @@ def carry_out(
         yes: the answer, given in advance.
         format_: the format of the output.
         encryption: what must be done to the file that is written, if it is to be encrypted.
+        guards: the profiles with access rules that read one of the files.
 
     Raises:
         ImportRefusedError: a change cannot be made; nothing was changed.
         UsageError: there is no one to ask.
     """
     if not plan:
-        access.allow([prepared.profile], prepared.names, [prepared.here, prepared.target])
+        profiles = {one.path: one for one in (prepared.profile, *guards)}
+        access.allow(profiles.values(), prepared.names, [prepared.here, prepared.target])
     run = _Run(
         prepared, read_import(prepared), access, encryption, aloud=format_ is TextFormat.TEXT
     )

@@ -22,7 +22,9 @@ from envkit.cli.result import write_result
 from envkit.comparison import compare
 from envkit.comparison.compare_profiles import diff_keys
 from envkit.comparison.model import DIFFERENCES, DiffStatus
+from envkit.comparison.selectors import SideKind
 from envkit.comparison.sides import prepare_sides, read_names, read_sides
+from envkit.env_files.readers import guarded_readers
 from envkit.errors import (
     AbsentError,
     ProfileNotFoundError,
@@ -32,11 +34,14 @@ from envkit.errors import (
 from envkit.profile.discovery import profiles_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
+    from envkit.audit.session import Access
     from envkit.comparison.model import EnvDiff
     from envkit.comparison.side import Side
+    from envkit.comparison.sides import PreparedSides
     from envkit.errors import VariableFailure
+    from envkit.profile.model import Profile
     from envkit.resolution.environment import Variable
 
 EXAMPLE = "envkit diff staging prod"
@@ -134,11 +139,13 @@ def diff(  # noqa: PLR0917 - typer names them
                 exclude=exclude or (),
                 timeout_seconds=timeout_seconds(timeout),
             )
+            guarded: dict[str, list[Profile]] = {}
             if reveal:
-                access.begin(prepared.profiles)
+                guarded = _guarded_files(prepared, profiles)
+                _begin(access, prepared, guarded)
             read = read_sides(prepared)
             if reveal:
-                access.succeed(_of_profiles(read))
+                access.succeed(_of_profiles(read, guarded))
         found = compare.diff(*read, reveal=reveal)
     accepted = _accepted(found, ignore_file, profiles)
     report = Report(accepted.diff, accepted.ignored, profiles_only=keys, show_same=show_all)
@@ -147,9 +154,34 @@ def diff(  # noqa: PLR0917 - typer names them
     return _unreadable(read, report.diff) or _status(report.diff, failing, exit_code=exit_code)
 
 
-def _of_profiles(sides: Sequence[Side]) -> Iterator[Variable]:
+def _guarded_files(prepared: PreparedSides, profiles: str | None) -> dict[str, list[Profile]]:
+    """Return, by the label of each side that is a file, the profiles with rules that read it."""
+    return {
+        name.text: guarded_readers(
+            os.path.expanduser(name.target), profiles, os.environ, prepared.deadline
+        )
+        for name in prepared.names
+        if name.kind is SideKind.FILE
+    }
+
+
+def _begin(
+    access: Access, prepared: PreparedSides, guarded: Mapping[str, Sequence[Profile]]
+) -> None:
+    used = [one.profile for one in prepared.profiles]
+    used += [profile for found in guarded.values() for profile in found]
+    names = [name for one in prepared.profiles for name in one.plan.selected]
+    names += [name for side in prepared.others if guarded.get(side.label) for name in side.names()]
+    access.allow(
+        {one.path: one for one in used}.values(), list(dict.fromkeys(names)), prepared.profiles
+    )
+
+
+def _of_profiles(
+    sides: Sequence[Side], guarded: Mapping[str, Sequence[Profile]]
+) -> Iterator[Variable]:
     for side in sides:
-        if side.belongs_to is not None:
+        if side.belongs_to is not None or guarded.get(side.label):
             yield from side.environment.variables()
 
 

@@ -31,6 +31,7 @@ from envkit.cli.rotated import rotations_of
 from envkit.dotenv.file import LIMIT_BYTES
 from envkit.env_files.contents import read
 from envkit.env_files.locate import locate, of_path
+from envkit.env_files.readers import guarded_readers
 from envkit.errors import UsageError
 from envkit.importing.inputs import STDIN, read_input, remove_input
 from envkit.importing.model import Destination
@@ -121,8 +122,20 @@ def import_(  # noqa: PLR0917 - typer names them
             profiles=profiles,
             timeout_seconds=timeout_seconds(timeout),
         )
+        guards = [
+            guard
+            for path in files
+            if path != STDIN
+            for guard in guarded_readers(path, profiles, os.environ, prepared.deadline)
+        ]
         done = carry_out(
-            prepared, access, plan=plan, yes=yes, format_=format_, encryption=encryption
+            prepared,
+            access,
+            plan=plan,
+            yes=yes,
+            format_=format_,
+            encryption=encryption,
+            guards=guards,
         )
     sys.stdout.flush()  # keeps the order if both go to the same file
     if encryption is None and done.verified:

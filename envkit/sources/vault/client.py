@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from envkit._internal.parallel import import_lock
 from envkit.errors import InvalidSettingError, ProtocolError, UnavailableError
+from envkit.secret import notice
 from envkit.sources.retry import Pace, retry, retry_after
 from envkit.sources.vault.address import Peer, find_address, origin_of
 
@@ -148,6 +149,7 @@ class VaultClient:
 
     def set_token(self, token: str) -> None:
         """Use a token from now on."""
+        notice(token)
         self._hvac.token = token
 
     def call(self, send: Callable[[hvac.Client], Any], *, attempts: int | None = None) -> Answer:

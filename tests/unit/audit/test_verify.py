@@ -286,22 +286,27 @@ def test_a_chained_line_that_is_not_a_record_is_not_shown(log):
 
 def test_a_log_verifies_at_every_moment_while_lines_are_added(tmp_path):
     log = tmp_path / "audit.jsonl"
-    ended = threading.Event()
+    looked = threading.Event()
+    written = []
 
     def write():
-        for number in range(400):
-            append(log, f"N{number}", max_bytes=1500)
-        ended.set()
+        while len(written) < 400 or not looked.is_set():
+            written.append(f"N{len(written)}")
+            append(log, written[-1], max_bytes=1500)
 
     writer = threading.Thread(target=write)
     writer.start()
-    looks = 0
-    while not ended.is_set():
-        assert verify(str(log)).problems == ()
-        looks += 1
-    writer.join()
-    assert looks > 10
-    assert verify(str(log)).last.seq == 400
+    found = []
+    try:
+        while len(found) <= 10 or writer.is_alive():
+            found.append(verify(str(log)).problems)
+            if len(found) > 10:
+                looked.set()
+    finally:
+        looked.set()
+        writer.join()
+    assert set(found) == {()}
+    assert verify(str(log)).last.seq == len(written)
 
 
 def test_the_fast_verification_agrees_with_the_slow_one(log, monkeypatch):

@@ -54,6 +54,22 @@ def test_every_file_that_a_profile_reads_is_a_file_of_the_profile(root, file, na
     assert readers(root / file) == names
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        (
+            '[sources.dotenv]\npath = "{{ env:NOT_SET }}"\n'
+            '[sources.other]\ntype = "dotenv"\npath = ".env.eu"\n'
+        ),
+        '[variables]\nX = "{{ typo:x }}"\n',
+        '[variables]\nX = "{{ Y }}"\nY = "{{ X }}"\n',
+    ],
+)
+def test_a_mistake_elsewhere_in_a_profile_does_not_lift_its_rules(root, wrong):
+    (root / "profiles" / "eu.toml").write_text(f"{RULES}\n{wrong}")
+    assert readers(root / ".env.eu") == ["eu"]
+
+
 def test_a_link_and_what_it_leads_to_are_the_same_file(root, tmp_path):
     real = tmp_path / "real.env"
     real.write_text("")

@@ -44,6 +44,8 @@ class Opened(NamedTuple):
 def open_backup(file: str, identities: Sequence[str] | None, access: Access) -> Opened:
     """Decrypt a backup; every audit record from now on names its file.
 
+    The command has a record, also if this fails: who tried to open the file.
+
     Args:
         file: the file.
         identities: files with secret keys, all of which are tried.
@@ -56,6 +58,7 @@ def open_backup(file: str, identities: Sequence[str] | None, access: Access) -> 
     """
     if not identities:
         raise UsageError("no identity given", hint="use --identity FILE, with the secret key")
+    access.observe([], [])
     found = [read_identity(one) for one in dict.fromkeys(identities)]
     data = read_file(file)
     digest = sha256(data).hexdigest()
