@@ -16,10 +16,8 @@ from support import agents
 @pytest.fixture
 def ask(served, project):
     """Return a function that asks for the value of X in `dev`."""
-    project.profile(
-        "dev.toml",
-        "[variables]\nX = '{{ env:OURS ?? \"default\" }}'\nY = '{{ env:OURS ?? \"\" | urlencode }}'\n",
-    )
+    encoded = "Y = '{{ env:OURS ?? \"default\" | urlencode }}'"
+    project.profile("dev.toml", f"[variables]\nX = '{{{{ env:OURS ?? \"default\" }}}}'\n{encoded}\n")
     time.sleep(0.1)  # old enough to be kept
 
     def asked(overrides=(), reason="", only=("X",), **environ):
