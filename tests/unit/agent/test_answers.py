@@ -17,7 +17,9 @@ from support import agents
 def ask(served, project):
     """Return a function that asks for the value of X in `dev`."""
     encoded = "Y = '{{ env:OURS ?? \"default\" | urlencode }}'"
-    project.profile("dev.toml", f"[variables]\nX = '{{{{ env:OURS ?? \"default\" }}}}'\n{encoded}\n")
+    project.profile(
+        "dev.toml", f"[variables]\nX = '{{{{ env:OURS ?? \"default\" }}}}'\n{encoded}\n"
+    )
     time.sleep(0.1)  # old enough to be kept
 
     def asked(overrides=(), reason="", only=("X",), **environ):
