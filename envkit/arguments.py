@@ -143,18 +143,18 @@ def parse(command: str, arguments: "Sequence[str]") -> Arguments:
         UsageError: an argument is wrong; the hint has the closest correct spelling.
     """
     found = Arguments()
-    queue = list(arguments)
+    queue = list(reversed(arguments))  # the next word is the last one: taking it costs nothing
     while queue:
-        word = queue.pop(0)
+        word = queue.pop()
         if word == "--":
-            found.rest.extend(queue)
+            found.rest.extend(reversed(queue))
             break
         if word.startswith("-") and word != "-":
             _take_option(command, word, queue, found)
             continue
         found.rest.append(word)
         if command == "exec":
-            found.rest.extend(queue)
+            found.rest.extend(reversed(queue))
             break
     return found
 
@@ -176,7 +176,7 @@ def _key_of(command: str, flag: str) -> str | None:
 
 
 def _take_option(command: str, word: str, queue: list[str], found: Arguments) -> None:
-    """Record one option, with its value from the word or from the queue."""
+    """Record one option, with its value from the word or from the end of the queue."""
     flag, equals, value = word.partition("=")
     key = _key_of(command, flag)
     if key is None and not word.startswith("--"):
@@ -199,7 +199,7 @@ def _take_option(command: str, word: str, queue: list[str], found: Arguments) ->
     elif not equals:
         if not queue:
             raise _wrong(f"{flag} needs a value", hint=f"use {flag} {metavar}")
-        value = queue.pop(0)
+        value = queue.pop()
     found.add(key, value)
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from envkit._internal.os_errors import reason_of
 from envkit.agent import fetching
-from envkit.agent.auditing import may_have_value, unrecorded
+from envkit.agent.auditing import unrecorded
 from envkit.agent.cache import Cache, Entry, Moment, Reply
 from envkit.agent.freshness import is_fresh
 from envkit.agent.key import ALWAYS, Keys
@@ -92,13 +92,17 @@ class Answers:
     def _read(
         self, items: Sequence[bytes], variables: Mapping[bytes, bytes]
     ) -> tuple[Question, bytes]:
-        """Return a question and its shape. Those that are asked again are not parsed again."""
+        """Return a question and its shape. Those that are asked again are not parsed again.
+
+        What a person has typed for `--set` or as a reason can have a value in it, and is not kept.
+        """
         key = (*items, variables.get(b"ENVKIT_REASON", b""))
         known = self._questions.get(key)
         if known is None:
             question = read_question(items, variables)
             known = (question, self._keys.shape(question))
-            if not question.overrides and sum(map(len, key)) <= MAX_KNOWN_BYTES:
+            typed = question.overrides or question.reason
+            if not typed and sum(map(len, key)) <= MAX_KNOWN_BYTES:
                 while len(self._questions) >= MAX_SHAPES:
                     del self._questions[next(iter(self._questions))]
                 self._questions[key] = known
@@ -270,9 +274,6 @@ def _end(client: Client, reply: Reply) -> None:
         return
     question = client.question
     assert question is not None  # noqa: S101 - `ask` has set it
-    if may_have_value(question.reason, reply.body):
-        _decline(client, "the reason may have a secret")  # its client knows which values are
-        return
     client.send(head)
     client.send(reply.body)
     with suppress(OSError):  # the server notices when it writes again

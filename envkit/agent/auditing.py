@@ -6,11 +6,10 @@ the line itself. So it does where the same path could be another file for the cl
 
 from __future__ import annotations
 
-from envkit.agent.wire import os_decode, os_encode, unpack
+from envkit.agent.wire import os_decode
 from envkit.audit import log
 from envkit.audit.file_log import append
 from envkit.errors import AuditError
-from envkit.secret import SHORTEST
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,23 +21,6 @@ if TYPE_CHECKING:
 LOCK_SECONDS = 0.02  # other clients wait for it, too
 _OF_ONE_PROCESS = ("/dev/fd/", "/proc/")
 _VARIABLES = (log.VARIABLE.encode(), b"HOME", b"XDG_STATE_HOME")
-
-
-def may_have_value(reason: str, body: bytes) -> bool:
-    """Return whether a reason may have a value of an answer, or a part of one, pasted into it.
-
-    Args:
-        reason: of the client's question; empty without one.
-        body: see `envkit.agent.wire:Answer.body`.
-    """
-    if not reason:
-        return False
-    text = os_encode(reason)
-    words = [word for word in text.split() if len(word) >= SHORTEST]
-    return any(
-        any(word in value for word in words) or (len(value) >= SHORTEST and value in text)
-        for value in (one.strip() for one in unpack(unpack(body)[2]))
-    )
 
 
 def unrecorded(

@@ -36,6 +36,7 @@ from envkit.resolution.last_known_good.use import with_fallback
 from envkit.resolution.prepare import joined, prepare
 from envkit.resolution.resolve import resolve_prepared
 from envkit.resolution.value_files import value_files
+from envkit.secret import look_for_secrets_in, without_secrets
 from envkit.sources.dotenv import PREVIOUS_SUFFIX
 from envkit.sources.model import Reading
 from envkit.sources.poke import FILE as POKE
@@ -130,6 +131,8 @@ def _read(
     set_leaving(guard.may_leave)
     # what fails is left to the client, with the time to repeat it
     deadline = Deadline(question.timeout_seconds, repeats=False)
+    if question.reason:
+        look_for_secrets_in(question.reason)
     prepared = prepare(
         question.environments,
         profiles=question.profiles,
@@ -156,6 +159,8 @@ def _read(
     environment = resolve_prepared(prepared, deadline)
     if programs or warnings or own.iterated:
         raise _DeclineError("it depends on more than the agent knows")
+    if without_secrets(question.reason) != question.reason:
+        raise _DeclineError("the reason has a secret")  # the client records it without
     if question.names and question.names[0] not in environment:
         raise _DeclineError("value-absent")
     shown = value_files(prepared) if question.command == HOOK else ()

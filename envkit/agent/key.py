@@ -1,8 +1,9 @@
 """The keys of the agent's memory: digests under a random key of one agent process.
 
-A question has a *shape*: all of it but the timeout and what is only for the audit log. For each
-shape the agent knows which variables of the client its answer depends on. An entry is identified
-by the shape and their values; a token is among them, and only its digest remains.
+A question has a *shape*: all of it but the timeout, `--pristine` and, unless it is the hook, the
+command. For each shape the agent knows which variables of the client its answer depends on. An
+entry is identified by the shape and their values; a token is among them, and only its digest
+remains.
 """
 
 from __future__ import annotations

@@ -57,14 +57,16 @@ class Question(NamedTuple):
     pristine: bool = False
 
     def selection(self) -> list[bytes]:
-        """Return, as bytes, what an answer depends on."""
+        """Return, as bytes, what an answer depends on.
+
+        Whether the reason has a secret in it is only known to the child that reads the secrets.
+        """
         profiles = () if self.profiles is None else (self.profiles,)
-        lasting = b"lasting" if self.command == HOOK else b""
-        lists = (profiles, *self[3:8])
+        lists = (profiles, self.environments, self.only, self.exclude, self.names, self.overrides)
         return [
-            *(os_encode(self.release), os_encode(self.folder)),
+            *map(os_encode, (self.release, self.folder, self.reason)),
             *(pack(map(os_encode, texts)) for texts in lists),
-            lasting,
+            b"lasting" if self.command == HOOK else b"",
         ]
 
 

@@ -84,7 +84,9 @@ class Server:
         self._ended = ""
         self._forgets = False
         self._next_wait = self._next_check = monotonic()
-        self._selector = selectors.DefaultSelector()
+        # epoll would also report a pipe that was closed here, as long as a child has a copy of it,
+        # under a number that a client may have by then
+        self._selector = selectors.PollSelector()
         self._jobs: set[tuple[int, Flight]] = set()
         listener.settimeout(0)
         self._selector.register(listener, selectors.EVENT_READ)

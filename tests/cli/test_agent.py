@@ -14,8 +14,9 @@ from subprocess import PIPE
 
 import pytest
 
-from envkit.agent.asking import Unusable
-from support.agents import ask
+from envkit.agent import wire
+from envkit.agent.asking import Connection, Unusable
+from support.agents import ask, items_of
 from support.process import started
 
 
@@ -515,16 +516,48 @@ def test_100_clients_at_once_cost_one_read_and_a_slow_store_delays_no_other_clie
     assert len(store.reads) == 1
 
 
+@pytest.mark.usefixtures("trusted")
+def test_a_read_that_ends_during_another_one_ends_no_connection(dev, store, agent):
+    old()
+    agent.start()
+    store.gate.clear()
+    clients = [Connection(agent.path()) for _ in range(2)]
+    with ThreadPoolExecutor(2) as pool:
+        for number, client in enumerate(clients):
+            client.ask(items_of(_question(dev)), _environ(dev, VAULT_TOKEN=f"t{number}"))
+            pool.submit(wire.receive_answer, client, 20.0)
+            while len(store.reads) <= number:
+                time.sleep(0.01)
+        # its read ends; the child that reads for the other one has copies of all files
+        clients[0].socket.shutdown(socket.SHUT_RDWR)
+        agent.status()
+        idle = [Connection(agent.path()) for _ in range(4)]  # whose files have free numbers
+        for _ in range(3):
+            agent.status()
+        for one in idle:
+            one.patient()
+            one.send(wire.frame(wire.STATUS))
+            assert wire.receive(one)[0] == wire.DONE
+            one.close()
+        store.gate.set()
+
+
 def _ask(project, agent):
     """Ask as a client does, from this process."""
+    return ask(agent.path(), _question(project), _environ(project), 20.0).values[0]
+
+
+def _question(project):
     from envkit import __version__
     from envkit.agent.question import Question
 
-    environ = {**os.environ, **project.environ}
     dev = (__version__, str(project.root), None, ["dev"], (), (), (), ())
-    found = {name.encode(): text.encode() for name, text in environ.items()}
-    question = Question(*dev, "exec", "", 20.0)
-    return ask(agent.path(), question, found, 20.0).values[0]
+    return Question(*dev, "exec", "", 20.0)
+
+
+def _environ(project, **more):
+    environ = {**os.environ, **project.environ, **more}
+    return {name.encode(): text.encode() for name, text in environ.items()}
 
 
 @pytest.mark.usefixtures("trusted")

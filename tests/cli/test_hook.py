@@ -379,6 +379,16 @@ def test_the_agent_answers_the_hook_with_the_same_code_and_record(shop, agent):
     assert "KEY" not in step(shop, ENVKIT_AGENT="auto")
 
 
+def test_a_shell_looks_at_the_same_files_with_the_agent_if_the_use_cannot_be_recorded(shop, agent):
+    allowed(shop)
+    shop.environ.update(agent.environ)
+    agent.start()
+    modes = ("off", "auto", "auto")
+    codes = [step(shop, ENVKIT_AGENT=mode, ENVKIT_AUDIT="relative") for mode in modes]
+    assert "/dev.toml" in codes[0]
+    assert codes == codes[:1] * 3
+
+
 @pytest.fixture
 def slow(shop, agent):
     """A source that answers nothing; the agent runs."""

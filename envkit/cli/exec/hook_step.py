@@ -161,30 +161,35 @@ def _allowed_here(store: HookStore) -> tuple[str, str] | None:
 
 
 def _from_agent(folder: str, name: str, files: list[str], mode: str) -> dict[str, Secret]:
-    """Return what a shell gets, with an answer of the agent.
+    """Return what a shell gets, with an answer of the agent; add the files also if recording fails.
 
     Raises:
         Unusable: there is no answer.
         AgentError: the mode requires one.
+        UsageError: `ENVKIT_AUDIT` does not name a log, or it is not a mode.
     """
     try:
         answer = _answer(folder, name, mode)
+        files += [os.path.join(folder, name + form) for form in FORMS]
+        files += map(os.fsdecode, answer.files)
+        if answer.unrecorded:
+            from envkit.agent.auditing import record
+
+            record("hook", answer, os.environ.get("ENVKIT_REASON", "").strip() or None, os.environ)
     except KeyboardInterrupt:
         _record_interrupt(folder, name)
         raise
-    files += [os.path.join(folder, name + form) for form in FORMS]
-    files += map(os.fsdecode, answer.files)
     pairs = zip(answer.names, answer.values, strict=True)
     return {key.decode(): Secret.from_bytes(value) for key, value in pairs}
 
 
 def _answer(profiles: str, environment: str, mode: str) -> Answer:
-    """Return the agent's answer, once it is recorded.
+    """Return the agent's answer.
 
     Raises:
         Unusable: there is none.
         AgentError: the mode requires the agent, which cannot be used.
-        UsageError: `ENVKIT_AUDIT` does not name a log, or it is not a mode.
+        UsageError: it is not a mode.
     """
     if mode not in ("auto", "require"):
         from envkit.agent.errors import wrong_mode
@@ -202,18 +207,13 @@ def _answer(profiles: str, environment: str, mode: str) -> Answer:
     words = ("--profiles", profiles, "--env", environment, "--timeout", str(TIMEOUT_SECONDS))
     question = question_items(__version__, os.path.dirname(profiles), "hook", words)
     try:
-        answer = receive_answer(asking.ask(question, os.environb, start), TIMEOUT_SECONDS)
+        return receive_answer(asking.ask(question, os.environb, start), TIMEOUT_SECONDS)
     except Unusable as unanswered:
         if mode == "require" and not unanswered.declined:
             from envkit.agent.errors import unusable
 
             raise unusable(unanswered) from None
         raise
-    if answer.unrecorded:
-        from envkit.agent.auditing import record
-
-        record("hook", answer, os.environ.get("ENVKIT_REASON", "").strip() or None, os.environ)
-    return answer
 
 
 def _record_interrupt(folder: str, name: str) -> None:

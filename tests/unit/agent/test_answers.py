@@ -1,5 +1,6 @@
-"""What the agent answers, when its memory of questions is full and when it can start no process."""
+"""What the agent answers and keeps, also when it can start no process."""
 
+import gc
 import os
 import time
 
@@ -15,12 +16,15 @@ from support import agents
 @pytest.fixture
 def ask(served, project):
     """Return a function that asks for the value of X in `dev`."""
-    project.profile("dev.toml", "[variables]\nX = '{{ env:OURS ?? \"default\" }}'\n")
+    encoded = "Y = '{{ env:OURS ?? \"default\" | urlencode }}'"
+    project.profile(
+        "dev.toml", f"[variables]\nX = '{{{{ env:OURS ?? \"default\" }}}}'\n{encoded}\n"
+    )
     time.sleep(0.1)  # old enough to be kept
 
-    def asked(overrides=(), reason="", **environ):
+    def asked(overrides=(), reason="", only=("X",), **environ):
         question = Question(
-            *(__version__, str(project.root), None, ["dev"], (), (), (), overrides),
+            *(__version__, str(project.root), None, ["dev"], only, (), (), overrides),
             *("exec", reason, 15.0),
         )
         given = {"HOME": os.environ["HOME"], **environ}
@@ -51,10 +55,22 @@ def test_an_agent_that_can_start_no_process_declines_and_goes_on(ask, monkeypatc
     assert ask() == "default"
 
 
-def test_a_reason_with_a_value_or_a_part_of_one_is_left_to_the_client(ask):
-    value = "postgres://app:hunter2@db"
-    for reason in (f"try {value}!", "try hunter2 again"):
-        with pytest.raises(Unusable, match="may have a secret") as found:
-            ask(OURS=value, reason=reason)
+@pytest.mark.parametrize("only", ["X", "Y"], ids=["as it is", "encoded"])
+def test_a_reason_with_a_secret_that_was_read_is_left_to_the_client(ask, only):
+    given = {"OURS": "hunter/2", "only": [only]}
+    passed = ask(**given)
+    for _ in range(2):
+        with pytest.raises(Unusable, match="has a secret") as found:
+            ask(reason="try hunter/2 again", **given)
         assert found.value.declined
-    assert ask(OURS=value, reason="INC-7") == value
+    assert ask(reason="INC-7", **given) == passed
+
+
+def test_what_a_person_has_typed_is_not_kept_with_a_question(ask, project):
+    ask(reason="typed")
+    ask(["X", "typed"])
+    ask()
+    questions = [one for one in gc.get_objects() if isinstance(one, Question)]
+    kept = [one for one in questions if one.folder == str(project.root)]
+    assert kept
+    assert not [one for one in kept if one.reason or one.overrides]

@@ -12,6 +12,7 @@ ASKED = Question("1", "/x", None, ["dev"], ["A"], ["B"], ["C"], ["D", "e"], "exe
     "change",
     [
         {"folder": "/y"},
+        {"reason": "why"},
         {"profiles": ""},
         {"environments": ["dev", "prod"]},
         {"environments": []},
@@ -24,7 +25,7 @@ ASKED = Question("1", "/x", None, ["dev"], ["A"], ["B"], ["C"], ["D", "e"], "exe
 )
 def test_each_part_of_a_question_changes_its_shape(change):
     keys = Keys()
-    same = ASKED._replace(timeout_seconds=1.0, command="get", reason="why")
+    same = ASKED._replace(timeout_seconds=1.0, command="get", pristine=True)
     assert keys.shape(ASKED) == keys.shape(same)
     assert keys.shape(ASKED) != keys.shape(ASKED._replace(**change))
 
