@@ -70,7 +70,7 @@ def test_what_a_person_has_typed_is_not_kept_with_a_question(ask, project):
     ask(reason="typed")
     ask(["X", "typed"])
     ask()
-    questions = [one for one in gc.get_objects() if isinstance(one, Question)]
+    questions = [one for one in gc.get_objects() if type(one) is Question]
     kept = [one for one in questions if one.folder == str(project.root)]
     assert kept
     assert not [one for one in kept if one.reason or one.overrides]
