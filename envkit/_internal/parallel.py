@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 
     from envkit._internal.clock import Deadline
 
+# A thread that is about to wait may not notice a signal (Python hands the lock over first, and does
+# not look again). So no wait is longer than this, and Ctrl-C never has to wait for a deadline.
+TURN_SECONDS = 0.25
+
 T = TypeVar("T")
 R = TypeVar("R")
 
@@ -137,7 +141,7 @@ def map_parallel(
         threading.Thread(target=worker, daemon=True).start()
     with state:
         # a person who is asked for an MFA code extends the deadline meanwhile
-        while not state.wait_for(lambda: left == 0, timeout=deadline.remaining_seconds()):
+        while not state.wait_for(lambda: left == 0, deadline.remaining_seconds(TURN_SECONDS)):
             if deadline.expired:
                 break
         return list(results)
@@ -168,8 +172,9 @@ def call_in_time(
         return Result(late=True)
     threading.Thread(target=call, daemon=True).start()
     # see `map_parallel`
-    while not (over := ended.wait(deadline.remaining_seconds())) and not deadline.expired:
-        pass
+    while not (over := ended.wait(deadline.remaining_seconds(TURN_SECONDS))):
+        if deadline.expired:
+            break
     return results[0] if over or ended.wait(spare_seconds) else Result(late=True)
 
 

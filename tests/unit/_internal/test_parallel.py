@@ -196,3 +196,29 @@ def test_a_call_that_extends_the_deadline_is_waited_for(way: str) -> None:
     else:
         results = map_parallel(lambda _: ask_a_person(), [0], workers=1, deadline=deadline)
         assert results[0].value == 7
+
+
+@pytest.mark.parametrize(
+    "wait",
+    [
+        "map_parallel(work, [1], workers=1, deadline=deadline)",
+        "call_in_time(lambda: work(1), deadline)",
+    ],
+)
+def test_a_signal_that_another_thread_gets_ends_the_wait(wait: str) -> None:
+    script = f"""
+import signal, threading
+from envkit._internal.clock import Deadline
+from envkit._internal.parallel import call_in_time, map_parallel
+
+def work(_):
+    signal.pthread_kill(threading.get_ident(), signal.SIGINT)
+    threading.Event().wait()
+
+deadline = Deadline(600)
+try:
+    {wait}
+except KeyboardInterrupt:
+    print("ended")
+"""
+    assert run_python(script, timeout=60).stdout == "ended\n"
