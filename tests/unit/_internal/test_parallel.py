@@ -207,11 +207,12 @@ def test_a_call_that_extends_the_deadline_is_waited_for(way: str) -> None:
 )
 def test_a_signal_that_another_thread_gets_ends_the_wait(wait: str) -> None:
     script = f"""
-import signal, threading
+import signal, threading, time
 from envkit._internal.clock import Deadline
 from envkit._internal.parallel import call_in_time, map_parallel
 
 def work(_):
+    time.sleep(0.2)  # the other thread waits by then
     signal.pthread_kill(threading.get_ident(), signal.SIGINT)
     threading.Event().wait()
 
