@@ -51,7 +51,7 @@ ANSWERS = {
 
 def failing(aws, kind):
     """Return the error of a read, after retries until the deadline."""
-    seconds = 1 if kind is UnavailableError else 10
+    seconds = 2 if kind is UnavailableError else 10
     return failure(aws.source(timeout_seconds=seconds), ref("db"), kind)
 
 
