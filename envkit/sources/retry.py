@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import re
 import threading
-from random import uniform
 from time import monotonic, sleep
 
 from envkit.errors import SourceError, UnavailableError
@@ -95,9 +94,9 @@ class Pace:
         if now >= self._pause_end:  # requests from before the pause count once
             self._refusals += 1
         ceiling = min(MAX_DELAY_SECONDS, BASE_DELAY_SECONDS * 2**self._refusals)
-        pause = uniform(ceiling / 2, ceiling)  # noqa: S311 - spreads load, guards nothing
+        pause = _drawn(ceiling / 2, ceiling)
         if wanted is not None:
-            spread = uniform(0, SPREAD_SECONDS)  # noqa: S311
+            spread = _drawn(0, SPREAD_SECONDS)
             pause = max(pause, wanted + spread) if wanted else pause
         self._pause_end = max(self._pause_end, now + pause)
 
@@ -157,7 +156,7 @@ def retry(
         if slow_down:
             continue  # the pace waits
         ceiling = min(MAX_DELAY_SECONDS, BASE_DELAY_SECONDS * 2**failures)
-        pause = uniform(0, ceiling)  # noqa: S311 - spreads load, guards nothing
+        pause = _drawn(0, ceiling)
         if pause >= deadline.remaining_seconds():
             raise last
         sleep(pause)
@@ -196,3 +195,10 @@ def _epoch_seconds(text: str) -> float | None:
         return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
     except (ValueError, TypeError, IndexError, OverflowError):
         return None
+
+
+def _drawn(least: float, most: float) -> float:
+    """Return a random number of seconds, which spreads load and guards nothing."""
+    from random import uniform  # 0.3 MiB, which a process that only watches does not need
+
+    return uniform(least, most)  # noqa: S311
