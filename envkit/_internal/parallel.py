@@ -10,20 +10,29 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from typing import Generic, TypeVar  # every store client imports it anyway
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
+    from typing import Generic, TypeVar
 
     from envkit._internal.clock import Deadline
+
+    T = TypeVar("T")
+    R = TypeVar("R")
+else:  # `typing` would take 0.6 MiB of a process that only watches
+    R = None
+
+    class Generic:
+        """Stands in for `typing.Generic`."""
+
+        def __class_getitem__(cls, _: object) -> type:
+            return cls
+
 
 # A thread that is about to wait may not notice a signal (Python hands the lock over first, and does
 # not look again). So no wait is longer than this, and Ctrl-C never has to wait for a deadline.
 TURN_SECONDS = 0.25
-
-T = TypeVar("T")
-R = TypeVar("R")
 
 
 class ForkSafeLock:

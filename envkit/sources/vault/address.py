@@ -7,8 +7,8 @@ Guarantees: certificates are verified; no request is sent.
 from __future__ import annotations
 
 import os
-from typing import NamedTuple
 
+from envkit._internal.named_tuple import NamedTuple
 from envkit._internal.names import odd_character
 from envkit.errors import AuthError, InvalidSettingError, SourceError, UnavailableError
 

@@ -13,10 +13,10 @@ from __future__ import annotations
 import os
 import re
 from math import ceil
-from typing import NamedTuple
 
 from envkit._internal.clock import Deadline
 from envkit._internal.files import read_capped
+from envkit._internal.named_tuple import NamedTuple
 from envkit._internal.names import odd_character
 from envkit._internal.os_errors import reason_of
 from envkit._internal.suggestions import did_you_mean

@@ -11,8 +11,8 @@ module does not know about secrets engines and logins.
 from __future__ import annotations
 
 import os
-from typing import NamedTuple
 
+from envkit._internal.named_tuple import NamedTuple
 from envkit._internal.parallel import import_lock
 from envkit.errors import InvalidSettingError, ProtocolError, UnavailableError
 from envkit.secret import notice

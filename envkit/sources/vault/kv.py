@@ -9,8 +9,7 @@ Reference: https://openbao.org/api-docs/secret/kv/kv-v2/
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
+from envkit._internal.named_tuple import NamedTuple
 from envkit.errors import DeniedError, InvalidReferenceError
 from envkit.sources.model import Absent
 

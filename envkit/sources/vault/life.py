@@ -7,9 +7,9 @@ replaced at half of its remaining life, so that there is time if that fails.
 from __future__ import annotations
 
 import os
-from typing import NamedTuple
 
 from envkit._internal.clock import Deadline
+from envkit._internal.named_tuple import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -13,9 +13,9 @@ import threading
 import weakref
 from functools import partial
 from time import monotonic
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from envkit._internal.json_text import loads
+from envkit._internal.named_tuple import NamedTuple
 from envkit.errors import DeniedError, InvalidReferenceError, SourceError, UnavailableError
 from envkit.secret import Secret
 from envkit.sources.model import Absent, Reading, pick_field
@@ -24,9 +24,10 @@ from envkit.sources.vault.leases.lease import Held, renew_at, replace_at
 from envkit.sources.vault.leases.ledger import Entry, Ledger, sweep
 from envkit.sources.vault.life import NEVER, any_spread
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
-    from typing import TypeAlias
+    from typing import Any, TypeAlias
 
     from envkit._internal.parallel import Result
     from envkit.profile.placeholder import Reference
@@ -335,7 +336,9 @@ def _field(ref: Reference, found: Held | Refused) -> Outcome:
     if not isinstance(found, Held):
         return found
     try:
-        text = pick_field(ref, cast("Mapping[str, object]", loads(found.fields)))
+        fields = loads(found.fields)
+        assert isinstance(fields, dict)  # noqa: S101 - a lease is kept with the fields of an object
+        text = pick_field(ref, fields)
     except InvalidReferenceError as error:
         return error
     if isinstance(text, Absent):

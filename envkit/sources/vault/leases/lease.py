@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
-
+from envkit._internal.named_tuple import NamedTuple
 from envkit.errors import InvalidReferenceError, LeaseNeededError
 from envkit.sources.vault.kv import Engine, Target
 from envkit.sources.vault.life import NEVER, Life, begun, not_renewed, postponed, renewed
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 

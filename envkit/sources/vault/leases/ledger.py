@@ -15,11 +15,12 @@ import fcntl
 import json
 import os
 import stat
-from typing import TYPE_CHECKING, NamedTuple
 
+from envkit._internal.named_tuple import NamedTuple
 from envkit._internal.paths import state_folder
 from envkit._internal.processes import namespace, process_name
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator
 

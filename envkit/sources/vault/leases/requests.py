@@ -7,7 +7,6 @@ Reference: https://openbao.org/api-docs/system/leases/
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from envkit.errors import DeniedError, InvalidReferenceError
@@ -16,6 +15,7 @@ from envkit.sources.vault.kv import denied
 from envkit.sources.vault.leases.lease import Held, granted
 from envkit.sources.vault.life import any_spread
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from envkit.sources.vault.auth import Lease
     from envkit.sources.vault.client import Answer, VaultClient
