@@ -196,8 +196,7 @@ def _finish(
         if answer.unrecorded:
             from envkit.agent.auditing import record
 
-            given = _parsed(command, arguments).one("reason") or os.environ.get("ENVKIT_REASON", "")
-            record(command, answer, given.strip() or None, os.environ)
+            record(command, answer, _parsed(command, arguments).one("reason"), os.environ)
         return _exec(app, environ, answer) if command == "exec" else _get(answer)
     except KeyboardInterrupt:
         return INTERRUPTED
@@ -215,9 +214,10 @@ def _exec(app: "Sequence[str]", environ: dict[bytes, bytes], answer: "Answer") -
         pristine=answer.pristine,
     )
     if sys.stderr.isatty() and any("$" in word for word in app):
+        from envkit.agent.wire import os_decode
         from envkit.cli.exec.literal_arguments import warn
 
-        warn(app, [name.decode("utf-8", "surrogateescape") for name in answer.names])
+        warn(app, set(map(os_decode, answer.names)))
     replace_process(app, passed)
 
 

@@ -52,9 +52,16 @@ def unrecorded(
 def record(command: str, answer: Answer, reason: str | None, environ: Mapping[str, str]) -> None:
     """Record an answer in its client, where the agent could not do that.
 
+    Args:
+        command: `exec`, `get` or `hook`.
+        answer: what the agent has answered.
+        reason: given on the command line. [default: `ENVKIT_REASON`]
+        environ: of the process.
+
     Raises:
         UsageError: `ENVKIT_AUDIT` does not name a log.
     """
+    reason = (reason or environ.get("ENVKIT_REASON", "")).strip() or None
     try:
         log.record_line(log.line_of(command, os_decode(answer.unrecorded), reason), environ)
     except AuditError:

@@ -175,7 +175,7 @@ def _from_agent(folder: str, name: str, files: list[str], mode: str) -> dict[str
         if answer.unrecorded:
             from envkit.agent.auditing import record
 
-            record("hook", answer, os.environ.get("ENVKIT_REASON", "").strip() or None, os.environ)
+            record("hook", answer, None, os.environ)
     except KeyboardInterrupt:
         _record_interrupt(folder, name)
         raise
